@@ -1,0 +1,421 @@
+"""Reads what Coze flows produce today: the Coze2JianYing export, in all its wrappers.
+
+Two steps, because the unit of an export's times can only be told once its media is here: `read` finds the drafts
+and checks them, `to_spec` turns one into a DraftSpec. The format: Gardene-el/Coze2JianYing, docs and
+examples/json_output_samples; what differs in real exports is noted where it is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, ValidationError
+
+from tray.draft import coze_style, spec
+from tray.draft.coze_style import Group
+from tray.draft.problems import DraftError, Problem, name_of
+from tray.draft.units import US_PER, Timed, Unit, settle
+from tray.locale import _
+
+LONGEST_US = 24 * 3600 * 1_000_000
+"""A segment longer than a day is a mistake in the export."""
+
+_BUILT = {"video": "visual", "image": "visual", "audio": "audio", "text": "text"}
+_NOT_BUILT_YET = {"sticker", "effect", "filter"}
+
+
+class _Range(Group):
+    start: float
+    end: float
+
+
+class _Transform(Group):
+    position_x: float = 0.0
+    position_y: float = 0.0
+    scale: float | None = None
+    scale_x: float | None = None
+    scale_y: float | None = None
+    rotation: float = 0.0
+    opacity: float = Field(default=1.0, ge=0, le=1)
+
+
+class _Speed(Group):
+    speed: float | None = Field(default=None, gt=0)
+    reverse: bool = False
+
+
+class _Audio(Group):
+    volume: float | None = Field(default=None, ge=0)
+    speed: float | None = Field(default=None, gt=0)
+    change_pitch: bool = False
+    fade_in: float = 0.0
+    fade_out: float = 0.0
+    effect_type: str | None = None
+
+
+_Id = Annotated[str, BeforeValidator(str)]
+
+
+class _Segment(Group):
+    id: _Id | None = None
+    type: str = ""
+    material_url: str = ""
+    content: str = ""
+    time_range: _Range | None = None
+    material_range: _Range | None = None
+    transform: _Transform = _Transform()
+    speed: _Speed = _Speed()
+    audio: _Audio = _Audio()
+    volume: float | None = Field(default=None, ge=0)
+    style: coze_style.Style = coze_style.Style()
+    alignment: str = "center"
+    # Read only to say that they are left off:
+    crop: dict[str, Any] = Field(default_factory=dict)
+    effects: dict[str, Any] = Field(default_factory=dict)
+    background: dict[str, Any] = Field(default_factory=dict)
+    animations: dict[str, Any] = Field(default_factory=dict)
+    keyframes: dict[str, Any] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CozeSegment:
+    place: spec.Place
+    kind: str
+    """visual, audio or text."""
+    said: _Segment
+
+
+@dataclass(frozen=True)
+class CozeTrack:
+    muted: bool
+    volume: float | None
+    segments: list[CozeSegment]
+
+
+@dataclass(frozen=True)
+class CozeDraft:
+    """One draft of an export, checked but for its times' unit. `key` is the same for the same draft said twice."""
+
+    number: int
+    key: str
+    name: str
+    width: int
+    height: int
+    fps: int
+    tracks: list[CozeTrack]
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def urls(self) -> Iterator[tuple[str, spec.Place]]:
+        """Each media URL and the place that asks for it, in order."""
+        for track in self.tracks:
+            for segment in track.segments:
+                if segment.kind != "text":
+                    yield segment.said.material_url, segment.place
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing was said that could be built, and nothing was wrong: real exports hold such drafts."""
+        return not self.problems and not any(track.segments for track in self.tracks)
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A draft in microseconds, and what was guessed or left off on the way."""
+
+    spec: spec.DraftSpec | None
+    time_unit: str
+    time_unit_reason: str
+    problems: list[Problem]
+    warnings: list[str]
+
+
+def read(text: str) -> list[CozeDraft]:
+    """The drafts in `text`, an export in any of its wrappers. Raises DraftError if it holds none."""
+    try:
+        value = json.loads(_unfenced(text), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise DraftError(
+            _("This is not JSON: {error}").format(error=error),
+            _("Give the JSON that the Coze flow's export step produced, unchanged."),
+        ) from None
+    drafts = [_draft(number, found) for number, found in enumerate(_find(value), 1)]
+    if not drafts:
+        raise DraftError(
+            _("This JSON holds no draft: no object with “tracks” was found in it."),
+            _("Give the JSON that the Coze flow's export step produced, unchanged."),
+        )
+    return drafts
+
+
+def holds_draft(text: str) -> bool:
+    """Whether `text` as a whole is an export (a bot's answer may be one). Cheap for ordinary prose."""
+    if '"tracks"' not in text and '\\"tracks' not in text:
+        return False
+    try:
+        return any(not draft.is_empty for draft in read(text))
+    except DraftError:
+        return False
+
+
+def to_spec(draft: CozeDraft, lengths_us: Mapping[str, int | None]) -> Imported:
+    """`draft` in microseconds. `lengths_us`: by URL the real length of its media, None for a picture."""
+    segments = [segment for track in draft.tracks for segment in track.segments]
+    settled = settle([_timed(segment, lengths_us) for segment in segments], draft.fps)
+    unit_of = {id(segment): unit for segment, unit in zip(segments, settled.units, strict=True)}
+    problems, warnings = list(draft.problems), list(draft.warnings)
+    tracks: list[spec.Track] = []
+    for track in draft.tracks:
+        for kind, group in groupby(sorted(track.segments, key=lambda s: s.kind), key=lambda s: s.kind):
+            built: list[spec.Segment] = []
+            for segment in group:
+                try:
+                    made, warned = _segment(segment, unit_of[id(segment)], track, draft)
+                except _UnusableError as error:
+                    problems.append(Problem(segment.place, str(error)))
+                    continue
+                built.append(made)
+                warnings += [f"{name_of(segment.place)}: {warning}" for warning in warned]
+            tracks.append(spec.Track(kind=kind, muted=track.muted, segments=tuple(built)))
+    whole = None
+    if not problems:
+        whole = spec.DraftSpec(
+            name=draft.name, width=draft.width, height=draft.height, fps=draft.fps, tracks=tuple(tracks)
+        )
+    return Imported(whole, settled.unit, settled.reason, problems, warnings)
+
+
+class _UnusableError(Exception):
+    """What is wrong with one segment, in words."""
+
+
+def _unfenced(text: str) -> str:
+    """Without the Markdown fence that a bot puts around JSON."""
+    fenced = re.fullmatch(r"\s*```\w*\s*\n(.*?)\n?\s*```\s*", text, re.DOTALL)
+    return fenced[1] if fenced else text
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(_("{name} is not a number").format(name=name))
+
+
+def _find(value: Any, depth: int = 8) -> Iterator[dict[str, Any]]:
+    """The drafts in `value`, whatever they are wrapped in: objects, lists, JSON strings in either."""
+    if depth == 0:
+        return
+    if isinstance(value, str):
+        if value.lstrip()[:1] in ("{", "["):
+            try:
+                inner = json.loads(value, parse_constant=_refuse_constant)
+            except (ValueError, RecursionError):
+                return
+            yield from _find(inner, depth - 1)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _find(item, depth - 1)
+    elif isinstance(value, dict):
+        if isinstance(value.get("tracks"), list) or ("project" in value and "draft_id" in value):
+            yield value
+        else:
+            for item in value.values():
+                yield from _find(item, depth - 1)
+
+
+def _draft(number: int, value: dict[str, Any]) -> CozeDraft:
+    found: Any = value.get("project")
+    project: dict[str, Any] = found if isinstance(found, dict) else {}
+    place = spec.Place(draft=number)
+    problems: list[Problem] = []
+    warnings: list[str] = []
+    tracks = [
+        _track(spec.Place(draft=number, track=index), track, problems, warnings)
+        for index, track in enumerate(value.get("tracks") or [], 1)
+    ]
+
+    def whole(key: str, default: int, least: int, most: int) -> int:
+        said = project.get(key)
+        if said is None:
+            return default
+        if isinstance(said, (int, float)) and least <= said <= most:
+            return round(said)
+        problems.append(Problem(place, _("project.{key} is {value!r}, not {least} to {most}").format(
+            key=key, value=said, least=least, most=most)))  # fmt: skip
+        return default
+
+    canonical = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return CozeDraft(
+        number=number,
+        key=hashlib.sha256(canonical.encode("utf-8", "replace")).hexdigest(),
+        name=str(project.get("name") or ""),
+        width=whole("width", 1920, 16, 16384),
+        height=whole("height", 1080, 16, 16384),
+        fps=whole("fps", 30, 1, 240),
+        tracks=tracks,
+        problems=problems,
+        warnings=warnings,
+    )
+
+
+def _track(place: spec.Place, value: Any, problems: list[Problem], warnings: list[str]) -> CozeTrack:
+    if not isinstance(value, dict) or not isinstance(value.get("segments") or [], list):
+        problems.append(Problem(place, _("this is not a track (an object with “segments”)")))
+        return CozeTrack(False, None, [])
+    segments: list[CozeSegment] = []
+    for index, said in enumerate(value.get("segments") or [], 1):
+        where = place.model_copy(update={"segment": index})
+        segment = _checked(where, said, str(value.get("track_type") or ""), problems, warnings)
+        if segment:
+            segments.append(segment)
+    volume = value.get("volume")
+    if not isinstance(volume, (int, float)) or not 0 <= volume < 100:
+        volume = None
+    return CozeTrack(bool(value.get("muted")), volume, segments)
+
+
+def _checked(
+    place: spec.Place, value: Any, track_type: str, problems: list[Problem], warnings: list[str]
+) -> CozeSegment | None:
+    """The segment, or None with the reason in `problems` or `warnings`."""
+    if isinstance(value, dict):
+        url = value.get("material_url")
+        place = place.model_copy(update={
+            "id": str(value["id"]) if value.get("id") else None,
+            "url": url if isinstance(url, str) and url else None,
+        })  # fmt: skip
+    try:
+        said = _Segment.model_validate(value)
+    except ValidationError as error:
+        problems.extend(Problem(place, message) for message in _in_words(error))
+        return None
+    kind = said.type or track_type
+    if kind in _NOT_BUILT_YET:
+        name = value.get(f"{kind}_type") or value.get("content") or said.material_url
+        warnings.append(
+            _("{place}: a {kind} segment ({name}) is left out: this version builds video, image, audio and text")
+            .format(place=name_of(place), kind=kind, name=name)
+        )  # fmt: skip
+        return None
+    if kind not in _BUILT:
+        problems.append(Problem(place, _("“{kind}” is no kind of segment that is known").format(kind=kind)))
+        return None
+    if kind == "text" and not said.content.strip():
+        warnings.append(_("{place}: left out, it has no text").format(place=name_of(place)))
+        return None
+    wrong = [*_wrong_range(said.time_range, _("time_range")), *_wrong_range(said.material_range, _("material_range"))]
+    if said.time_range is None:
+        wrong.append(_("time_range is missing"))
+    if kind != "text" and not said.material_url.strip():
+        wrong.append(_("material_url is missing"))
+    problems.extend(Problem(place, message) for message in wrong)
+    return None if wrong else CozeSegment(place, _BUILT[kind], said)
+
+
+def _wrong_range(said: _Range | None, name: str) -> Iterator[str]:
+    if said is None:
+        return
+    if said.start < 0 or said.end < 0:
+        yield _("{name} is negative ({start:g} to {end:g})").format(name=name, start=said.start, end=said.end)
+    elif said.end <= said.start:
+        yield _("{name} has no length ({start:g} to {end:g})").format(name=name, start=said.start, end=said.end)
+
+
+def _in_words(error: ValidationError) -> Iterable[str]:
+    for detail in error.errors(include_url=False):
+        name = ".".join(str(part) for part in detail["loc"]) or _("the segment")
+        said = repr(detail["input"])
+        yield _("{name} can't be {value}: {why}").format(
+            name=name, value=said if len(said) <= 60 else f"{said[:60]}…", why=detail["msg"]
+        )
+
+
+def _speed_of(segment: CozeSegment) -> float | None:
+    return segment.said.audio.speed if segment.kind == "audio" else segment.said.speed.speed
+
+
+def _timed(segment: CozeSegment, lengths_us: Mapping[str, int | None]) -> Timed:
+    said = segment.said
+    assert said.time_range is not None  # noqa: S101 - _checked refuses a segment without one
+    length_us = None if segment.kind == "text" else lengths_us.get(said.material_url)
+    source_end = said.material_range.end if said.material_range else None
+    return Timed(said.time_range.start, said.time_range.end, source_end, _speed_of(segment) or 1.0, length_us)
+
+
+def _segment(
+    segment: CozeSegment, unit: Unit, track: CozeTrack, draft: CozeDraft
+) -> tuple[spec.Segment, list[str]]:  # fmt: skip
+    said, warnings = segment.said, _left_off(segment)
+    assert said.time_range is not None  # noqa: S101 - _checked refuses a segment without one
+    target = _span(said.time_range, unit)
+    source = _span(said.material_range, unit) if said.material_range else None
+    clip = _clip(said.transform, draft, warnings)
+    # Samples say the same loudness on the track and on its segments, so the track's counts only where theirs is absent.
+    own = next((v for v in (said.audio.volume, said.volume, track.volume) if v is not None), 1.0)
+    if segment.kind == "text":
+        style = coze_style.text_style(said.style, said.alignment, warnings)
+        return spec.TextSegment(place=segment.place, text=said.content, target=target, clip=clip, style=style), warnings
+    if segment.kind == "audio":
+        audio = spec.AudioSegment(
+            place=segment.place, url=said.material_url, target=target, source=source, speed=_speed_of(segment),
+            volume=own, change_pitch=said.audio.change_pitch,
+        )  # fmt: skip
+        return audio, warnings
+    visual = spec.VisualSegment(
+        place=segment.place, url=said.material_url, target=target, source=source, speed=_speed_of(segment),
+        volume=own, clip=clip,
+    )  # fmt: skip
+    return visual, warnings
+
+
+def _span(said: _Range, unit: Unit) -> spec.Span:
+    start_us, end_us = (round(value * US_PER[unit]) for value in (said.start, said.end))
+    if end_us > LONGEST_US:
+        raise _UnusableError(
+            _("it ends after {hours:.0f} hours; a timeline can be a day long").format(hours=end_us / 3600e6)
+        )
+    if end_us <= start_us:
+        raise _UnusableError(_("it is shorter than a microsecond"))
+    return spec.Span(start_us=start_us, duration_us=end_us - start_us)
+
+
+def _clip(said: _Transform, draft: CozeDraft, warnings: list[str]) -> spec.Clip:
+    x, y = said.position_x, said.position_y
+    if max(abs(x), abs(y)) > 5:  # half canvases; nobody places a picture five screens away
+        warnings.append(_("position {x:g}, {y:g} was taken for pixels").format(x=x, y=y))
+        x, y = x / (draft.width / 2), y / (draft.height / 2)
+    both = said.scale if said.scale is not None else 1.0
+    return spec.Clip(
+        x=x,
+        y=y,
+        scale_x=said.scale_x if said.scale_x is not None else both,
+        scale_y=said.scale_y if said.scale_y is not None else both,
+        rotation_deg=said.rotation,
+        opacity=said.opacity,
+    )
+
+
+def _left_off(segment: CozeSegment) -> list[str]:
+    """A warning that names what the segment says and this version does not build, if there is any."""
+    said = segment.said
+    parts = [
+        _("transition {}").format(said.effects["transition_type"]) if said.effects.get("transition_type") else "",
+        _("filter {}").format(said.effects["filter_type"]) if said.effects.get("filter_type") else "",
+        _("audio effect {}").format(said.audio.effect_type) if said.audio.effect_type else "",
+        *(
+            _("animation {}").format(value)
+            for key, value in said.animations.items()
+            if value and isinstance(value, str) and not key.endswith("_duration")
+        ),
+        _("crop") if said.crop.get("enabled") else "",
+        _("reverse") if said.speed.reverse else "",
+        _("fades") if said.audio.fade_in or said.audio.fade_out else "",
+        _("background fill") if said.background.get("blur") or said.background.get("color") else "",
+        _("keyframes") if any(said.keyframes.values()) else "",
+    ]
+    named = [part for part in parts if part]
+    return [_("left off, not built by this version: {what}").format(what=_(", ").join(named))] if named else []

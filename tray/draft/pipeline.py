@@ -1,0 +1,318 @@
+"""Export in, drafts out: import -> fetch -> probe -> build -> publish. No cloud is needed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from tray.draft import coze_export, publish
+from tray.draft.coze_export import CozeDraft
+from tray.draft.fetch import Fetcher, FetchPolicy, Media
+from tray.draft.probe import Probe, ProbeError, probe
+from tray.draft.problems import DraftError, Problem, name_of
+from tray.draft.spec import Place
+from tray.draft.worker import Worker, WorkerDiedError
+from tray.events import Receipt
+from tray.locale import _
+
+Progress = Callable[[int, int, int], None]
+"""Called with media files done, files in all, and bytes received so far."""
+
+
+class Ledger(Protocol):
+    """Who remembers which drafts were written, so that the same one, said again, is not written twice."""
+
+    def find(self, key: str) -> Receipt | None:
+        """The receipt of the draft with this key, if it was written or about to be."""
+
+    def about_to_write(self, key: str, receipt: Receipt) -> None:
+        """The draft is finished, and the very next step puts it in place."""
+
+    def written(self, key: str, receipt: Receipt) -> None:
+        """The draft is in place."""
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where drafts are built and what may go into them. `root`: the drafts folder. `locks`: a folder for lock files."""
+
+    root: Path
+    policy: FetchPolicy
+    locks: Path
+
+
+@dataclass
+class Built:
+    """What became of an export: `receipts` of the drafts written (or found written before), in order; `problems` of
+    those that were not; `warnings` of drafts that were skipped."""
+
+    receipts: list[Receipt] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+async def build(
+    text: str, workshop: Workshop, language: str, *, progress: Progress, ledger: Ledger | None = None
+) -> Built:
+    """Build every draft that the export `text` holds. Each is written whole or not at all.
+
+    Raises DraftError where nothing can be built at all: no JSON, no draft in it, a drafts folder that can't be written.
+    Cancelling it leaves nothing behind.
+    """
+    drafts = await asyncio.to_thread(coze_export.read, text)
+    built = Built()
+    wanted: list[CozeDraft] = []
+    keys: set[str] = set()
+    for draft in drafts:
+        done = _done_before(draft.key, ledger)
+        if done:
+            built.receipts.append(done)
+        elif draft.is_empty:
+            built.warnings.append(_("{draft} ({name}) has no segments and is skipped").format(
+                draft=name_of(Place(draft=draft.number)), name=draft.name or "?"))  # fmt: skip
+            built.warnings.extend(draft.warnings)
+        elif draft.key not in keys:
+            keys.add(draft.key)
+            wanted.append(draft)
+    if not wanted and not built.receipts:
+        built.problems.append(Problem(Place(), _("No draft in this export has any segments.")))
+    if wanted:
+        await _build(wanted, built, workshop, language, progress, ledger)
+    return built
+
+
+async def _build(
+    wanted: list[CozeDraft],
+    built: Built,
+    workshop: Workshop,
+    language: str,
+    progress: Progress,
+    ledger: Ledger | None,
+) -> None:
+    made_root = await asyncio.to_thread(_made, workshop.root)
+    try:
+        with publish.staging(workshop.root) as bench:
+            async with Worker(language) as worker:
+                media = bench / "media"
+                media.mkdir()
+                probes, faults = await _media(wanted, media, workshop.policy, worker, progress)
+                for draft in wanted:
+                    problems = [*draft.problems, *_media_problems(draft, faults)]
+                    if problems:
+                        built.problems.extend(problems)
+                        continue
+                    outcome = await _write(draft, probes, bench, workshop, worker, ledger)
+                    if isinstance(outcome, Receipt):
+                        built.receipts.append(outcome)
+                    else:
+                        built.problems.extend(outcome)
+    finally:
+        if made_root and not built.receipts:
+            with contextlib.suppress(OSError):
+                workshop.root.rmdir()
+
+
+def _made(root: Path) -> bool:
+    """Make the drafts folder where only its last part is missing. Whether it was made."""
+    if root.is_dir():
+        return False
+    try:
+        root.mkdir()
+    except OSError as error:
+        raise DraftError(
+            _("The drafts folder {root} is not there and can't be made: {error}").format(
+                root=root, error=error.strerror or error
+            ),
+            _("Check the path, or set another drafts folder."),
+        ) from None
+    return True
+
+
+def _done_before(key: str, ledger: Ledger | None) -> Receipt | None:
+    """The receipt of a draft that this run has written already, even if the program was killed right after."""
+    receipt = ledger.find(key) if ledger else None
+    if receipt is None or ledger is None:
+        return None
+    try:
+        meta = json.loads((Path(receipt.path) / "draft_meta_info.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    if meta.get("draft_id") != receipt.draft_id:
+        return None
+    ledger.written(key, receipt)
+    return receipt
+
+
+async def _media(
+    drafts: Iterable[CozeDraft], into: Path, policy: FetchPolicy, worker: Worker, progress: Progress
+) -> tuple[dict[str, Probe], dict[str, str]]:
+    """By URL: what each file is, and why the others can't be used. Each is probed while the others still come."""
+    urls = [url for draft in drafts for url, _place in draft.urls()]
+    probes: dict[str, Probe] = {}
+    faults: dict[str, str] = {}
+    by_content: dict[str, Probe | str] = {}
+    async with aclosing(Fetcher(into, policy).all(urls, progress)) as arriving:
+        async for got in arriving:
+            if not isinstance(got, Media):
+                faults[got[0]] = str(got[1])
+                continue
+            if got.sha256 not in by_content:
+                by_content[got.sha256] = await _probed(got, worker)
+            known = by_content[got.sha256]
+            if isinstance(known, str):
+                faults[got.url] = known
+            else:
+                probes[got.url] = known
+    return probes, faults
+
+
+async def _probed(media: Media, worker: Worker) -> Probe | str:
+    try:
+        return await worker.run(probe, media.path)
+    except ProbeError as error:
+        return str(error)
+    except WorkerDiedError:
+        return _("the file makes the media reader crash; it is broken")
+
+
+def _media_problems(draft: CozeDraft, faults: Mapping[str, str]) -> list[Problem]:
+    return [Problem(place, faults[url]) for url, place in draft.urls() if url in faults]
+
+
+async def _write(
+    draft: CozeDraft,
+    probes: Mapping[str, Probe],
+    bench: Path,
+    workshop: Workshop,
+    worker: Worker,
+    ledger: Ledger | None,
+) -> Receipt | list[Problem]:
+    """Build the draft on the bench and move it in."""
+    used = {url: probes[url] for url, _place in draft.urls()}
+    while True:
+        name = publish.free_name(workshop.root, draft.name)
+        staged = bench / f"draft-{uuid.uuid4().hex[:8]}"
+        try:
+            outcome = await worker.run(compose, draft, used, staged, workshop.root / name)
+        except WorkerDiedError:
+            return [Problem(Place(draft=draft.number), _("the builder crashed; please report this export"))]
+        except OSError as error:
+            return [Problem(Place(draft=draft.number), _("it can't be written: {error}").format(
+                error=error.strerror or error))]  # fmt: skip
+        if isinstance(outcome, list):
+            return outcome
+        if ledger:
+            ledger.about_to_write(draft.key, outcome.receipt)
+        if await asyncio.to_thread(publish.move_in, staged, workshop.root / name):
+            break
+        await asyncio.to_thread(shutil.rmtree, staged)
+    warning = await asyncio.to_thread(
+        publish.register, workshop.root, outcome.registry_entry, workshop.locks / "registry.lock"
+    )
+    receipt = outcome.receipt
+    if warning:
+        receipt = replace(receipt, warnings=[*receipt.warnings, warning])
+    if ledger:
+        ledger.written(draft.key, receipt)
+    return receipt
+
+
+@dataclass(frozen=True)
+class Composed:
+    receipt: Receipt
+    registry_entry: dict[str, Any]
+
+
+def compose(draft: CozeDraft, probes: Mapping[str, Probe], staged: Path, final: Path) -> Composed | list[Problem]:
+    """Write the whole draft folder at `staged`, as it will lie at `final`. Runs in the worker process.
+
+    Returns the problems instead where there are any. Raises OSError where it can't be written.
+    """
+    from tray.draft import arrange, build, meta
+
+    imported = coze_export.to_spec(draft, {url: one.length_us for url, one in probes.items()})
+    if imported.spec is None:
+        return imported.problems
+    spec = imported.spec
+    arranged = arrange.arrange(spec, probes)
+    if arranged.problems:
+        return arranged.problems
+    warnings = [*imported.warnings, *arranged.warnings]
+    path = final.as_posix()
+    content = build.content(spec, arranged, path, warnings)
+
+    sizes = _place_media(probes.values(), staged / "Resources" / "local")
+    facts = meta.Facts(
+        name=final.name,
+        draft_id=str(uuid.uuid4()).upper(),
+        path=path,
+        root=final.parent.as_posix(),
+        duration_us=content["duration"],
+        media_bytes=sum(sizes.values()),
+        created_us=time.time_ns() // 1000,
+    )
+    placed = [one for lane in arranged.lanes if lane.kind == "visual" for one in lane.placed]
+    first = min(
+        (one for one in placed if one.probe and one.probe.kind == "image"),
+        key=lambda one: one.target.start_us,
+        default=None,
+    )
+    meta.write_cover(staged / meta.COVER, spec, first.probe.path if first and first.probe else None)
+    _write_json(staged / meta.MAIN, content)
+    _write_json(staged / meta.META, meta.meta(facts, content["materials"], sizes))
+    receipt = Receipt(
+        path=str(final),
+        name=final.name,
+        draft_id=facts.draft_id,
+        segments=_counts(arranged.lanes),
+        duration_us=facts.duration_us,
+        media_bytes=facts.media_bytes,
+        time_unit=imported.time_unit,
+        time_unit_reason=imported.time_unit_reason,
+        warnings=warnings,
+    )
+    return Composed(receipt, meta.registry_entry(facts))
+
+
+def _place_media(probes: Iterable[Probe], local: Path) -> dict[str, int]:
+    """Put each file into the draft once. Returns bytes by file name."""
+    local.mkdir(parents=True)
+    sizes: dict[str, int] = {}
+    for one in probes:
+        if one.path.name in sizes:
+            continue
+        target = local / one.path.name
+        try:
+            os.link(one.path, target)  # the bench is on the same volume and goes away: nothing is copied
+        except OSError:
+            shutil.copyfile(one.path, target)
+        sizes[one.path.name] = one.size_bytes
+    return sizes
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    """Compact, on one line, on the disk when this returns: the rename that follows must not overtake it."""
+    with path.open("w", encoding="utf-8") as file:
+        json.dump(value, file, ensure_ascii=False, separators=(",", ":"))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _counts(lanes: Iterable[Any]) -> dict[str, int]:
+    """How many segments of each kind: image, video, audio, text; those that there are."""
+    counts: dict[str, int] = {}
+    for lane in lanes:
+        for placed in lane.placed:
+            kind = placed.probe.kind if placed.probe else "text"
+            counts[kind] = counts.get(kind, 0) + 1
+    return counts

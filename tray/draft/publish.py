@@ -1,0 +1,164 @@
+"""Puts a finished draft into the drafts folder: built off it on the same volume, moved in with one rename."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import re
+import shutil
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from pathvalidate import sanitize_filename
+
+from tray.draft.problems import DraftError
+from tray.locale import _
+
+log = logging.getLogger(__name__)
+
+STAGING = ".coze-tray-"
+REGISTRY = "root_meta_info.json"
+LONGEST_NAME = 60
+LONGEST_PATH = 240
+"""JianYing on Windows can't read media behind longer paths."""
+_INSIDE = len("/Resources/local/") + 32 + len(".jpeg")
+_UUID = re.compile(r"[{(]?[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}[)}]?", re.IGNORECASE)
+
+
+@contextlib.contextmanager
+def staging(root: Path) -> Iterator[Path]:
+    """A folder to build in, gone afterwards: in the drafts folder's parent if that is on the same volume and can be
+    written, else hidden in the drafts folder. Raises DraftError where neither can be written."""
+    made, errors = None, []
+    for parent in _staging_parents(root):
+        try:
+            made = parent / f"{STAGING}{uuid.uuid4().hex[:12]}"
+            made.mkdir()
+            if parent == root:
+                _hide(made)
+            break
+        except OSError as error:
+            made = None
+            errors.append(f"{parent}: {error.strerror or error}")
+    if made is None:
+        raise DraftError(
+            _("The drafts folder {root} can't be written ({errors}).").format(root=root, errors="; ".join(errors)),
+            _("Check that the disk is there, not full and not write-protected, or set another drafts folder."),
+        )
+    lock = FileLock(made / "lock")  # held while this process lives: what a crash leaves is known by its free lock
+    lock.acquire()
+    try:
+        yield made
+    finally:
+        lock.release()
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def sweep(root: Path) -> None:
+    """Remove what crashed builds left beside and inside the drafts folder."""
+    for parent in (root.parent, root):
+        for left in parent.glob(f"{STAGING}*"):
+            try:
+                with FileLock(left / "lock", timeout=0):
+                    pass
+            except (Timeout, OSError):
+                continue  # in use by another build, or not ours to remove
+            shutil.rmtree(left, ignore_errors=True)
+            log.info("removed what an interrupted build left: %s", left.name)
+
+
+def free_name(root: Path, wanted: str) -> str:
+    """`wanted` as a folder name that is safe on Windows too and not taken in `root`: 名称, 名称 (2), …"""
+    room = LONGEST_PATH - len(str(root)) - 1 - _INSIDE - len(" (999)")
+    if room < 8:
+        raise DraftError(
+            _("The path of the drafts folder is too long for JianYing: {root}").format(root=root),
+            _("Choose a drafts folder with a shorter path."),
+        )
+    visible = "".join(c if c.isprintable() else " " for c in wanted)
+    name = str(sanitize_filename(visible, platform="universal", replacement_text="_"))
+    name = " ".join(name.split())[: min(LONGEST_NAME, room)].strip(" .")
+    if not name.strip("_"):
+        name = _("Coze draft")
+    if _UUID.fullmatch(name):
+        name = f"Coze {name}"  # JianYing renames a folder whose name is a bare UUID
+    numbered = name
+    for number in range(2, 100_000):
+        if not os.path.lexists(root / numbered):
+            break
+        numbered = f"{name} ({number})"
+    return numbered
+
+
+def move_in(staged: Path, final: Path) -> bool:
+    """Rename the finished folder into the drafts folder. False if a draft of that name has come up meanwhile."""
+    try:
+        staged.rename(final)
+    except OSError:
+        if os.path.lexists(final):
+            return False
+        raise
+    return True
+
+
+def register(root: Path, entry: dict[str, Any], lock: Path) -> str:
+    """List the draft in the folder's registry, where there is one: CapCut shows nothing else. Never makes one.
+
+    `lock` is held meanwhile, so that two builds don't lose each other's entry. Returns "" or a warning: the draft
+    itself is in place whatever becomes of its entry.
+    """
+    path = root / REGISTRY
+    if not path.is_file():
+        return ""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock):
+        return _add_entry(path, entry)
+
+
+def _add_entry(path: Path, entry: dict[str, Any]) -> str:
+    try:
+        registry = _read_registry(path)
+        registry["all_draft_store"].insert(0, entry)
+        shutil.copy2(path, path.with_suffix(".json.bak"))
+        fresh = path.with_name(f"{STAGING}{uuid.uuid4().hex[:12]}.json")
+        try:
+            fresh.write_text(json.dumps(registry, ensure_ascii=False, separators=(",", ":")), "utf-8")
+            fresh.replace(path)
+        finally:
+            fresh.unlink(missing_ok=True)
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        return _("the list of drafts ({file}) can't be changed: {error}; CapCut may not show the draft").format(
+            file=REGISTRY, error=error
+        )
+    return ""
+
+
+def _read_registry(path: Path) -> dict[str, Any]:
+    """The registry; while the application rewrites it, it may be half there, so it is read again for a second."""
+    for _attempt in range(10):
+        with contextlib.suppress(ValueError):
+            return dict(json.loads(path.read_text("utf-8")))
+        time.sleep(0.1)
+    return dict(json.loads(path.read_text("utf-8")))
+
+
+def _staging_parents(root: Path) -> Iterator[Path]:
+    with contextlib.suppress(OSError):
+        if root.parent.stat().st_dev == root.stat().st_dev and os.access(root.parent, os.W_OK):
+            yield root.parent
+    yield root
+
+
+def _hide(path: Path) -> None:
+    """Hide a folder from Windows' Explorer; elsewhere the dot in its name does."""
+    if sys.platform == "win32":
+        import ctypes
+
+        ctypes.windll.kernel32.SetFileAttributesW(str(path), 2)

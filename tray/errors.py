@@ -1,0 +1,37 @@
+"""What can go wrong, as the user is told it.
+
+TrayError                     what happened, and what to do next
+├── SettingsError             settings.toml or the environment
+├── SecretsError              the OS keyring
+├── HandOffError              the running program could not be reached
+├── coze.CozeError            the cloud said no (code, logid)
+│   └── coze.NetworkAway      the cloud could not be reached
+├── draft.DraftError          a draft or a drafts folder
+└── tools.ToolError           a tool's arguments
+"""
+
+from __future__ import annotations
+
+
+class TrayError(Exception):
+    """An error to show: `message` says what happened and to which thing, `advice` what to do next (may be empty)."""
+
+    def __init__(self, message: str, advice: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.advice}".strip()
+
+
+class SettingsError(TrayError):
+    """A setting can't be used."""
+
+
+class SecretsError(TrayError):
+    """The OS keyring is missing, locked or refuses."""
+
+
+class HandOffError(TrayError):
+    """The running coze-tray holds the lock but does not answer."""

@@ -1,0 +1,180 @@
+"""The typed events everything reports by, and the bus that carries them.
+
+This module is imported by the tray icon at start, so it imports the standard library alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+log = logging.getLogger(__name__)
+
+State = Literal["stopped", "idle", "connecting", "streaming", "working", "waiting", "error"]
+"""stopped: not listening. idle: nothing asked. connecting: opening a stream. streaming: reading one. working: running
+a tool. waiting: the network or the cloud is away, another try follows. error: the last request failed."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a request failed. `code` is Coze's number as text, or a word of this program's; `logid` is Coze's."""
+
+    code: str
+    message: str
+    advice: str = ""
+    logid: str = ""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What building a draft reports. `segments` counts by kind; times in µs; `time_unit` is the unit of the export
+    ("us", "ms", "s" or "mixed") and `time_unit_reason` how it was found."""
+
+    path: str
+    name: str
+    draft_id: str
+    segments: dict[str, int]
+    duration_us: int
+    media_bytes: int
+    time_unit: str
+    time_unit_reason: str
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class StateChanged:
+    """The listener's state as a whole; `detail` is a sentence for the menu and the tooltip."""
+
+    state: State
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class RequestStarted:
+    request_id: str
+    prompt: str
+
+
+@dataclass(frozen=True)
+class TextArrived:
+    """A piece of the bot's answer as it streams in."""
+
+    request_id: str
+    delta: str
+
+
+@dataclass(frozen=True)
+class ToolStarted:
+    request_id: str
+    call_id: str
+    tool: str
+
+
+@dataclass(frozen=True)
+class ToolFinished:
+    request_id: str
+    call_id: str
+    tool: str
+    ok: bool
+
+
+@dataclass(frozen=True)
+class MediaProgress:
+    """`done` of `total` media files are here, `received_bytes` so far."""
+
+    request_id: str
+    done: int
+    total: int
+    received_bytes: int
+
+
+@dataclass(frozen=True)
+class DraftWritten:
+    request_id: str
+    receipt: Receipt
+
+
+@dataclass(frozen=True)
+class RequestDone:
+    request_id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class RequestFailed:
+    request_id: str
+    failure: Failure
+
+
+Event = (
+    StateChanged
+    | RequestStarted
+    | TextArrived
+    | ToolStarted
+    | ToolFinished
+    | MediaProgress
+    | DraftWritten
+    | RequestDone
+    | RequestFailed
+)
+
+_KINDS: dict[str, type[Any]] = {
+    kind.__name__: kind
+    for kind in (
+        StateChanged,
+        RequestStarted,
+        TextArrived,
+        ToolStarted,
+        ToolFinished,
+        MediaProgress,
+        DraftWritten,
+        RequestDone,
+        RequestFailed,
+    )
+}
+
+
+def to_json(event: Event) -> dict[str, Any]:
+    """The event as plain JSON values; `from_json` turns it back."""
+    return {"event": type(event).__name__, **asdict(event)}
+
+
+def from_json(value: dict[str, Any]) -> Event:
+    """The event that `to_json` wrote. Raises KeyError or TypeError for anything else."""
+    fields = dict(value)
+    kind = _KINDS[fields.pop("event")]
+    if "receipt" in fields:
+        fields["receipt"] = Receipt(**fields["receipt"])
+    if "failure" in fields:
+        fields["failure"] = Failure(**fields["failure"])
+    event: Event = kind(**fields)
+    return event
+
+
+class Bus:
+    """Carries each event to every subscriber, in the thread that publishes it: subscribers return at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._subscribers: list[Callable[[Event], None]] = []
+
+    def subscribe(self, subscriber: Callable[[Event], None]) -> Callable[[], None]:
+        """Call `subscriber` with every event from now on. Returns the function that ends it."""
+        with self._lock:
+            self._subscribers = [*self._subscribers, subscriber]
+
+        def unsubscribe() -> None:
+            with self._lock:
+                self._subscribers = [other for other in self._subscribers if other is not subscriber]
+
+        return unsubscribe
+
+    def publish(self, event: Event) -> None:
+        for subscriber in self._subscribers:
+            try:
+                subscriber(event)
+            except Exception:  # a broken subscriber must not stop the one that reports
+                log.exception("a subscriber failed on %s", type(event).__name__)

@@ -1,0 +1,44 @@
+"""The user's language: `_` and `ngettext`, English in the code and Chinese in the catalogue beside this file."""
+
+from __future__ import annotations
+
+import gettext
+import os
+import sys
+from pathlib import Path
+
+_catalogue: gettext.NullTranslations = gettext.NullTranslations()
+
+
+def _(message: str) -> str:
+    """`message` (English) in the user's language."""
+    return _catalogue.gettext(message) if message else ""
+
+
+def ngettext(one: str, many: str, n: int) -> str:
+    """The form for `n` of a counted message, in the user's language."""
+    return _catalogue.ngettext(one, many, n)
+
+
+def use(language: str | None = None) -> str:
+    """Switch to `language` ("zh_CN" or "en"); by default to the system's. Returns the one in use."""
+    global _catalogue  # noqa: PLW0603 - the process speaks one language at a time
+    chosen = language or ("zh_CN" if _system_language().lower().startswith("zh") else "en")
+    _catalogue = gettext.translation("coze-tray", Path(__file__).parent, [chosen], fallback=True)
+    return chosen
+
+
+def _system_language() -> str:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if os.environ.get(name):
+            return os.environ[name]
+    if sys.platform == "win32":
+        import ctypes
+        import locale
+
+        return locale.windows_locale.get(ctypes.windll.kernel32.GetUserDefaultUILanguage(), "")
+    if sys.platform == "darwin":  # an application started from Finder has no LANG
+        from Foundation import NSLocale
+
+        return str(NSLocale.preferredLanguages()[0])
+    return ""

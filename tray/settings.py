@@ -1,0 +1,116 @@
+"""The settings: `settings.toml` in the program's home folder, and the environment, which wins.
+
+No secret is ever among them: the token is in the OS keyring (tray/secrets.py).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import platformdirs
+import tomlkit
+from pydantic import BaseModel, ConfigDict, ValidationError
+from tomlkit.exceptions import TOMLKitError
+
+from tray.errors import SettingsError
+from tray.locale import _
+from tray.network import is_loopback
+
+REGIONS = {"cn": "https://api.coze.cn", "com": "https://api.coze.com"}
+
+
+class Settings(BaseModel):
+    """What the user has set. `region` cn or com, or any `api_base`; sizes in bytes."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    region: str = "cn"
+    api_base: str = ""
+    bot_id: str = ""
+    language: str = ""
+    drafts_dir: Path | None = None
+    folders: dict[str, Path] = {}
+    """Further drafts folders by name, which a bot may choose from (`output_folder`)."""
+    media_folders: tuple[Path, ...] = ()
+    """Folders of this computer that a bot may take media from."""
+    max_media_bytes: int = 2 * 1024**3
+    allow_hosts: tuple[str, ...] = ()
+    """Private hosts that media may come from."""
+
+    @property
+    def base_url(self) -> str:
+        return (self.api_base or REGIONS[self.region]).rstrip("/")
+
+    @property
+    def api_host(self) -> str:
+        """The host that a token belongs to, with its port if it has one."""
+        return urlsplit(self.base_url).netloc
+
+
+def home() -> Path:
+    """The folder below which everything the program keeps lies."""
+    said = os.environ.get("COZE_TRAY_HOME")
+    return Path(said).absolute() if said else platformdirs.user_data_path("coze-tray", appauthor=False)
+
+
+def settings_file() -> Path:
+    return home() / "settings.toml"
+
+
+def load() -> Settings:
+    """The settings in force. Raises SettingsError, naming the key, where one can't be used."""
+    path = settings_file()
+    try:
+        said: dict[str, Any] = tomlkit.parse(path.read_text("utf-8")).unwrap() if path.exists() else {}
+    except (TOMLKitError, OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            _("The settings can't be read: {path}: {error}").format(path=path, error=error),
+            _("Mend the file, or delete it to start with the defaults."),
+        ) from None
+    for key, name in (("api_base", "COZE_API_BASE"), ("bot_id", "COZE_BOT_ID"), ("drafts_dir", "COZE_TRAY_DRAFTS_DIR")):
+        if os.environ.get(name):
+            said[key] = os.environ[name]
+    if os.environ.get("COZE_TRAY_ALLOW_HOSTS"):
+        said["allow_hosts"] = [host.strip() for host in os.environ["COZE_TRAY_ALLOW_HOSTS"].split(",") if host.strip()]
+    try:
+        settings = Settings.model_validate(said)
+    except ValidationError as error:
+        detail = error.errors(include_url=False)[0]
+        raise SettingsError(
+            _("The setting {key} can't be {value!r}: {why}").format(
+                key=".".join(map(str, detail["loc"])), value=detail["input"], why=detail["msg"]
+            ),
+            _("Change it in {path} or in the environment.").format(path=path),
+        ) from None
+    _check(settings)
+    return settings
+
+
+def save(**changes: str) -> None:
+    """Write `changes` into the settings file, leaving everything else in it, comments too, as it is."""
+    path = settings_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    document = tomlkit.parse(path.read_text("utf-8")) if path.exists() else tomlkit.document()
+    document.update(changes)
+    fresh = path.with_suffix(".new")
+    fresh.write_text(tomlkit.dumps(document), "utf-8")
+    fresh.replace(path)
+
+
+def _check(settings: Settings) -> None:
+    if settings.region not in REGIONS:
+        raise SettingsError(
+            _("The setting region is “{value}”.").format(value=settings.region),
+            _("It is cn (coze.cn) or com (coze.com)."),
+        )
+    parts = urlsplit(settings.base_url)
+    if not parts.hostname or parts.scheme not in ("https", "http"):
+        raise SettingsError(_("“{url}” is no address of a Coze API.").format(url=settings.base_url), "")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise SettingsError(
+            _("{url} is not https: the token would travel unprotected.").format(url=settings.base_url),
+            _("Use the https address."),
+        )
