@@ -106,11 +106,18 @@ def _check(settings: Settings) -> None:
             _("The setting region is “{value}”.").format(value=settings.region),
             _("It is cn (coze.cn) or com (coze.com)."),
         )
-    parts = urlsplit(settings.base_url)
+    check_base_url(settings.base_url)
+
+
+def check_base_url(url: str) -> None:
+    """Raise SettingsError unless a token may be sent to `url`: https, or this machine itself."""
+    parts = urlsplit(url)
     if not parts.hostname or parts.scheme not in ("https", "http"):
-        raise SettingsError(_("“{url}” is no address of a Coze API.").format(url=settings.base_url), "")
+        raise SettingsError(
+            _("“{url}” is no address of a Coze API.").format(url=url),
+            _("It begins with https://, like {}.").format(REGIONS["cn"]),
+        )
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise SettingsError(
-            _("{url} is not https: the token would travel unprotected.").format(url=settings.base_url),
-            _("Use the https address."),
+            _("{url} is not https: the token would travel unprotected.").format(url=url), _("Use the https address.")
         )

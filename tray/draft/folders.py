@@ -7,6 +7,7 @@ macOS has the same INI. Their order is inferred: INI, registry, default.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from pathlib import Path
 from tray.draft.problems import DraftError
 from tray.locale import _
 
+META = "draft_meta_info.json"
 APPS = ("JianyingPro", "CapCut")
 _DEFAULT = Path("User Data", "Projects", "com.lveditor.draft")
 _INI = Path("User Data", "Config", "globalSetting")
@@ -114,3 +116,34 @@ def _from_registry(app: str) -> Path | None:
     except OSError:
         return None
     return Path(value) if value else None
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A draft of the drafts folder. Times in µs; what newer JianYing encrypts shows by its name and date only."""
+
+    name: str
+    path: Path
+    draft_id: str
+    duration_us: int
+    modified_us: int
+
+
+def drafts(root: Path) -> list[Listed]:
+    """The drafts in `root`, newest first. Raises DraftError where the folder can't be read."""
+    try:
+        entries = [entry for entry in root.iterdir() if (entry / META).is_file() and not entry.name.startswith(".")]
+    except OSError as error:
+        raise DraftError(
+            _("The drafts folder {root} can't be read: {error}").format(root=root, error=error.strerror or error),
+            _("Check the path, or set another drafts folder."),
+        ) from None
+    return sorted((_listed(entry) for entry in entries), key=lambda draft: draft.modified_us, reverse=True)
+
+
+def _listed(path: Path) -> Listed:
+    try:
+        meta = json.loads((path / META).read_text("utf-8"))
+        return Listed(path.name, path, str(meta["draft_id"]), int(meta["tm_duration"]), int(meta["tm_draft_modified"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return Listed(path.name, path, "", 0, round(path.stat().st_mtime * 1e6))

@@ -29,6 +29,8 @@ LONGEST_NAME = 60
 LONGEST_PATH = 240
 """JianYing on Windows can't read media behind longer paths."""
 _INSIDE = len("/Resources/local/") + 32 + len(".jpeg")
+_FULL_WIDTH = str.maketrans(':?"<>|*/\\', "：？＂＜＞｜＊／＼")
+"""What Windows refuses in a name, in the spelling that Chinese text has anyway."""
 _UUID = re.compile(r"[{(]?[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}[)}]?", re.IGNORECASE)
 
 
@@ -82,7 +84,7 @@ def free_name(root: Path, wanted: str) -> str:
             _("The path of the drafts folder is too long for JianYing: {root}").format(root=root),
             _("Choose a drafts folder with a shorter path."),
         )
-    visible = "".join(c if c.isprintable() else " " for c in wanted)
+    visible = "".join(c if c.isprintable() else " " for c in wanted).translate(_FULL_WIDTH)
     name = str(sanitize_filename(visible, platform="universal", replacement_text="_"))
     name = " ".join(name.split())[: min(LONGEST_NAME, room)].strip(" .")
     if not name.strip("_"):

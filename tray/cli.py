@@ -1,0 +1,167 @@
+"""Every command, one function each; what they do is elsewhere."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tray import __version__, locale, terminal
+from tray.errors import TrayError
+from tray.locale import _
+
+locale.use()
+log = logging.getLogger(__name__)
+app = typer.Typer(
+    help=_("Let a Coze bot make JianYing drafts on this computer. Without a command: the tray icon."),
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+JsonFlag = Annotated[bool, typer.Option("--json", help=_("End standard output with one line of JSON."))]
+DraftsDir = Annotated[Path | None, typer.Option("--drafts-dir", file_okay=False, help=_("The drafts folder to use."))]
+
+
+class Switch(str, Enum):
+    on = "on"
+    off = "off"
+    status = "status"
+
+
+def run() -> int:
+    """Run the command line. Returns the exit code: 0 done, 1 not, 2 wrong usage, 130 interrupted."""
+    terminal.use_utf8()
+    logging.getLogger().addHandler(logging.NullHandler())  # what libraries log is not for the terminal
+    try:
+        app()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    except KeyboardInterrupt:
+        return 130
+    except TrayError as error:
+        terminal.show_problem(error.message, error.advice)
+    except Exception as error:
+        log.exception("a command failed")
+        terminal.show_problem(
+            _("Something in this program failed: {error}").format(error=f"{type(error).__name__}: {error}"),
+            _("Please report it with what you did."),
+        )
+    return 1
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    context: typer.Context,
+    headless: Annotated[bool, typer.Option("--headless", help=_("Listen without the icon."))] = False,
+    version: Annotated[bool, typer.Option("--version", help=_("Show the version."))] = False,
+) -> None:
+    if version:
+        terminal.out.print(f"coze-tray {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is not None:
+        return
+    from tray import commands
+
+    commands.tray(headless=headless)
+
+
+@app.command(help=_("Show the whole way on this computer: a simulated bot makes a real draft. No account, no network."))
+def demo(
+    drafts_dir: DraftsDir = None,
+    icon: Annotated[bool, typer.Option(help=_("Show the tray icon meanwhile, where it can be."))] = True,
+) -> None:
+    from tray import commands
+
+    raise typer.Exit(commands.demo(drafts_dir, icon=icon))
+
+
+@app.command(help=_("Ask a bot, and wait for its answer and its drafts."))
+def ask(
+    prompt: Annotated[str, typer.Argument(help=_("What to ask, as you would in Coze."))],
+    bot: Annotated[str | None, typer.Option("--bot", metavar="ID", help=_("The bot; else COZE_BOT_ID."))] = None,
+    as_json: JsonFlag = False,
+    wait: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help=_("For how long the network may stay away."))
+    ] = 30,
+) -> None:
+    from tray import commands
+
+    outcome = commands.ask(prompt, bot, wait)
+    if as_json:
+        terminal.show_json(outcome.to_json())
+    raise typer.Exit(1 if outcome.failure else 0)
+
+
+@app.command(help=_("Build the drafts of an export that a Coze flow produced. No cloud is needed."))
+def build(
+    export: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help=_("The JSON file."))],
+    drafts_dir: DraftsDir = None,
+    as_json: JsonFlag = False,
+) -> None:
+    from tray import commands
+
+    built = commands.build(export, drafts_dir)
+    if as_json:
+        terminal.show_json(
+            {
+                "status": "failed" if built.problems else "done",
+                "drafts": [asdict(receipt) for receipt in built.receipts],
+                "errors": [problem.to_json() for problem in built.problems],
+                "warnings": built.warnings,
+            }
+        )
+    raise typer.Exit(1 if built.problems else 0)
+
+
+@app.command(help=_("Sign in: store a Coze token in the keyring of this computer. It is read without echo."))
+def login(
+    bot: Annotated[str | None, typer.Option("--bot", metavar="ID", help=_("Also remember this bot."))] = None,
+    region: Annotated[str | None, typer.Option(help=_("cn (coze.cn) or com (coze.com); remembered too."))] = None,
+) -> None:
+    from tray import commands
+
+    commands.login(bot, region)
+
+
+@app.command(help=_("Sign out: delete the token from the keyring."))
+def logout() -> None:
+    from tray import commands
+
+    commands.logout()
+
+
+@app.command(help=_("Say whether coze-tray runs and is signed in, and what was asked last."))
+def status(as_json: JsonFlag = False) -> None:
+    from tray import commands
+
+    found = commands.status()
+    if as_json:
+        terminal.show_json(found)
+
+
+@app.command(help=_("List the drafts in the drafts folder, newest first."))
+def drafts(drafts_dir: DraftsDir = None, as_json: JsonFlag = False) -> None:
+    from tray import commands
+
+    found = commands.drafts(drafts_dir)
+    if as_json:
+        terminal.show_json(found)
+
+
+@app.command(help=_("Start coze-tray at login: on, off or status."))
+def autostart(switch: Switch) -> None:
+    from tray import commands
+
+    commands.autostart(switch.value)
+
+
+@app.command(help=_("Show what is set up, what is missing, and how to mend it."))
+def doctor() -> None:
+    from tray import commands
+
+    raise typer.Exit(commands.doctor())

@@ -1,0 +1,326 @@
+"""What each command does, for people: it asks the parts and shows what they say."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tray import app, events, instance, locale, terminal
+from tray import settings as settings_module
+from tray.draft import folders, pipeline
+from tray.draft.pipeline import Built
+from tray.draft.problems import DraftError, Problem
+from tray.draft.spec import Place
+from tray.errors import HandOffError, SettingsError, TrayError
+from tray.locale import _
+from tray.settings import Settings
+
+DEMO_SECONDS_AFTER = 4.0
+"""For how long the demo's icon stays when the draft is there: long enough to see it."""
+
+
+def tray(*, headless: bool) -> None:
+    """The tray icon, or the listener without it, until the user quits."""
+    from tray.desktop import program
+
+    home = settings_module.home()
+    held = instance.acquire(home)
+    if held is None:
+        raise _already_runs(home)
+    if headless:
+        terminal.err.print(_("Listening without an icon; Ctrl-C ends it."), style="dim")
+    program.run(
+        home,
+        held,
+        headless=headless,
+        tell=lambda why: terminal.show_warning(_("No tray icon: {why} Going on without it.").format(why=why)),
+    )
+
+
+def demo(drafts_dir: Path | None, *, icon: bool) -> int:
+    """Run the real listener against the simulated cloud. Returns the exit code."""
+    from tray.desktop.program import Program, run_without_icon, show
+    from tray.simulator.demo import simulator
+
+    home = settings_module.home() / "demo"
+    root = (drafts_dir or home / "drafts").absolute()
+    root.mkdir(parents=True, exist_ok=True)
+    held = instance.acquire(home)
+    if held is None:
+        raise _already_runs(home)
+    outcome = terminal.Outcome()
+    program: Program
+    with simulator() as cloud:
+        settings = Settings(api_base=cloud.base_url, bot_id="demo", drafts_dir=root, allow_hosts=(cloud.host,))
+        program = Program(home, held)
+
+        def work() -> None:
+            nonlocal outcome
+            opened = program.open(settings, resume=False, token="demo")  # noqa: S106 - the simulator takes any
+            if opened is not None:
+                prompt = _("Make a short video of a day in four scenes")
+                terminal.out.print(_("You ask: {prompt}").format(prompt=prompt))
+                outcome = terminal.watch(app.ask(opened, settings.bot_id, prompt, settings.base_url, None))
+                _show_outcome(outcome)
+            if outcome.receipts and shows_icon:
+                program.ended.wait(DEMO_SECONDS_AFTER)
+            program.quit()
+
+        shows_icon = icon
+
+        def no_icon(why: str) -> None:
+            nonlocal shows_icon
+            shows_icon = False
+            terminal.show_warning(_("No tray icon: {why} Going on without it.").format(why=why))
+
+        try:
+            if icon:
+                show(program, work, no_icon)
+            else:
+                run_without_icon(program, work)
+        finally:
+            program.close()
+    return 0 if outcome.receipts and not outcome.failure else 1
+
+
+def ask(prompt: str, bot: str | None, wait_s: float) -> terminal.Outcome:
+    """Ask the bot here, or by the coze-tray that runs already."""
+    settings = settings_module.load()
+    bot_id = bot or settings.bot_id
+    if not bot_id:
+        raise SettingsError(
+            _("Which bot? None is chosen."),
+            _("Give --bot ID, set COZE_BOT_ID, or remember one: coze-tray login --bot ID. It ends the bot's address."),
+        )
+    if not prompt.strip():
+        raise SettingsError(_("Nothing was asked."), "")
+    home = settings_module.home()
+    try:
+        outcome = terminal.watch(_happenings(home, settings, bot_id, prompt, wait_s))
+    except KeyboardInterrupt:
+        terminal.show_warning(_("Interrupted. The request is kept and goes on when coze-tray runs."))
+        raise
+    _show_outcome(outcome)
+    return outcome
+
+
+def build(export: Path, drafts_dir: Path | None) -> Built:
+    """Build the export's drafts and show what became of each."""
+    settings = settings_module.load()
+    try:
+        text = export.read_text("utf-8-sig")
+        shop = app.workshop(settings, settings_module.home(), drafts_dir)
+        with terminal.Bar() as bar:
+            bar.say(_("Reading the export"))
+            built = asyncio.run(pipeline.build(text, shop, locale.use(settings.language or None), progress=bar.media))
+    except (DraftError, OSError, UnicodeDecodeError) as error:
+        built = Built(problems=[Problem(Place(), str(error))])
+    for receipt in built.receipts:
+        terminal.show_receipt(receipt)
+    if built.receipts:
+        terminal.how_to_see_it()
+    for warning in built.warnings:
+        terminal.show_warning(warning)
+    for problem in built.problems:
+        url = f"\n  {problem.place.url}" if problem.place.url else ""
+        terminal.show_problem(f"{problem}{url}")
+    return built
+
+
+def login(bot: str | None, region: str | None) -> None:
+    """Read a token without echo (or from a pipe) and store it in the keyring."""
+    from tray import secrets
+
+    if region is not None and region not in settings_module.REGIONS:
+        raise SettingsError(_("The region is “{region}”.").format(region=region), _("It is cn or com."))
+    if region is not None:
+        settings_module.save(region=region)
+    settings = settings_module.load()
+    if sys.stdin.isatty():
+        site = settings.base_url.replace("://api.", "://www.")
+        terminal.err.print(
+            _("Make a token at {url}/open/oauth/pats (scopes: see the README), and paste it here.").format(url=site)
+        )
+        token = getpass.getpass(_("Token (not shown): ")).strip()
+    else:
+        token = sys.stdin.readline().strip()
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise SettingsError(_("That is no token: it is empty or has blanks or other odd characters in it."), "")
+    secrets.write_token(settings.api_host, token)
+    if bot is not None:
+        settings_module.save(bot_id=bot)
+    terminal.out.print(_("Signed in to {host}; the token is in the keyring.").format(host=settings.api_host))
+    if os.environ.get("COZE_API_TOKEN"):
+        terminal.show_warning(_("COZE_API_TOKEN is set and is used instead of it."))
+
+
+def logout() -> None:
+    """Delete the token."""
+    from tray import secrets
+
+    host = settings_module.load().api_host
+    if secrets.delete_token(host):
+        terminal.out.print(_("Signed out of {host}; the token is deleted.").format(host=host))
+    else:
+        terminal.out.print(_("There was no token for {host}.").format(host=host))
+
+
+def status() -> dict[str, Any]:
+    """Show whether the program runs and is signed in, and the requests asked last."""
+    from tray.journal import Journal
+
+    settings, home = settings_module.load(), settings_module.home()
+    state, detail = _state(home)
+    signed_in = _signed_in(settings)
+    terminal.out.print(_("Program: {state}").format(state=detail))
+    terminal.out.print(
+        _("Coze: {url}, {how}").format(
+            url=settings.base_url, how=_("signed in") if signed_in else _("not signed in (coze-tray login)")
+        )
+    )
+    terminal.out.print(_("Bot: {bot}").format(bot=settings.bot_id or _("none chosen")))
+    requests: list[dict[str, Any]] = []
+    if (home / "journal.db").exists():
+        journal = Journal(home / "journal.db")
+        for request in journal.recent_requests():
+            requests.append({"request_id": request.id, "prompt": request.prompt, "state": request.state})
+            terminal.out.print(f"  {request.id}  {request.state:8}  {request.prompt[:60]}", markup=False)
+        journal.close()
+    return {
+        "running": state != "off",
+        "state": state,
+        "base_url": settings.base_url,
+        "signed_in": signed_in,
+        "bot_id": settings.bot_id,
+        "requests": requests,
+    }
+
+
+def drafts(drafts_dir: Path | None) -> list[dict[str, Any]]:
+    """List the drafts in the drafts folder."""
+    root = folders.drafts_folder(drafts_dir or settings_module.load().drafts_dir)
+    found = folders.drafts(root)
+    terminal.out.print(str(root), style="dim", markup=False)
+    for draft in found:
+        changed = time.strftime("%Y-%m-%d %H:%M", time.localtime(draft.modified_us / 1e6))
+        terminal.out.print(f"  {changed}  {terminal.clock(draft.duration_us):>6}  {draft.name}", markup=False)
+    if not found:
+        terminal.out.print(_("  (no drafts yet)"))
+    return [
+        {
+            "name": d.name,
+            "path": str(d.path),
+            "draft_id": d.draft_id,
+            "duration_us": d.duration_us,
+            "modified_us": d.modified_us,
+        }
+        for d in found
+    ]
+
+
+def autostart(switch: str) -> None:
+    """Turn starting at login on or off, or say which it is."""
+    from tray.desktop import autostart as desktop_autostart
+
+    if switch == "on":
+        desktop_autostart.enable()
+    elif switch == "off":
+        desktop_autostart.disable()
+    registered = desktop_autostart.status()
+    if registered is None:
+        terminal.out.print(_("coze-tray does not start at login."))
+    else:
+        terminal.out.print(_("coze-tray starts at login: {where}").format(where=registered.where), markup=False)
+
+
+def doctor() -> int:
+    """Show every check. Returns the exit code: 1 where something is missing."""
+    from tray.doctor import checks
+
+    missing = 0
+    for check in checks():
+        sign = {True: "[green]✓[/green]", False: "[red]✗[/red]", None: "·"}[check.ok]
+        terminal.out.print(sign, end=" ")
+        terminal.out.print(f"{check.name}: {check.found}", markup=False)
+        if check.ok is False:
+            missing += 1
+            if check.mend:
+                terminal.out.print(f"  → {check.mend}", markup=False)
+    return 1 if missing else 0
+
+
+def _happenings(
+    home: Path, settings: Settings, bot_id: str, prompt: str, wait_s: float
+) -> Iterator[events.Event]:  # fmt: skip
+    """The request's events: from the listener made here, or from the program that holds the lock."""
+    for _attempt in range(50):
+        held = instance.acquire(home)
+        if held is not None:
+            opened = app.open_app(settings, home, held, events.Bus(), resume=False)
+            try:
+                yield from app.ask(opened, bot_id, prompt, settings.base_url, wait_s)
+            finally:
+                opened.close()
+            return
+        address = instance.running(home)
+        if address is not None:
+            yield from app.ask_running(address, bot_id, prompt, settings.base_url, wait_s)
+            return
+        threading.Event().wait(0.1)  # it has only just started, or is just ending
+    raise _already_runs(home)
+
+
+def _show_outcome(outcome: terminal.Outcome) -> None:
+    if outcome.text:
+        terminal.out.print(outcome.text, markup=False)
+    for receipt in outcome.receipts:
+        terminal.show_receipt(receipt)
+    if outcome.receipts:
+        terminal.how_to_see_it()
+    if outcome.failure:
+        terminal.show_problem(outcome.failure.message, outcome.failure.advice, outcome.failure.logid)
+        if outcome.failure.code == "network":
+            terminal.show_warning(_("The request is kept and goes on when coze-tray runs."))
+
+
+def _state(home: Path) -> tuple[str, str]:
+    """The running program's state as a word, and in words; "off" where none runs."""
+    held = instance.acquire(home)
+    if held is not None:
+        held.release()
+        return "off", _("not running")
+    address = instance.running(home)
+    if address is None:
+        return "starting", _("starting")
+    try:
+        for answer in instance.hand_on(address, {"op": "state"}):
+            changed = events.from_json(answer)
+            if isinstance(changed, events.StateChanged):
+                words = terminal.state_in_words(changed.state)
+                return changed.state, _("{state} (process {pid})").format(state=words, pid=address.pid)
+    except HandOffError as error:
+        return "silent", error.message
+    return "silent", _("no answer")
+
+
+def _signed_in(settings: Settings) -> bool:
+    try:
+        app.token_for(settings.base_url, settings)
+    except TrayError:
+        return False
+    return True
+
+
+def _already_runs(home: Path) -> HandOffError:
+    address = instance.running(home)
+    who = _("process {pid}").format(pid=address.pid) if address else _("another process")
+    return HandOffError(
+        _("coze-tray runs already ({who}).").format(who=who), _("Look for its icon in the tray, or end that process.")
+    )

@@ -1,0 +1,286 @@
+"""Bot mode: a chat over `POST /v3/chat`, its tool calls answered over `submit_tool_outputs`, to its end.
+
+Whatever the network does, a chat is created once: from the moment its id is known, a broken stream is followed up
+with `chat/retrieve`, as Coze lets no one rejoin a stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from cozepy import Message
+from cozepy import ToolOutput as WireToolOutput
+
+from tray.coze.client import Client, WireEvent
+from tray.coze.errors import RETRIED, CozeError, NetworkAwayError, advice
+from tray.coze.run import (
+    Away,
+    Connected,
+    Failed,
+    Finished,
+    Output,
+    Posting,
+    RunEvent,
+    Started,
+    Text,
+    ToolCall,
+    ToolCalls,
+    ToolOutput,
+)
+from tray.locale import _
+
+BUSY_TRIES = 6
+"""How often a busy or failing cloud is asked again before its error counts."""
+SUBMIT_TRIES = 3
+
+
+@dataclass
+class Chat:
+    """One chat with a bot. `ids` (conversation, chat) of one that was begun before, None for a new one.
+
+    `patience_s`: for how long the network may stay away before `events` raises NetworkAwayError; None: for ever.
+    """
+
+    client: Client
+    bot_id: str
+    user_id: str
+    prompt: str
+    ids: tuple[str, str] | None
+    patience_s: float | None
+    _outputs: list[ToolOutput] | None = field(default=None, init=False)
+
+    def answer(self, outputs: list[ToolOutput]) -> None:
+        """The outputs of all calls of the last ToolCalls; sent when `events` goes on."""
+        self._outputs = outputs
+
+    async def events(self) -> AsyncGenerator[RunEvent, None]:
+        """The run, to its end: the last event is Finished or Failed.
+
+        Raises NetworkAwayError when patience is at an end; the chat goes on in the cloud, and a new Chat with its
+        `ids` picks it up. Failed with code "lost" means that nobody knows whether the chat was created.
+        """
+        tries = _Tries(self.patience_s)
+        submitted: Counter[str] = Counter()
+        step = self._catch_up if self.ids else self._create
+        while True:
+            calls: ToolCalls | None = None
+            try:
+                async with aclosing(step()) as steps:
+                    async for event in steps:
+                        if isinstance(event, (Finished, Failed)):
+                            yield event
+                            return
+                        if isinstance(event, ToolCalls):
+                            calls = event
+                            continue
+                        if isinstance(event, Connected):
+                            tries.worked()
+                        yield event
+            except (NetworkAwayError, CozeError) as error:
+                if failed := self._given_up(error, tries):
+                    yield failed
+                    return
+                yield Away(error.message)
+                await tries.pause(error)
+                calls = None
+            if calls is None:
+                step = self._catch_up if self.ids else self._create
+                continue
+            key = ",".join(call.id for call in calls.calls)
+            submitted[key] += 1
+            if submitted[key] > SUBMIT_TRIES:
+                yield Failed("unanswered", _("Coze asks for the same tool calls again and again."))
+                return
+            self._outputs = None
+            yield calls
+            step = self._submit
+
+    def _given_up(self, error: NetworkAwayError | CozeError, tries: _Tries) -> Failed | None:
+        """The failure that `error` is, None if another try may mend it."""
+        if isinstance(error, NetworkAwayError):
+            return _lost(error) if self.ids is None and error.sent else None
+        if error.code in RETRIED and tries.busy():
+            return None
+        return Failed(error.code, error.message, error.advice, error.logid)
+
+    async def _create(self) -> AsyncGenerator[RunEvent, None]:
+        body = {
+            "bot_id": self.bot_id,
+            "user_id": self.user_id,
+            "additional_messages": [Message.build_user_question_text(self.prompt).model_dump(exclude_none=True)],
+            "stream": True,
+            "auto_save_history": True,  # submitting outputs fails with 5000 without it
+        }
+        yield Posting()
+        async for event in self._stream("/v3/chat", {}, body):
+            yield event
+        if self.ids is None:
+            yield Failed("empty", _("Coze's answer ended before a chat was created."), "", self._logid)
+
+    async def _submit(self) -> AsyncGenerator[RunEvent, None]:
+        conversation_id, chat_id = self._known_ids()
+        if self._outputs is None:
+            raise RuntimeError("ToolCalls was not answered")
+        outputs = [WireToolOutput(tool_call_id=o.call_id, output=o.output) for o in self._outputs]
+        body = {"tool_outputs": [output.model_dump() for output in outputs], "stream": True}
+        params = {"conversation_id": conversation_id, "chat_id": chat_id}
+        async for event in self._stream("/v3/chat/submit_tool_outputs", params, body):
+            yield event
+
+    _logid: str = ""
+
+    async def _stream(
+        self, path: str, params: dict[str, str], body: dict[str, Any]
+    ) -> AsyncGenerator[RunEvent, None]:  # fmt: skip
+        """A stream's events, up to what ends it: the chat's end, its tool calls, or an error event (whose chat may
+        well go on: `events` then asks)."""
+        async with self.client.stream(path, params, body) as wire_events:
+            yield Connected()
+            async for wire in wire_events:
+                self._logid = wire.logid
+                if wire.name == "error" and self.ids is None:
+                    yield _failed(wire.data, wire.logid)
+                    return
+                if wire.name in ("error", "done", "Done"):
+                    return
+                for event in self._read(wire):
+                    yield event
+                    if isinstance(event, (Finished, Failed, ToolCalls)):
+                        return
+
+    def _read(self, wire: WireEvent) -> Iterator[RunEvent]:
+        data: dict[str, Any] = wire.data if isinstance(wire.data, dict) else {}
+        if wire.name.startswith("conversation.chat."):
+            if self.ids is None and data.get("id") and data.get("conversation_id"):
+                self.ids = str(data["conversation_id"]), str(data["id"])
+                yield Started(*self.ids)
+            # The event's name is the truth; examples show a status that lags behind it.
+            yield from self._status(wire.name.rpartition(".")[2], data, wire.logid)
+        elif wire.name == "conversation.message.delta" and data.get("type") == "answer":
+            if content := data.get("content"):
+                yield Text(str(content))
+        elif wire.name == "conversation.message.completed" and data.get("type") == "answer":
+            yield Output(str(data.get("id") or ""), str(data.get("content") or ""))
+
+    def _status(self, status: str, data: dict[str, Any], logid: str) -> Iterator[RunEvent]:
+        if status == "completed":
+            usage = data.get("usage")
+            yield Finished(int((usage.get("token_count") if isinstance(usage, dict) else 0) or 0))
+        elif status == "failed":
+            yield _failed(data, logid)
+        elif status in ("canceled", "cancelled"):
+            yield Failed("canceled", _("The chat was cancelled in Coze."), "", logid)
+        elif status == "requires_action":
+            yield _tool_calls(data, logid)
+
+    async def _catch_up(self) -> AsyncGenerator[RunEvent, None]:
+        """Ask what became of the chat until it waits for us or is over. Never more than once a second."""
+        conversation_id, chat_id = self._known_ids()
+        params = {"conversation_id": conversation_id, "chat_id": chat_id}
+        pause_s = 1.0
+        while True:
+            found = await self.client.call("POST", "/v3/chat/retrieve", params)
+            data: dict[str, Any] = found if isinstance(found, dict) else {}
+            status = str(data.get("status") or "")
+            yield Connected()
+            if status == "completed":
+                async for output in self._said(params):
+                    yield output
+            for event in self._status(status, data, self._logid):
+                yield event
+                return
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, 10.0)
+
+    async def _said(self, params: dict[str, str]) -> AsyncGenerator[RunEvent, None]:
+        messages = await self.client.call("GET", "/v3/chat/message/list", params)
+        for message in messages if isinstance(messages, list) else []:
+            if isinstance(message, dict) and message.get("type") == "answer":
+                yield Output(str(message.get("id") or ""), str(message.get("content") or ""))
+
+    def _known_ids(self) -> tuple[str, str]:
+        if self.ids is None:
+            raise RuntimeError("the chat has no ids yet")
+        return self.ids
+
+
+@dataclass
+class _Tries:
+    """How long to wait before the next try, and when to give up."""
+
+    patience_s: float | None
+    pause_s: float = 0.5
+    _busy: int = 0
+    _away_since: float | None = None
+
+    def worked(self) -> None:
+        self.pause_s, self._busy, self._away_since = 0.5, 0, None
+
+    def busy(self) -> bool:
+        """Whether a busy cloud may be asked once more."""
+        self._busy += 1
+        return self._busy < BUSY_TRIES
+
+    async def pause(self, error: NetworkAwayError | CozeError) -> None:
+        """Wait before the next try. Raises `error` where the network has been away for too long."""
+        if isinstance(error, NetworkAwayError):
+            now = time.monotonic()
+            if self._away_since is None:
+                self._away_since = now
+            if self.patience_s is not None and now + self.pause_s - self._away_since > self.patience_s:
+                raise error
+        await asyncio.sleep(self.pause_s)
+        self.pause_s = min(self.pause_s * 2, 30.0)
+
+
+def _tool_calls(data: dict[str, Any], logid: str) -> ToolCalls | Failed:
+    try:
+        said = data["required_action"]["submit_tool_outputs"]["tool_calls"]
+        calls = tuple(_tool_call(call) for call in said)
+    except (KeyError, TypeError):
+        calls = ()
+    if not calls:
+        return Failed("unreadable", _("Coze waits for something this program can't read."), "", logid)
+    if any(not call.name for call in calls):
+        return Failed(
+            "question",
+            _("The bot asks a question back, which can't be answered here."),
+            _("Make the bot ask nothing back, or ask it in Coze."),
+            logid,
+        )
+    return ToolCalls(calls)
+
+
+def _tool_call(call: dict[str, Any]) -> ToolCall:
+    function = call.get("function") or {}
+    arguments = function.get("arguments") or ""
+    if not isinstance(arguments, str):
+        arguments = json.dumps(arguments, ensure_ascii=False)
+    return ToolCall(str(call["id"]), str(function.get("name") or ""), arguments)
+
+
+def _failed(data: Any, logid: str) -> Failed:
+    """From `last_error` of a chat, or the bare {"code", "msg"} that some failures come with."""
+    said: dict[str, Any] = data if isinstance(data, dict) else {}
+    error = said.get("last_error") or said
+    code = str(error.get("code") or "failed")
+    message = str(error.get("msg") or "") or _("Coze gave no reason.")
+    return Failed(
+        code, _("The chat failed ({code}): {message}").format(code=code, message=message), advice(code), logid
+    )
+
+
+def _lost(error: NetworkAwayError) -> Failed:
+    return Failed(
+        "lost",
+        _("The connection broke while the chat was being created: {error}").format(error=error.message),
+        _("Coze may be at work on it, so it was not asked again by itself. If no draft comes, ask once more."),
+        error.logid,
+    )

@@ -1,0 +1,95 @@
+"""What is set up, what is missing, and how to mend it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tray import settings as settings_module
+from tray.draft import folders
+from tray.draft.problems import DraftError
+from tray.errors import SecretsError, SettingsError
+from tray.locale import _
+
+
+@dataclass(frozen=True)
+class Check:
+    """`ok` None: neither good nor bad, to know. `mend`: what to do where it is not ok."""
+
+    name: str
+    ok: bool | None
+    found: str
+    mend: str = ""
+
+
+def checks() -> Iterator[Check]:
+    """Every check, one after the other; some ask the keyring and the desktop and take a moment."""
+    home = settings_module.home()
+    yield Check(_("home folder"), True, str(home))
+    try:
+        settings = settings_module.load()
+    except SettingsError as error:
+        yield Check(_("settings"), False, error.message, error.advice)
+        return
+    yield Check(_("settings"), True, str(settings_module.settings_file()))
+    yield Check(_("Coze"), True, settings.base_url)
+    yield _token(settings)
+    yield Check(
+        _("bot"),
+        bool(settings.bot_id),
+        settings.bot_id or _("none chosen"),
+        _("Set bot_id in the settings or COZE_BOT_ID, or give --bot."),
+    )
+    yield from _folders(settings)
+    yield _icon()
+    if sys.platform == "linux":
+        has_sender = shutil.which("notify-send") is not None or importlib.util.find_spec("dbus") is not None
+        yield Check(
+            _("notifications"), has_sender, "notify-send" if has_sender else _("none"), "sudo apt install libnotify-bin"
+        )
+    from tray.desktop import autostart
+
+    registered = autostart.status()
+    yield Check(_("start at login"), None, str(registered.where) if registered else _("off"))
+    yield Check(_("log"), None, str(home / "coze-tray.log"))
+
+
+def _token(settings: settings_module.Settings) -> Check:
+    from tray import secrets
+
+    if os.environ.get("COZE_API_TOKEN"):
+        return Check(_("token"), True, _("from COZE_API_TOKEN"))
+    try:
+        found = secrets.read_token(settings.api_host)
+    except SecretsError as error:
+        return Check(_("token"), False, error.message, error.advice)
+    where = _("in the keyring, for {host}").format(host=settings.api_host)
+    return Check(_("token"), bool(found), where if found else _("none"), _("Sign in with: coze-tray login"))
+
+
+def _folders(settings: settings_module.Settings) -> Iterator[Check]:
+    for candidate in folders.candidates():
+        yield Check(candidate.source, None, f"{candidate.path} ({_('usable') if candidate.usable else _('not there')})")
+    try:
+        chosen = folders.drafts_folder(settings.drafts_dir)
+    except DraftError as error:
+        yield Check(_("drafts folder"), False, error.message, error.advice)
+    else:
+        usable = os.access(chosen if chosen.exists() else chosen.parent, os.W_OK)
+        yield Check(_("drafts folder"), usable, str(chosen), _("It can't be written: choose another folder."))
+    for name, path in settings.folders.items():
+        yield Check(
+            _("folder {name}").format(name=name), Path(path).is_dir(), str(path), _("Make it, or mend its path.")
+        )
+
+
+def _icon() -> Check:
+    from tray.desktop import host
+
+    missing = host.prepare(wait_s=0)
+    return Check(_("tray icon"), missing is None, _("can be shown") if missing is None else missing)

@@ -1,0 +1,169 @@
+"""What the command line shows: progress and messages on standard error, results on standard output."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+
+from tray import events
+from tray.events import Failure, Receipt
+from tray.locale import _, ngettext
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@dataclass
+class Outcome:
+    """How a request ended."""
+
+    request_id: str | None = None
+    text: str = ""
+    receipts: list[Receipt] = field(default_factory=list)
+    failure: Failure | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The line that `ask --json` ends with."""
+        return {
+            "status": "failed" if self.failure else "done",
+            "text": self.text,
+            "drafts": [asdict(receipt) for receipt in self.receipts],
+            "error": asdict(self.failure) if self.failure else None,
+            "request_id": self.request_id,
+        }
+
+
+class Bar:
+    """One line of progress on standard error, gone when it ends; nothing where that is not a terminal."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[count]}"),
+            console=err,
+            transient=True,
+        )
+        self._task: TaskID = self._progress.add_task("", total=None, count="")
+
+    def __enter__(self) -> Bar:
+        if err.is_terminal:
+            self._progress.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._progress.stop()
+
+    def say(self, text: str) -> None:
+        self._progress.update(self._task, description=escape(text), total=None, count="")
+
+    def media(self, done: int, total: int, received_bytes: int) -> None:
+        """`done` of `total` media files are here."""
+        self._progress.update(
+            self._task,
+            description=_("Fetching media"),
+            total=total,
+            completed=done,
+            count=f"{done}/{total}  {received_bytes / 1e6:.1f} MB",
+        )
+
+
+def watch(happenings: Iterable[events.Event]) -> Outcome:
+    """Show a request's events as they come, and return how it ended."""
+    outcome, heard = Outcome(), ""
+    with Bar() as bar:
+        for event in happenings:
+            if isinstance(event, events.StateChanged):
+                bar.say(event.detail or state_in_words(event.state))
+                continue
+            outcome.request_id = event.request_id
+            if isinstance(event, events.TextArrived):
+                heard += event.delta
+                bar.say(_("Answering: {text}").format(text=heard[-50:].replace("\n", " ")))
+            elif isinstance(event, events.ToolStarted):
+                bar.say(_("The bot calls {tool}").format(tool=event.tool))
+            elif isinstance(event, events.MediaProgress):
+                bar.media(event.done, event.total, event.received_bytes)
+            elif isinstance(event, events.DraftWritten):
+                outcome.receipts.append(event.receipt)
+            elif isinstance(event, events.RequestDone):
+                outcome.text = event.text
+            elif isinstance(event, events.RequestFailed):
+                outcome.failure = event.failure
+                outcome.text = heard
+    return outcome
+
+
+def state_in_words(state: events.State) -> str:
+    return {
+        "stopped": _("Not listening"),
+        "idle": _("Listening, nothing to do"),
+        "connecting": _("Connecting to Coze"),
+        "streaming": _("Receiving from Coze"),
+        "working": _("Working on a draft"),
+        "waiting": _("Waiting for the network"),
+        "error": _("The last request failed"),
+    }[state]
+
+
+def show_receipt(receipt: Receipt) -> None:
+    """A draft's receipt, for people: on standard output the draft, on standard error its warnings."""
+    n = sum(receipt.segments.values())
+    pieces = ngettext("{n} segment", "{n} segments", n).format(n=n)
+    out.print(
+        f"[green]✓[/green] {escape(receipt.name)}  [dim]{clock(receipt.duration_us)}  {pieces}  "
+        f"{receipt.media_bytes / 1e6:.1f} MB[/dim]\n  {escape(receipt.path)}"
+    )
+    if receipt.time_unit != "ms":
+        err.print(
+            _("  times read as {unit}: {reason}").format(unit=receipt.time_unit, reason=receipt.time_unit_reason),
+            style="dim",
+            markup=False,
+        )
+    for warning in receipt.warnings:
+        show_warning(warning)
+
+
+def how_to_see_it() -> None:
+    out.print(_("To see it in JianYing: enter and leave any draft, or restart JianYing."), style="dim")
+
+
+def show_warning(text: str) -> None:
+    err.print(f"[yellow]![/yellow] {escape(text)}")
+
+
+def show_problem(text: str, advice: str = "", logid: str = "") -> None:
+    """Something that failed, on standard error: what, what to do, and Coze's logid where there is one."""
+    err.print(f"[red]✗[/red] {escape(text)}")
+    if advice:
+        err.print(f"  {escape(advice)}")
+    if logid:
+        err.print(f"  logid: {escape(logid)}", style="dim")
+
+
+def show_json(value: Any) -> None:
+    """The one line of JSON that standard output ends with."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def clock(duration_us: int) -> str:
+    """Minutes and seconds, as 1:05."""
+    seconds = round(duration_us / 1e6)
+    return f"{seconds // 60}:{seconds % 60:02d}"
+
+
+def use_utf8() -> None:
+    """Let pipes carry Chinese: on Windows they are in the old code page otherwise."""
+    for stream in (sys.stdout, sys.stderr):
+        encoding = getattr(stream, "encoding", "") or ""
+        if encoding.lower().replace("-", "") != "utf8" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")

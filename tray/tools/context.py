@@ -1,0 +1,21 @@
+"""What a tool is given besides its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tray.draft.pipeline import Ledger, Progress, Workshop
+
+
+@dataclass(frozen=True)
+class ToolContext:
+    """`workshop` gives the place to build in, by the name of one of the user's `folders` or None for the usual one;
+    it raises DraftError where there is none. `progress` and `ledger` as in draft.pipeline."""
+
+    workshop: Callable[[str | None], Workshop]
+    folders: Mapping[str, Path]
+    language: str
+    progress: Progress
+    ledger: Ledger
