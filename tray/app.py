@@ -7,8 +7,9 @@ import logging
 import logging.handlers
 import os
 import queue
+import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -40,9 +41,12 @@ class App:
     journal: Journal
     listener: Listener
     instance: instance.Instance
+    closing: threading.Event = field(default_factory=threading.Event)
 
     def close(self) -> None:
-        """Stop listening and give up the journal. Requests that ran go on at the next start."""
+        """Stop listening and give up the journal. Requests that ran go on at the next start, or in the process that
+        handed them on."""
+        self.closing.set()
         self.listener.stop(timeout_s=2.0)
         self.journal.close()
         self.instance.release()
@@ -101,47 +105,84 @@ def token_for(base_url: str, settings: Settings) -> str:
     raise SecretsError(_("Not signed in to {host}.").format(host=host), _("Sign in with: coze-tray login"))
 
 
-def ask(app: App, bot_id: str, prompt: str, base_url: str, patience_s: float | None) -> Iterator[events.Event]:
-    """Ask, and yield what happens to the request until it is done or failed."""
+@dataclass(frozen=True)
+class Question:
+    """What a process asks for: a new request, or with `request_id` to go on with that one."""
+
+    base_url: str
+    bot_id: str
+    prompt: str
+    patience_s: float | None
+    request_id: str | None = None
+
+
+def ask(app: App, question: Question) -> Iterator[events.Event]:
+    """Ask, and yield what happens to the request until it is done or failed.
+
+    It ends without either where this program ends: the request is in the journal, and another process can go on.
+    """
     heard: queue.SimpleQueue[events.Event] = queue.SimpleQueue()
     unsubscribe = app.bus.subscribe(heard.put)
+    shown: set[str] = set()
     try:
         app.listener.start()
-        request_id = app.listener.ask(base_url, bot_id, prompt, patience_s)
+        request_id = _begun(app, question, heard)
         while True:
             event = heard.get()
             if isinstance(event, events.StateChanged):
-                yield event
                 if event.state == "stopped":
-                    yield events.RequestFailed(request_id, _stopped())
+                    if not app.closing.is_set():
+                        yield events.RequestFailed(request_id, _stopped())
                     return
-            elif event.request_id == request_id:
                 yield event
-                if isinstance(event, (events.RequestDone, events.RequestFailed)):
+            elif event.request_id == request_id:
+                if isinstance(event, events.DraftWritten):
+                    shown.add(event.receipt.draft_id)
+                ended = isinstance(event, (events.RequestDone, events.RequestFailed))
+                if ended:  # drafts may have been written while nobody followed
+                    missed = (r for r in app.journal.drafts_of(request_id) if r.draft_id not in shown)
+                    yield from (events.DraftWritten(request_id, receipt) for receipt in missed)
+                yield event
+                if ended:
                     return
     finally:
         unsubscribe()
 
 
-def ask_running(
-    address: instance.Address, bot_id: str, prompt: str, base_url: str, patience_s: float
-) -> Iterator[events.Event]:
+def ask_running(address: instance.Address, question: Question) -> Iterator[events.Event]:
     """As `ask`, by the coze-tray that runs already. Raises HandOffError where it does not answer."""
-    message = {"op": "ask", "bot_id": bot_id, "prompt": prompt, "base_url": base_url, "patience_s": patience_s}
-    for answer in instance.hand_on(address, message):
+    for answer in instance.hand_on(address, {"op": "ask", **asdict(question)}):
         yield events.from_json(answer)
 
 
 def _answer(app: App, message: instance.Message) -> Iterator[instance.Message]:
     """What the running program says to another process of this user."""
-    if message.get("op") == "ask":
-        patience_s = message.get("patience_s")
-        for event in ask(app, str(message["bot_id"]), str(message["prompt"]), str(message["base_url"]), patience_s):
+    op = message.pop("op", None)
+    if op == "ask":
+        for event in ask(app, Question(**message)):
             yield events.to_json(event)
-    elif message.get("op") == "state":
+    elif op == "state":
         yield events.to_json(app.listener.state)
     else:
-        log.warning("unknown message %r", message.get("op"))
+        log.warning("unknown message %r", op)
+
+
+def _begun(app: App, question: Question, heard: queue.SimpleQueue[events.Event]) -> str:
+    """Put the question to the listener, whose events go to `heard`. Returns the request's id."""
+    if question.request_id is None:
+        return app.listener.ask(question.base_url, question.bot_id, question.prompt, question.patience_s)
+    if (ended := _ended(app.journal.request(question.request_id))) is not None:
+        heard.put(ended)
+    else:
+        app.listener.go_on(question.request_id, question.patience_s)
+    return question.request_id
+
+
+def _ended(request: Request) -> events.Event | None:
+    """How a request ended that another process has finished meanwhile."""
+    if request.failure is not None:
+        return events.RequestFailed(request.id, request.failure)
+    return events.RequestDone(request.id, request.text) if request.state == "done" else None
 
 
 def _stopped() -> events.Failure:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import logging
 import os
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ from tray.draft.spec import Place
 from tray.errors import HandOffError, SettingsError, TrayError
 from tray.locale import _
 from tray.settings import Settings
+
+log = logging.getLogger(__name__)
 
 DEMO_SECONDS_AFTER = 4.0
 """For how long the demo's icon stays when the draft is there: long enough to see it."""
@@ -67,7 +71,9 @@ def demo(drafts_dir: Path | None, *, icon: bool) -> int:
             if opened is not None:
                 prompt = _("Make a short video of a day in four scenes")
                 terminal.out.print(_("You ask: {prompt}").format(prompt=prompt))
-                outcome = terminal.watch(app.ask(opened, settings.bot_id, prompt, settings.base_url, None))
+                outcome = terminal.watch(
+                    app.ask(opened, app.Question(settings.base_url, settings.bot_id, prompt, None))
+                )
                 _show_outcome(outcome)
             if outcome.receipts and shows_icon:
                 program.ended.wait(DEMO_SECONDS_AFTER)
@@ -103,7 +109,8 @@ def ask(prompt: str, bot: str | None, wait_s: float) -> terminal.Outcome:
         raise SettingsError(_("Nothing was asked."), "")
     home = settings_module.home()
     try:
-        outcome = terminal.watch(_happenings(home, settings, bot_id, prompt, wait_s))
+        question = app.Question(settings.base_url, bot_id, prompt, wait_s)
+        outcome = terminal.watch(_happenings(home, settings, question))
     except KeyboardInterrupt:
         terminal.show_warning(_("Interrupted. The request is kept and goes on when coze-tray runs."))
         raise
@@ -256,23 +263,28 @@ def doctor() -> int:
     return 1 if missing else 0
 
 
-def _happenings(
-    home: Path, settings: Settings, bot_id: str, prompt: str, wait_s: float
-) -> Iterator[events.Event]:  # fmt: skip
-    """The request's events: from the listener made here, or from the program that holds the lock."""
-    for _attempt in range(50):
-        held = instance.acquire(home)
+def _happenings(home: Path, settings: Settings, question: app.Question) -> Iterator[events.Event]:
+    """The request's events: from the listener made here, or from the program that holds the lock; should that end in
+    the middle, the request is gone on with here."""
+    for _attempt in range(100):
+        held, address = instance.acquire(home), instance.running(home)
         if held is not None:
             opened = app.open_app(settings, home, held, events.Bus(), resume=False)
             try:
-                yield from app.ask(opened, bot_id, prompt, settings.base_url, wait_s)
+                yield from app.ask(opened, question)
             finally:
                 opened.close()
             return
-        address = instance.running(home)
         if address is not None:
-            yield from app.ask_running(address, bot_id, prompt, settings.base_url, wait_s)
-            return
+            try:
+                for event in app.ask_running(address, question):
+                    yield event
+                    if isinstance(event, events.RequestQueued):
+                        question = replace(question, request_id=event.request_id)
+                    if isinstance(event, (events.RequestDone, events.RequestFailed)):
+                        return
+            except HandOffError as error:
+                log.info("%s", error)
         threading.Event().wait(0.1)  # it has only just started, or is just ending
     raise _already_runs(home)
 
@@ -322,5 +334,6 @@ def _already_runs(home: Path) -> HandOffError:
     address = instance.running(home)
     who = _("process {pid}").format(pid=address.pid) if address else _("another process")
     return HandOffError(
-        _("coze-tray runs already ({who}).").format(who=who), _("Look for its icon in the tray, or end that process.")
+        _("coze-tray runs already ({who}) and holds the journal.").format(who=who),
+        _("Look for its icon in the tray, or end that process."),
     )

@@ -53,6 +53,11 @@ class StateChanged:
 
 
 @dataclass(frozen=True)
+class RequestQueued:
+    request_id: str
+
+
+@dataclass(frozen=True)
 class RequestStarted:
     request_id: str
     prompt: str
@@ -111,6 +116,7 @@ class RequestFailed:
 
 Event = (
     StateChanged
+    | RequestQueued
     | RequestStarted
     | TextArrived
     | ToolStarted
@@ -125,6 +131,7 @@ _KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         StateChanged,
+        RequestQueued,
         RequestStarted,
         TextArrived,
         ToolStarted,

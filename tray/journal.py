@@ -167,6 +167,11 @@ class Journal:
             _now_us(),
         )
 
+    def drafts_of(self, request_id: str) -> list[Receipt]:
+        """The drafts that the request has written, oldest first."""
+        rows = self._run("SELECT receipt FROM drafts WHERE request_id = ? AND written ORDER BY created_us", request_id)
+        return [Receipt(**json.loads(row["receipt"])) for row in rows]
+
     def recent_drafts(self, limit: int = 10) -> list[Receipt]:
         """The drafts last written, newest first."""
         rows = self._run("SELECT receipt FROM drafts WHERE written ORDER BY created_us DESC LIMIT ?", limit)

@@ -38,6 +38,7 @@ from tray.events import (
     Receipt,
     RequestDone,
     RequestFailed,
+    RequestQueued,
     RequestStarted,
     State,
     StateChanged,
@@ -143,11 +144,16 @@ class Listener:
         """Queue a request and return its id. `patience_s`: for how long the network may stay away before it fails for
         now (it stays in the journal); None: for ever."""
         request_id = self._journal.add_request(base_url, bot_id, prompt)
+        self._bus.publish(RequestQueued(request_id))
+        self.go_on(request_id, patience_s)
+        return request_id
+
+    def go_on(self, request_id: str, patience_s: float | None) -> None:
+        """Run a request of the journal that is not finished, if it does not run already; `patience_s` as in `ask`."""
         with self._guard:
             self._patience_s[request_id] = patience_s
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(self._begin, request_id)
-        return request_id
 
     # Everything below runs in the listener's thread.
 

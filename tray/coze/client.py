@@ -109,6 +109,7 @@ async def _events(first: bytes, rest: AsyncIterator[bytes], logid: str) -> Async
         yield first
         async for chunk in rest:
             yield chunk
+        yield b"\n\n"  # some streams end without the blank line that ends their last event
 
     headers = {"content-type": "text/event-stream; charset=utf-8"}  # httpx-sse refuses to read without one
     with _network(sent=True, logid=logid):

@@ -12,7 +12,6 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError
@@ -139,7 +138,7 @@ class Imported:
 def read(text: str) -> list[CozeDraft]:
     """The drafts in `text`, an export in any of its wrappers. Raises DraftError if it holds none."""
     try:
-        value = json.loads(_unfenced(text), parse_constant=_refuse_constant)
+        value = _parsed(_unfenced(text))
     except (ValueError, RecursionError) as error:
         raise DraftError(
             _("This is not JSON: {error}").format(error=error),
@@ -172,9 +171,10 @@ def to_spec(draft: CozeDraft, lengths_us: Mapping[str, int | None]) -> Imported:
     problems, warnings = list(draft.problems), list(draft.warnings)
     tracks: list[spec.Track] = []
     for track in draft.tracks:
-        for kind, group in groupby(sorted(track.segments, key=lambda s: s.kind), key=lambda s: s.kind):
+        kinds = dict.fromkeys(segment.kind for segment in track.segments)  # in the order in which they occur
+        for kind in kinds:
             built: list[spec.Segment] = []
-            for segment in group:
+            for segment in (one for one in track.segments if one.kind == kind):
                 try:
                     made, warned = _segment(segment, unit_of[id(segment)], track, draft)
                 except _UnusableError as error:
@@ -201,6 +201,19 @@ def _unfenced(text: str) -> str:
     return fenced[1] if fenced else text
 
 
+def _parsed(text: str) -> Any:
+    """The JSON value of `text`, with whole characters only: half of an emoji, cut by a model, can't be written."""
+    text = _whole_characters(text)
+    value = json.loads(text, parse_constant=_refuse_constant)
+    if re.search(r"\\u[dD][89a-fA-F]", text):
+        value = json.loads(_whole_characters(json.dumps(value, ensure_ascii=False)))
+    return value
+
+
+def _whole_characters(text: str) -> str:
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def _refuse_constant(name: str) -> float:
     raise ValueError(_("{name} is not a number").format(name=name))
 
@@ -212,7 +225,7 @@ def _find(value: Any, depth: int = 8) -> Iterator[dict[str, Any]]:
     if isinstance(value, str):
         if value.lstrip()[:1] in ("{", "["):
             try:
-                inner = json.loads(value, parse_constant=_refuse_constant)
+                inner = _parsed(value)
             except (ValueError, RecursionError):
                 return
             yield from _find(inner, depth - 1)

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from factory import SHARED, MediaServer
+from tray.draft import pipeline
+from tray.draft.fetch import FetchPolicy
+from tray.draft.pipeline import Built, Workshop
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test sees the user's settings, token, proxy or language."""
+    for name in ("COZE_API_TOKEN", "COZE_BOT_ID", "COZE_WORKFLOW_ID", "COZE_API_BASE", "COZE_TRAY_DRAFTS_DIR",
+                 "COZE_TRAY_ALLOW_HOSTS", "http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY",
+                 "ALL_PROXY", "LC_ALL", "LC_MESSAGES"):  # fmt: skip
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANG", "en_US.UTF-8")
+    monkeypatch.setenv("COZE_TRAY_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def media() -> Iterator[MediaServer]:
+    server = MediaServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A drafts folder, alone in its parent."""
+    path = tmp_path / "Projects" / "com.lveditor.draft"
+    path.mkdir(parents=True)
+    return path
+
+
+Build = Callable[..., Built]
+
+
+@pytest.fixture
+def build(root: Path, tmp_path: Path) -> Build:
+    """Build an export into `root`, with media from loopback allowed."""
+
+    def run(text: str, *, allow: tuple[str, ...] = ("127.0.0.1",), folder: Path = root, **policy: Any) -> Built:
+        workshop = Workshop(folder, FetchPolicy(frozenset(allow), **policy), tmp_path / "locks")
+        return asyncio.run(pipeline.build(text, workshop, "en", progress=lambda *_args: None))
+
+    return run
+
+
+def content_of(path: str | Path) -> dict[str, Any]:
+    """A built draft's main file."""
+    name = "draft_info.json" if sys.platform == "darwin" else "draft_content.json"
+    return dict(json.loads((Path(path) / name).read_text("utf-8")))
+
+
+@pytest.fixture
+def content() -> Callable[[str | Path], dict[str, Any]]:
+    return content_of
+
+
+@pytest.fixture
+def wire() -> Path:
+    """The recorded responses of Coze."""
+    folder = SHARED / "fixtures" / "coze-wire"
+    if not folder.is_dir():
+        pytest.skip(f"the recorded responses are not here ({folder})")
+    return folder
+
+
+@pytest.fixture
+def sample_exports() -> Path:
+    """The sample exports that Coze2JianYing published."""
+    folder = SHARED / "fixtures" / "exports"
+    if not folder.is_dir():
+        pytest.skip(f"the sample exports are not here ({folder})")
+    return folder

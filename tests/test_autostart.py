@@ -1,0 +1,236 @@
+"""Starting at login, on each platform."""
+
+from __future__ import annotations
+
+import os
+import plistlib
+import shlex
+import subprocess
+import sys
+import time
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tray.desktop import autostart
+from tray.errors import TrayError
+
+ODD = '/opt/我的 程序/50% "off" $HOME `id` back\\slash/python'
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.delenv("COZE_TRAY_HOME", raising=False)
+
+
+@pytest.fixture
+def linux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(sys, "platform", "linux")
+    return tmp_path / ".config" / "autostart" / "coze-tray.desktop"
+
+
+@pytest.fixture
+def macos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    return tmp_path / "Library" / "LaunchAgents" / "com.coze-tray.plist"
+
+
+class Registry:
+    """What autostart uses of winreg, over one key."""
+
+    HKEY_CURRENT_USER, KEY_SET_VALUE, REG_SZ = "HKCU", 2, 1
+
+    def __init__(self) -> None:
+        self.keys: dict[str, dict[str, str]] = {}
+
+    def CreateKey(self, root: str, name: str) -> Registry:
+        assert root == "HKCU"
+        self.values = self.keys.setdefault(name, {})
+        return self
+
+    def OpenKey(self, root: str, name: str, *_access: int) -> Registry:
+        if name not in self.keys:
+            raise FileNotFoundError(name)
+        return self.CreateKey(root, name)
+
+    def __enter__(self) -> Registry:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        pass
+
+    def SetValueEx(self, key: Registry, name: str, _reserved: int, kind: int, value: str) -> None:
+        assert kind == self.REG_SZ
+        key.values[name] = value
+
+    def QueryValueEx(self, key: Registry, name: str) -> tuple[str, int]:
+        if name not in key.values:
+            raise FileNotFoundError(name)
+        return key.values[name], self.REG_SZ
+
+    def DeleteValue(self, key: Registry, name: str) -> None:
+        if name not in key.values:
+            raise FileNotFoundError(name)
+        del key.values[name]
+
+
+@pytest.fixture
+def windows(monkeypatch: pytest.MonkeyPatch) -> Registry:
+    registry = Registry()
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setitem(sys.modules, "winreg", registry)  # type: ignore[arg-type]
+    return registry
+
+
+@pytest.mark.parametrize("platform", ["linux", "macos", "windows"])
+def test_it_is_off_then_on_then_off_again(platform: str, request: pytest.FixtureRequest) -> None:
+    request.getfixturevalue(platform)
+    assert autostart.status() is None
+    autostart.disable()  # of nothing is no error
+    autostart.enable()
+    autostart.enable()
+    registered = autostart.status()
+    assert registered is not None
+    assert "coze-tray" in registered.where
+    assert registered.command.endswith("-m tray")
+    autostart.disable()
+    assert autostart.status() is None
+
+
+def test_a_linux_entry_names_the_program_and_its_command(linux: Path) -> None:
+    autostart.enable()
+    lines = linux.read_text("utf-8").splitlines()
+    assert lines[:3] == ["[Desktop Entry]", "Type=Application", "Name=coze-tray"]
+    assert f'Exec="{sys.executable}" "-m" "tray"' in lines
+    assert os.listdir(linux.parent) == ["coze-tray.desktop"]
+
+
+def test_a_linux_entry_survives_any_path(linux: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", ODD)
+    autostart.enable()
+    registered = autostart.status()
+    assert registered == autostart.Registered(str(linux), shlex.join([ODD, "-m", "tray"]))
+    # Twice escaped: for the argument, and for the value that holds it (the specification's own example).
+    assert r"""50%% \\"off\\" \\$HOME \\`id\\` back\\\\slash""" in linux.read_text("utf-8")
+
+
+def test_a_desktop_starts_what_a_linux_entry_says(linux: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GLib reads the entry as GNOME and XFCE do."""
+    pytest.importorskip("gi")
+    python = sys.executable
+    program, heard = tmp_path / '我的 50% "off" $HOME `id` back\\slash', tmp_path / "heard"
+    program.write_text(
+        f'#!/bin/sh\nprintf "%s|" "$0" "$@" "$COZE_TRAY_HOME" >"{heard}.new"\nmv "{heard}.new" "{heard}"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    monkeypatch.setenv("COZE_TRAY_HOME", str(tmp_path / "家 100%"))
+    autostart.enable()
+    monkeypatch.delenv("COZE_TRAY_HOME")
+    launch = "import sys; from gi.repository import Gio; Gio.DesktopAppInfo.new_from_filename(sys.argv[1]).launch()"
+    subprocess.run([python, "-c", launch, str(linux)], check=True, timeout=30)
+    deadline = time.monotonic() + 10
+    while not heard.exists():
+        assert time.monotonic() < deadline, "the entry started nothing"
+        time.sleep(0.02)
+    assert heard.read_text("utf-8") == f"{program}|-m|tray|{tmp_path / '家 100%'}|"
+
+
+def test_the_home_folder_survives_the_login_on_linux(linux: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    monkeypatch.setenv("COZE_TRAY_HOME", "我的 家")
+    autostart.enable()
+    registered = autostart.status()
+    assert registered is not None
+    assert shlex.split(registered.command)[:2] == ["env", "COZE_TRAY_HOME=/我的 家"]
+
+
+def test_linux_keeps_it_where_xdg_says(linux: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "elsewhere"))
+    autostart.enable()
+    assert (tmp_path / "elsewhere" / "autostart" / "coze-tray.desktop").exists()
+    assert not linux.exists()
+
+
+@pytest.mark.parametrize("line", ["Hidden=true", "X-GNOME-Autostart-enabled=false"])
+def test_what_the_desktop_has_switched_off_counts_as_off(linux: Path, line: str) -> None:
+    autostart.enable()
+    linux.write_text(f"{linux.read_text('utf-8')}{line}\n", "utf-8")
+    assert autostart.status() is None
+
+
+def test_a_macos_agent_starts_the_command_at_login(macos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", ODD)
+    monkeypatch.setenv("COZE_TRAY_HOME", "/Users/我/家")
+    autostart.enable()
+    agent = plistlib.loads(macos.read_bytes())
+    assert agent["ProgramArguments"] == [ODD, "-m", "tray"]
+    assert agent["RunAtLoad"] is True
+    assert agent["EnvironmentVariables"] == {"COZE_TRAY_HOME": "/Users/我/家"}
+
+
+@pytest.mark.parametrize("platform", ["linux", "macos"])
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"<plist><dict>", b"[1, 2]", b'Exec="open quote'])
+def test_a_file_that_can_not_be_read_counts_as_off(
+    platform: str, content: bytes, request: pytest.FixtureRequest
+) -> None:
+    path = request.getfixturevalue(platform)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    assert autostart.status() is None
+
+
+def test_windows_quotes_a_path_with_spaces(windows: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = tmp_path / "我的 venv" / "python.exe"
+    python.parent.mkdir()
+    monkeypatch.setattr(sys, "executable", str(python))
+    autostart.enable()
+    assert windows.keys[autostart.WindowsAutostart.KEY] == {"coze-tray": f'"{python}" -m tray'}
+
+
+def test_windows_starts_without_a_console_where_it_can(windows: Registry, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python.exe"))
+    (tmp_path / "pythonw.exe").touch()
+    assert autostart.command() == [str(tmp_path / "pythonw.exe"), "-m", "tray"]
+
+
+@pytest.mark.parametrize("platform", ["linux", "macos", "windows"])
+def test_the_packaged_program_starts_itself(
+    platform: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request.getfixturevalue(platform)
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    monkeypatch.setattr(sys, "executable", "/opt/coze-tray/coze-tray")
+    assert autostart.command() == ["/opt/coze-tray/coze-tray"]
+
+
+def test_a_folder_that_can_not_be_written_is_an_error_and_leaves_nothing(linux: Path) -> None:
+    linux.parent.parent.mkdir(parents=True)
+    linux.parent.write_text("a file where the folder should be")
+    with pytest.raises(TrayError, match="could not be changed"):
+        autostart.enable()
+
+
+def test_a_write_that_fails_keeps_what_was_registered(linux: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    autostart.enable()
+    before = linux.read_bytes()
+
+    def full(path: Path, content: bytes) -> int:
+        path.touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(TrayError, match="No space left"):
+        autostart.enable()
+    assert linux.read_bytes() == before
+    assert os.listdir(linux.parent) == ["coze-tray.desktop"]
+
+
+def test_the_real_registry_is_asked_for_on_windows_only(linux: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "winreg", types.ModuleType("winreg"))
+    autostart.enable()
+    assert linux.exists()

@@ -1,0 +1,381 @@
+"""The chat driver against recorded responses and the traps of the wire, over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tray.coze.chat import Chat
+from tray.coze.client import Client
+from tray.coze.errors import NetworkAwayError
+from tray.coze.run import Away, Failed, Finished, Output, RunEvent, Started, Text, ToolCalls, ToolOutput
+from tray.simulator.server import DONE, SimulatedChat, Simulator, frame
+
+OUTPUT = json.dumps({"probability": 0.5})
+
+
+def run(
+    cloud: Simulator, ids: tuple[str, str] | None = None, patience_s: float | None = 5.0, base_url: str = ""
+) -> list[RunEvent]:
+    """Everything a chat says, its tool calls answered with OUTPUT."""
+
+    async def collect() -> list[RunEvent]:
+        heard = []
+        async with Client(base_url or cloud.base_url, "token") as client:
+            chat = Chat(client, "bot", "user", "问", ids, patience_s)
+            async for event in chat.events():
+                heard.append(event)
+                if isinstance(event, ToolCalls):
+                    chat.answer([ToolOutput(call.id, OUTPUT) for call in event.calls])
+        return heard
+
+    return asyncio.run(collect())
+
+
+def of(events: list[RunEvent], kind: type) -> list[Any]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def paths(cloud: Simulator) -> list[str]:
+    return [received.path for received in cloud.received]
+
+
+def say(chat: SimulatedChat, text: str = "好") -> Iterator[bytes]:
+    yield chat.created()
+    yield from chat.says(text)
+    yield from chat.completed()
+
+
+def no_outputs(_chat: SimulatedChat, _outputs: dict[str, str]) -> Iterator[bytes]:
+    raise AssertionError("no outputs were asked for")
+
+
+def test_the_recorded_tool_call_is_answered_once_with_its_id_and_json(wire):
+    asked = (wire / "docs__use_local_plugin_requires_action.txt").read_bytes()
+    answered = (wire / "docs__use_local_plugin_submit_stream.txt").read_bytes()
+    said = json.loads(asked.partition(b"data:")[2])
+    call_id = said["required_action"]["submit_tool_outputs"]["tool_calls"][0]["id"]
+
+    def on_chat(chat: SimulatedChat) -> Iterator[bytes]:
+        cloud.chats[said["id"]] = SimulatedChat(
+            said["id"], said["conversation_id"], "bot", "", "requires_action", [{"id": call_id}]
+        )
+        yield asked
+
+    with Simulator(on_chat, lambda _chat, _outputs: [answered]) as cloud:
+        events = run(cloud)
+
+    assert of(events, ToolCalls)[0].calls[0].name == "get_rain_probability"
+    assert json.loads(of(events, ToolCalls)[0].calls[0].arguments) == {"location": "河南"}
+    submissions = [r for r in cloud.received if r.path == "/v3/chat/submit_tool_outputs"]
+    assert len(submissions) == 1
+    assert submissions[0].body == {"tool_outputs": [{"tool_call_id": call_id, "output": OUTPUT}], "stream": True}
+    assert submissions[0].query == {"conversation_id": said["conversation_id"], "chat_id": said["id"]}
+    assert [output.text for output in of(events, Output)] == ["河南的降水概率为50%。"]
+    assert of(events, Finished) == [Finished(140)]
+
+
+def test_the_chat_is_created_as_the_protocol_wants_it():
+    with Simulator(say, no_outputs) as cloud:
+        events = run(cloud)
+    body = cloud.received[0].body
+    assert (body["bot_id"], body["stream"], body["auto_save_history"]) == ("bot", True, True)
+    assert body["additional_messages"][0]["content"] == "问"
+    assert cloud.received[0].headers["Authorization"] == "Bearer token"
+    assert "".join(text.delta for text in of(events, Text)) == "好"
+
+
+def test_the_recorded_text_stream_is_read(wire):
+    recorded = (wire / "coze-py__chat_text_stream_resp.txt").read_bytes()
+    with Simulator(lambda _chat: [recorded], no_outputs) as cloud:
+        events = run(cloud)
+    assert of(events, Output)[0].text == "2024 年 10 月 1 日是星期三。"
+    assert isinstance(events[-1], Finished)
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("coze-py__chat_failed_resp", "5000"), ("coze-py__chat_error_resp", "failed"), ("coze-py__chat_invalid_resp", "empty")],
+)
+def test_a_recorded_failure_is_a_failure_with_its_code_and_logid(name, code, wire):
+    with Simulator(lambda _chat: [(wire / f"{name}.txt").read_bytes()], no_outputs) as cloud:
+        failed = run(cloud)[-1]
+    assert isinstance(failed, Failed)
+    assert (failed.code, failed.logid) == (code, "20260101000000SIMULATED")
+    assert failed.message
+
+
+TRAPS = {
+    "comment": b": ping\n\n",
+    "blank": b"\n\n\n",
+    "ping event": b"event: PING\ndata:\n\n",
+    "unknown event": frame("conversation.something.new", {"id": 1}),
+    "event that is no JSON": b"event:conversation.message.delta\ndata:oops\n\n",
+    "message without content": frame("conversation.message.completed", {"id": "1", "role": "assistant", "type": "answer"}),
+    "message without type": frame("conversation.message.delta", {"content": "x"}),
+    "id": b"id: 7\n\n: comment after an id\n\n",
+    "crlf": b": ping\r\n\r\n",
+    "array": b"event:conversation.chat.in_progress\ndata:[]\n\n",
+}
+
+
+@pytest.mark.parametrize("trap", TRAPS.values(), ids=TRAPS.keys())
+def test_what_is_odd_on_the_wire_does_not_end_a_chat(trap):
+    def on_chat(chat: SimulatedChat) -> Iterator[bytes]:
+        yield chat.created()
+        yield trap
+        yield from chat.says("还在")
+        yield trap
+        yield from chat.completed()
+
+    with Simulator(on_chat, no_outputs) as cloud:
+        events = run(cloud)
+    assert "还在" in [output.text for output in of(events, Output)]
+    assert isinstance(events[-1], Finished)
+    assert paths(cloud) == ["/v3/chat"]
+
+
+def test_line_separators_inside_json_are_no_ends_of_lines():
+    with Simulator(lambda chat: say(chat, "a\u2028b\u0085c"), no_outputs) as cloud:
+        assert of(run(cloud), Output)[0].text == "a\u2028b\u0085c"
+
+
+def test_an_error_event_ends_the_stream_but_not_the_chat():
+    def on_chat(chat: SimulatedChat) -> Iterator[bytes]:
+        yield chat.created()
+        yield frame("error", {})
+        list(chat.says("完成"))
+        list(chat.completed())
+
+    with Simulator(on_chat, no_outputs) as cloud:
+        events = run(cloud)
+    assert of(events, Output)[0].text == "完成"
+    assert paths(cloud) == ["/v3/chat", "/v3/chat/retrieve", "/v3/chat/message/list"]
+
+
+def test_a_workflow_s_bare_failure_code_is_read():
+    def on_chat(chat: SimulatedChat) -> Iterator[bytes]:
+        yield chat.created()
+        yield frame("conversation.chat.failed", {"code": "720702204", "msg": "node timeout"})
+
+    with Simulator(on_chat, no_outputs) as cloud:
+        failed = run(cloud)[-1]
+    assert isinstance(failed, Failed) and failed.code == "720702204" and "node timeout" in failed.message
+
+
+@pytest.mark.parametrize("ending", ["cut", "clean end without done"])
+def test_a_stream_that_breaks_is_caught_up_and_no_second_chat_is_created(ending):
+    def on_chat(chat: SimulatedChat) -> Iterator[bytes]:
+        yield chat.created()
+        whole = list(chat.says("一部分和其余"))
+        yield whole[0]
+        list(chat.completed())
+        if ending == "cut":
+            raise ConnectionError
+
+    with Simulator(on_chat, no_outputs) as cloud:
+        events = run(cloud)
+    assert [output.text for output in of(events, Output)] == ["一部分和其余"]
+    assert paths(cloud).count("/v3/chat") == 1
+
+
+def test_a_call_that_waits_after_a_break_is_answered_and_any_number_of_rounds_follow():
+    def on_chat(chat: SimulatedChat) -> Iterator[bytes]:
+        yield chat.created()
+        chat.calls_tool("a", {})
+        raise ConnectionError
+
+    def on_outputs(chat: SimulatedChat, _outputs: dict[str, str]) -> Iterator[bytes]:
+        if chat.rounds < 5:
+            yield chat.in_progress()
+            yield chat.calls_tool(f"round{chat.rounds}", {})
+        else:
+            yield chat.in_progress()
+            yield from chat.says("完")
+            yield from chat.completed()
+
+    with Simulator(on_chat, on_outputs) as cloud:
+        events = run(cloud)
+    assert [calls.calls[0].name for calls in of(events, ToolCalls)] == ["a", "round1", "round2", "round3", "round4"]
+    assert isinstance(events[-1], Finished)
+
+
+def test_all_calls_of_one_round_are_answered_in_one_submission():
+    def on_chat(chat: SimulatedChat) -> Iterator[bytes]:
+        yield chat.created()
+        chat.status = "requires_action"
+        chat.calls = [
+            {"id": "1", "type": "function", "function": {"name": "a", "arguments": ""}},
+            {"id": "2", "type": "function", "function": {"name": "b", "arguments": {"already": "an object"}}},
+        ]
+        yield frame("conversation.chat.requires_action", chat.wire())
+
+    def on_outputs(chat: SimulatedChat, outputs: dict[str, str]) -> Iterator[bytes]:
+        yield from chat.says(",".join(outputs))
+        yield from chat.completed()
+
+    with Simulator(on_chat, on_outputs) as cloud:
+        events = run(cloud)
+    assert [call.arguments for call in of(events, ToolCalls)[0].calls] == ["", '{"already": "an object"}']
+    assert of(events, Output)[0].text == "1,2"
+
+
+def test_a_lost_submission_is_sent_again():
+    cuts = iter([True, False])
+
+    def on_chat(chat: SimulatedChat) -> Iterator[bytes]:
+        yield chat.created()
+        yield chat.calls_tool("a", {})
+
+    def on_outputs(chat: SimulatedChat, outputs: dict[str, str]) -> Iterator[bytes]:
+        if next(cuts):
+            raise ConnectionError
+        yield from chat.says("好")
+        yield from chat.completed()
+
+    with Simulator(on_chat, on_outputs) as cloud:
+        events = run(cloud)
+    assert isinstance(events[-1], Finished)
+    assert paths(cloud).count("/v3/chat/submit_tool_outputs") == 2
+
+
+def test_a_chat_that_asks_for_the_same_call_for_ever_is_given_up():
+    def on_chat(chat: SimulatedChat) -> Iterator[bytes]:
+        yield chat.created()
+        yield chat.calls_tool("a", {})
+
+    with Simulator(on_chat, lambda chat, _outputs: [frame("conversation.chat.requires_action", chat.wire())]) as cloud:
+        assert of(run(cloud), Failed)[0].code == "unanswered"
+
+
+def test_a_known_chat_is_picked_up_without_creating_one():
+    with Simulator(say, no_outputs) as cloud:
+        chat = cloud.chats["9"] = SimulatedChat("9", "8", "bot", "问")
+        list(chat.says("早就好了"))
+        list(chat.completed())
+        events = run(cloud, ids=("8", "9"))
+    assert of(events, Output)[0].text == "早就好了"
+    assert "/v3/chat" not in paths(cloud)
+
+
+@pytest.mark.parametrize("code", [4100, 4101, 4015, 4000, 4200, 4008])
+def test_a_refusal_is_not_tried_again_and_says_what_to_do(code, media):
+    body = json.dumps({"code": code, "msg": "no", "detail": {"logid": "LOG"}}).encode()
+    media.replies["/v3/chat"] = post(body)
+    failed = run(None, base_url=media.url)[-1]
+    assert isinstance(failed, Failed)
+    assert (failed.code, failed.logid) == (str(code), "LOG")
+    assert failed.advice
+    assert media.hits["/v3/chat"] == 1
+
+
+def test_a_busy_cloud_is_asked_again(media, monkeypatch):
+    quick(monkeypatch)
+    busy = post(json.dumps({"code": 4020, "msg": "rpm"}).encode())
+    media.replies["/v3/chat"] = [busy, post(b"<html>Bad gateway</html>", 502), busy, post(b'{"code": 4015, "msg": ""}')]
+    events = run(None, base_url=media.url)
+    assert len(of(events, Away)) == 3
+    assert of(events, Failed)[0].code == "4015"
+
+
+def test_a_cloud_that_can_t_be_reached_exhausts_patience_and_nothing_was_created(monkeypatch):
+    quick(monkeypatch)
+    with pytest.raises(NetworkAwayError):
+        run(None, patience_s=0.05, base_url="http://127.0.0.1:9")
+
+
+def test_a_creation_whose_answer_is_lost_is_never_repeated(media):
+    def vanish(handler):
+        handler.close_connection = True
+
+    media.replies["/v3/chat"] = vanish
+    failed = run(None, base_url=media.url)[-1]
+    assert isinstance(failed, Failed) and failed.code == "lost"
+    assert media.hits["/v3/chat"] == 1
+
+
+def test_a_stream_without_a_content_type_is_read(media):
+    chat = SimulatedChat("1", "2", "bot", "问")
+    stream = b"".join(say(chat))
+
+    def reply(handler):
+        handler.rfile.read(int(handler.headers["Content-Length"]))
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(stream), stream))
+
+    media.replies["/v3/chat"] = reply
+    events = run(None, base_url=media.url)
+    assert of(events, Started) == [Started("2", "1")]
+    assert isinstance(events[-1], Finished)
+
+
+def test_an_error_without_a_content_type_is_read(media):
+    body = b'{"code": 4100, "msg": "bad token"}'
+
+    def reply(handler):
+        handler.rfile.read(int(handler.headers["Content-Length"]))
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+    media.replies["/v3/chat"] = reply
+    assert of(run(None, base_url=media.url), Failed)[0].code == "4100"
+
+
+def test_a_redirect_does_not_carry_the_token_away(media):
+    def elsewhere(handler):
+        handler.rfile.read(int(handler.headers["Content-Length"]))
+        handler.send_response(307)
+        handler.send_header("Location", f"http://localhost:{handler.server.server_port}/stolen")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    media.replies["/v3/chat"] = elsewhere
+    assert of(run(None, base_url=media.url), Failed)
+    assert not media.hits["/stolen"]
+
+
+def test_done_ends_the_reading_even_when_the_connection_stays_open():
+    import threading
+
+    release = threading.Event()
+
+    def on_chat(chat: SimulatedChat) -> Iterator[bytes]:
+        yield chat.created()
+        list(chat.says("好"))
+        list(chat.completed())
+        yield DONE
+        release.wait(10)
+
+    with Simulator(on_chat, no_outputs) as cloud:
+        events = run(cloud)
+        release.set()
+    assert isinstance(events[-1], Finished)
+
+
+def post(body: bytes, status: int = 200):
+    def reply(handler):
+        handler.rfile.read(int(handler.headers["Content-Length"]))
+        handler.send_response(status)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return reply
+
+
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Back-off without the waiting."""
+    from tray.coze import chat
+
+    class Quick(chat._Tries):
+        def __init__(self, patience_s: float | None) -> None:
+            super().__init__(patience_s, pause_s=0.01)
+
+        def worked(self) -> None:
+            super().worked()
+            self.pause_s = 0.01
+
+    monkeypatch.setattr(chat, "_Tries", Quick)

@@ -1,0 +1,219 @@
+"""The command line as its contract says: exit codes, JSON, messages; no traceback reaches a user."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from factory import draft, export, png, segment, track
+from program import DEADLINE_S, coze_tray, environment, last_line, start, wait_until
+from tray.simulator import demo
+from tray.simulator.server import SimulatedChat, Simulator
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return environment(tmp_path / "home", COZE_TRAY_ALLOW_HOSTS="127.0.0.1")
+
+
+def written(path: Path, text: str) -> str:
+    path.write_text(text, "utf-8")
+    return str(path)
+
+
+def on(cloud: Simulator, env: dict[str, str], root: Path) -> dict[str, str]:
+    return {**env, "COZE_API_BASE": cloud.base_url, "COZE_API_TOKEN": "t", "COZE_BOT_ID": "7", "COZE_TRAY_DRAFTS_DIR": str(root)}
+
+
+def test_the_demo_leaves_a_real_draft_without_account_or_network(env):
+    done = coze_tray("demo", env=env)
+    assert done.returncode == 0, done.stderr
+    path = next(line.strip() for line in done.stdout.splitlines() if os.sep in line)
+    assert (Path(path) / "draft_meta_info.json").is_file()
+    assert len(list((Path(path) / "Resources" / "local").iterdir())) == 8
+
+
+def test_ask_gives_text_drafts_and_exit_0(env, root):
+    with demo.simulator(pace_s=0) as cloud:
+        done = coze_tray("ask", "做一个视频", "--json", env=on(cloud, env, root))
+    said = last_line(done)
+    assert done.returncode == 0
+    assert set(said) == {"status", "text", "drafts", "error", "request_id"}
+    assert (said["status"], said["error"]) == ("done", None)
+    assert set(said["drafts"][0]) >= {"path", "name", "draft_id", "segments", "duration_us", "media_bytes", "time_unit", "warnings"}
+    assert said["drafts"][0]["segments"] == {"image": 4, "audio": 4, "text": 4}
+    assert cloud.chats and next(iter(cloud.chats.values())).bot_id == "7"
+    assert "Traceback" not in done.stderr and "Warning" not in done.stderr
+
+
+def test_ask_exits_0_when_only_a_tool_failed(env, root):
+    def on_chat(chat: SimulatedChat) -> Iterator[bytes]:
+        yield chat.created()
+        yield chat.calls_tool("generate_draft", {"content": "?"})
+
+    def on_outputs(chat: SimulatedChat, _outputs: dict[str, str]) -> Iterator[bytes]:
+        yield from chat.says("对不起")
+        yield from chat.completed()
+
+    with Simulator(on_chat, on_outputs) as cloud:
+        done = coze_tray("ask", "x", "--json", env=on(cloud, env, root))
+    assert (done.returncode, last_line(done)["text"], last_line(done)["drafts"]) == (0, "对不起", [])
+
+
+def test_ask_exits_1_with_code_advice_and_logid_when_the_chat_fails(env, root, wire):
+    failed = (wire / "coze-py__chat_failed_resp.txt").read_bytes()
+    with Simulator(lambda _chat: [failed], lambda *_: []) as cloud:
+        done = coze_tray("ask", "x", "--json", env=on(cloud, env, root))
+    error = last_line(done)["error"]
+    assert done.returncode == 1
+    assert set(error) == {"code", "message", "advice", "logid"}
+    assert error["code"] == "5000" and error["logid"] and "event interval error" in error["message"]
+    assert error["logid"] in done.stderr
+
+
+def test_ask_exits_1_when_nobody_is_signed_in(env, root):
+    with demo.simulator() as cloud:
+        asked = on(cloud, env, root)
+        del asked["COZE_API_TOKEN"]
+        done = coze_tray("ask", "x", "--json", env=asked)
+    assert done.returncode == 1
+    assert last_line(done)["error"]["code"] == "sign_in"
+    assert "COZE_API_TOKEN" in done.stderr or "login" in done.stderr
+    assert not cloud.received
+
+
+def test_ask_keeps_the_request_when_the_network_stays_away_and_the_tray_goes_on_with_it(env, root):
+    with demo.simulator(pace_s=0) as cloud:
+        asked = on(cloud, env, root)
+    away = coze_tray("ask", "x", "--wait", "0.1", "--json", env=asked)
+    assert (away.returncode, last_line(away)["error"]["code"]) == (1, "network")
+    assert "kept" in away.stderr
+    listed = last_line(coze_tray("status", "--json", env=asked))
+    assert [request["state"] for request in listed["requests"]] == ["running"]
+
+
+def test_ask_hands_its_request_to_the_program_that_runs(env, root):
+    with demo.simulator(pace_s=0) as cloud:
+        asked = on(cloud, env, root)
+        running = start("--headless", env=asked)
+        wait_until(lambda: last_line(coze_tray("status", "--json", env=asked))["state"] == "idle", "the program listens")
+        done = coze_tray("ask", "x", "--json", env={**asked, "COZE_API_TOKEN": "another"})
+        second = coze_tray("--headless", env=asked)
+        running.terminate()
+        running.communicate(timeout=DEADLINE_S)
+    assert done.returncode == 0 and last_line(done)["drafts"]
+    assert {r.headers["Authorization"] for r in cloud.received if r.path == "/v3/chat"} == {"Bearer t"}
+    assert second.returncode == 1 and str(running.pid) in second.stderr
+    assert running.returncode == 0
+
+
+def test_two_asks_at_once_are_both_answered(env, root):
+    with demo.simulator(pace_s=0.01) as cloud:
+        asked = on(cloud, env, root)
+        done = [start("ask", str(n), "--json", env=asked) for n in range(2)]
+        results = [one.communicate(timeout=DEADLINE_S) for one in done]
+    assert [one.returncode for one in done] == [0, 0], results
+    assert len(list(root.iterdir())) == 2
+
+
+def test_build_lists_receipts_and_all_errors(env, tmp_path, root, media):
+    good = draft(track(segment("image", url=media.serve("/a.png", png()))), name="good")
+    bad = draft(track(segment("text"), segment("image", 0, 1, url=media.url + "/x", id="shot")), name="bad")
+    file = written(tmp_path / "export.json", export(good, bad))
+    done = coze_tray("build", file, "--drafts-dir", str(root), "--json", env=env)
+    said = last_line(done)
+    assert done.returncode == 1
+    assert [receipt["name"] for receipt in said["drafts"]] == ["good"]
+    assert set(said["errors"][0]) == {"draft", "track", "segment", "id", "url", "message"}
+    assert {k: said["errors"][0][k] for k in ("draft", "track", "segment", "id")} == {"draft": 2, "track": 1, "segment": 2, "id": "shot"}
+    assert "draft 2, track 1, segment 2 (id shot)" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["not json", "{}", export(draft())])
+def test_build_of_nothing_exits_1_and_says_why(text, env, tmp_path, root):
+    done = coze_tray("build", written(tmp_path / "x.json", text), "--drafts-dir", str(root), "--json", env=env)
+    said = last_line(done)
+    assert (done.returncode, said["status"], said["drafts"]) == (1, "failed", [])
+    assert said["errors"][0]["message"] and "Traceback" not in done.stderr
+    assert not list(root.iterdir())
+
+
+@pytest.mark.parametrize("arguments", [["build"], ["build", "/no/such/file.json"], ["ask"], ["no-such-command"], ["autostart", "maybe"]])
+def test_wrong_usage_exits_2(arguments, env):
+    done = coze_tray(*arguments, env=env)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [("COZE_API_BASE", "http://api.example.com", "https"), ("COZE_API_BASE", "nonsense", "nonsense")],
+)
+def test_the_token_goes_to_https_only(name, value, words, env):
+    done = coze_tray("ask", "x", "--bot", "1", env={**env, name: value, "COZE_API_TOKEN": "t"})
+    assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_broken_settings_file_names_the_key(env, tmp_path):
+    (tmp_path / "home").mkdir()
+    written(tmp_path / "home" / "settings.toml", 'max_media_bytes = "much"')
+    done = coze_tray("status", env=env)
+    assert done.returncode == 1 and "max_media_bytes" in done.stderr
+
+
+def test_login_takes_no_token_as_an_argument_and_says_when_no_keyring_is_there(env):
+    assert coze_tray("login", "pat_secret", env=env).returncode == 2
+    done = coze_tray("login", env=env, stdin="pat_secret\n")
+    assert done.returncode == 1
+    assert "COZE_API_TOKEN" in done.stderr
+    assert "pat_secret" not in done.stdout + done.stderr
+
+
+def test_drafts_lists_what_was_built_newest_first(env, tmp_path, root):
+    for name in ("一", "二"):
+        coze_tray("build", written(tmp_path / "x.json", export(draft(track(segment()), name=name))), "--drafts-dir", str(root), env=env)
+    done = coze_tray("drafts", "--drafts-dir", str(root), "--json", env=env)
+    assert [one["name"] for one in json.loads(done.stdout.splitlines()[-1])] == ["二", "一"]
+
+
+def test_doctor_names_what_is_missing_and_how_to_mend_it(env):
+    done = coze_tray("doctor", env=env)
+    assert done.returncode == 1
+    for words in ("token", "bot", "drafts folder", "→"):
+        assert words in done.stdout
+
+
+def test_the_token_never_reaches_a_file(env, tmp_path, root):
+    with demo.simulator(pace_s=0) as cloud:
+        asked = {**on(cloud, env, root), "COZE_API_TOKEN": "pat_very_secret"}
+        coze_tray("ask", "x", env=asked)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert files
+    assert not [path for path in files if b"pat_very_secret" in path.read_bytes()]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_ends_an_ask_at_once_and_keeps_the_request(env, root):
+    import signal
+
+    begun = threading.Event()
+
+    def on_chat(chat: SimulatedChat) -> Iterator[bytes]:
+        yield chat.created()
+        begun.set()
+        while True:
+            yield b": waiting\n\n"
+
+    with Simulator(on_chat, lambda *_: [], pace_s=0.01) as cloud:
+        asking = start("ask", "x", "--bot", "1", env=on(cloud, env, root))
+        assert begun.wait(DEADLINE_S)
+        asking.send_signal(signal.SIGINT)
+        _out, errors = asking.communicate(timeout=DEADLINE_S)
+    assert asking.returncode == 130
+    assert "kept" in errors and "Traceback" not in errors

@@ -1,0 +1,97 @@
+"""What Coze flows produce, in all its wrappers and with all its mistakes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from factory import draft, export, segment, track
+from tray.draft import coze_export
+from tray.draft.problems import DraftError
+
+ONE = draft(track(segment()))
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        {"output": export(ONE)},
+        {"output": json.dumps({"output": export(ONE)})},
+        json.loads(export(ONE)),
+        ONE,
+        [ONE],
+        {"anything": [ONE]},
+        {"draft_data": json.dumps(ONE)},
+        {"data": {"result": {"drafts": [ONE]}}},
+        json.dumps({"output": export(ONE)}),
+    ],
+)
+def test_a_draft_is_found_in_every_wrapper(wrapped):
+    drafts = coze_export.read(json.dumps(wrapped))
+    assert [d.name for d in drafts] == ["测试"]
+    assert len({d.key for d in drafts} | {coze_export.read(export(ONE))[0].key}) == 1
+
+
+def test_a_markdown_fence_around_it_does_no_harm():
+    assert coze_export.read(f"```json\n{export(ONE)}\n```")[0].name == "测试"
+
+
+@pytest.mark.parametrize("text", ["", "hello", "{", "[1, 2]", '{"a": 1}', "null", '{"x": NaN}', "[" * 100_000, '"{\\"a\\": 1}"'])
+def test_what_is_no_draft_is_refused_with_advice(text):
+    with pytest.raises(DraftError) as error:
+        coze_export.read(text)
+    assert error.value.advice
+
+
+@pytest.mark.parametrize("text", ["Here is the draft: it has tracks.", '{"tracks": ', export(draft())])
+def test_ordinary_prose_holds_no_draft(text):
+    assert not coze_export.holds_draft(text)
+
+
+def test_groups_may_be_null_and_have_null_members():
+    said = segment("text", transform=None, style={"font_size": None, "color": None, "stroke": None}, keyframes=None,
+                   animations={"intro": None}, effects=None, audio={"volume": None})  # fmt: skip
+    imported = coze_export.to_spec(coze_export.read(export(draft(track(said))))[0], {})
+    assert imported.spec and not imported.warnings
+
+
+def test_what_this_version_does_not_build_is_named():
+    said = segment("video", url="u", effects={"transition_type": "淡化", "filter_type": "青春"}, crop={"enabled": True},
+                   speed={"reverse": True}, animations={"in_animation": "飞入", "in_animation_duration": 500},
+                   keyframes={"opacity": [{"time": 0, "value": 0}]}, background={"blur": True}, audio={"fade_in": 100})  # fmt: skip
+    found = coze_export.read(export(draft(track(said), track({"type": "effect", "effect_type": "光晕"}))))[0]
+    warnings = " ".join(coze_export.to_spec(found, {"u": 9_000_000}).warnings)
+    for word in ("淡化", "青春", "飞入", "crop", "reverse", "keyframes", "background", "fades", "光晕", "track 2"):
+        assert word in warnings
+
+
+def test_bad_values_name_the_segment_and_the_field():
+    bad = track(segment("text", transform={"opacity": 7}), segment("text", id="s2", audio={"volume": -1}), 5, segment("shape"))
+    found = coze_export.read(export(draft(bad, "no track", width="wide")))[0]
+    said = {(p.place.track, p.place.segment): p.message for p in found.problems}
+    assert "transform.opacity" in said[1, 1]
+    assert "audio.volume" in said[1, 2]
+    assert (1, 3) in said
+    assert "shape" in said[1, 4]
+    assert (2, None) in said
+    assert "width" in said[None, None]
+
+
+def test_positions_far_beyond_the_canvas_are_pixels():
+    found = coze_export.read(export(draft(track(segment("text", transform={"position_x": -54, "position_y": 96})))))[0]
+    imported = coze_export.to_spec(found, {})
+    clip = imported.spec.tracks[0].segments[0].clip
+    assert (clip.x, clip.y) == (pytest.approx(-0.1), pytest.approx(0.1))
+    assert "pixels" in imported.warnings[0]
+
+
+def test_a_lone_surrogate_does_not_keep_a_draft_from_being_written():
+    text = export(draft(track(segment("text", content="X")))).replace("X", "a\\ud83d!")
+    imported = coze_export.to_spec(coze_export.read(text)[0], {})
+    imported.spec.tracks[0].segments[0].text.encode("utf-8")
+
+
+def test_a_mixed_track_becomes_a_track_of_each_kind_in_their_order():
+    found = coze_export.read(export(draft(track(segment("image", url="u"), segment("text")))))[0]
+    assert [t.kind for t in coze_export.to_spec(found, {"u": None}).spec.tracks] == ["visual", "text"]
