@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import plistlib
 import shlex
 import subprocess
@@ -106,7 +105,7 @@ def test_a_linux_entry_names_the_program_and_its_command(linux: Path) -> None:
     lines = linux.read_text("utf-8").splitlines()
     assert lines[:3] == ["[Desktop Entry]", "Type=Application", "Name=coze-tray"]
     assert f'Exec="{sys.executable}" "-m" "tray"' in lines
-    assert os.listdir(linux.parent) == ["coze-tray.desktop"]
+    assert [path.name for path in linux.parent.iterdir()] == ["coze-tray.desktop"]
 
 
 def test_a_linux_entry_survives_any_path(linux: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +173,7 @@ def test_a_macos_agent_starts_the_command_at_login(macos: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("platform", ["linux", "macos"])
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"<plist><dict>", b"[1, 2]", b'Exec="open quote'])
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"<plist><dict>", b"[1, 2]", b"<plist><array/></plist>"])
 def test_a_file_that_can_not_be_read_counts_as_off(
     platform: str, content: bytes, request: pytest.FixtureRequest
 ) -> None:
@@ -227,7 +226,7 @@ def test_a_write_that_fails_keeps_what_was_registered(linux: Path, monkeypatch: 
     with pytest.raises(TrayError, match="No space left"):
         autostart.enable()
     assert linux.read_bytes() == before
-    assert os.listdir(linux.parent) == ["coze-tray.desktop"]
+    assert [path.name for path in linux.parent.iterdir()] == ["coze-tray.desktop"]
 
 
 def test_the_real_registry_is_asked_for_on_windows_only(linux: Path, monkeypatch: pytest.MonkeyPatch) -> None:

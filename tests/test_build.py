@@ -44,7 +44,9 @@ def test_a_sample_export_builds_and_every_segment_is_accounted_for(name, sample_
 def test_a_draft_has_everything_that_makes_jianying_list_it(media, build, root, content):
     url = media.serve("/a.png", png(size=(640, 360)))
     sound = media.serve("/s", wav(2.0))
-    receipt = build(export(draft(track(segment("image", 0, 2000, url=url)), track(segment("audio", 0, 2000, url=sound))))).receipts[0]
+    receipt = build(
+        export(draft(track(segment("image", 0, 2000, url=url)), track(segment("audio", 0, 2000, url=sound))))
+    ).receipts[0]
 
     path = root / "测试"
     assert receipt.path == str(path)
@@ -87,7 +89,9 @@ def test_two_drafts_of_one_program_have_ids_of_their_own(build, content):
 
 def test_two_urls_with_the_same_file_name_stay_two_files(media, build, content):
     one, two = media.serve("/1/x.png", png("red")), media.serve("/2/x.png", png("blue"))
-    receipt = build(export(draft(track(segment("image", 0, 1000, url=one), segment("image", 1000, 2000, url=two))))).receipts[0]
+    receipt = build(
+        export(draft(track(segment("image", 0, 1000, url=one), segment("image", 1000, 2000, url=two))))
+    ).receipts[0]
     paths = {video["path"] for video in content(receipt.path)["materials"]["videos"]}
     assert {Path(path).read_bytes() for path in paths} == {png("red"), png("blue")}
 
@@ -95,7 +99,10 @@ def test_two_urls_with_the_same_file_name_stay_two_files(media, build, content):
 def test_a_link_without_an_extension_gets_the_right_one_from_its_content(media, build, content):
     urls = [media.serve("/t/a", png()), media.serve("/t/b", (DATA / "video-180s.mp4").read_bytes())]
     sounds = [media.serve("/t/c.png", wav(2.0)), media.serve("/t/d", (DATA / "sound-3.2s.mp3").read_bytes())]
-    visuals = [segment(kind, n * 2000, (n + 1) * 2000, url=u) for n, (kind, u) in enumerate(zip(("image", "video"), urls, strict=True))]
+    visuals = [
+        segment(kind, n * 2000, (n + 1) * 2000, url=u)
+        for n, (kind, u) in enumerate(zip(("image", "video"), urls, strict=True))
+    ]
     audios = [segment("audio", n * 2000, (n + 1) * 2000, url=u) for n, u in enumerate(sounds)]
     made = content(build(export(draft(track(*visuals), track(*audios)))).receipts[0].path)["materials"]
     assert [Path(m["path"]).suffix for m in made["videos"]] == [".png", ".mp4"]
@@ -152,7 +159,17 @@ def test_a_main_track_with_a_gap_turns_the_magnet_off(media, build, content):
 
 
 def test_names_are_never_taken_twice_and_never_leave_the_folder(build, root):
-    names = ["名称", "名称", "../../evil", "a/b\\c:d?", "CON", "  . ", "", "123e4567-e89b-12d3-a456-426614174000", "x" * 300]
+    names = [
+        "名称",
+        "名称",
+        "../../evil",
+        "a/b\\c:d?",
+        "CON",
+        "  . ",
+        "",
+        "123e4567-e89b-12d3-a456-426614174000",
+        "x" * 300,
+    ]
     built = build(export(*(draft(track(segment("text", content=f"{n}")), name=name) for n, name in enumerate(names))))
     got = [receipt.name for receipt in built.receipts]
     assert got[:2] == ["名称", "名称 (2)"]
@@ -198,7 +215,12 @@ def test_all_failures_are_named_at_once_and_nothing_is_written(media, build, roo
         "inside": media.serve("/inside", send(b"", 302, Location="http://169.254.169.254/latest")),
         "half": media.serve("/half", png(size=(400, 400))[:100]),
     }
-    images = track(*(segment("image", n * 1000, (n + 1) * 1000, url=url, id=f"id-{key}") for n, (key, url) in enumerate(urls.items())))
+    images = track(
+        *(
+            segment("image", n * 1000, (n + 1) * 1000, url=url, id=f"id-{key}")
+            for n, (key, url) in enumerate(urls.items())
+        )
+    )
     times = track(segment("text", -1000, 1000), segment("text", 1000, 1000), {"type": "text", "content": "x"})
     missing = track({"type": "audio", "time_range": {"start": 0, "end": 1}})
 

@@ -99,7 +99,11 @@ def test_the_recorded_text_stream_is_read(wire):
 
 @pytest.mark.parametrize(
     ("name", "code"),
-    [("coze-py__chat_failed_resp", "5000"), ("coze-py__chat_error_resp", "failed"), ("coze-py__chat_invalid_resp", "empty")],
+    [
+        ("coze-py__chat_failed_resp", "5000"),
+        ("coze-py__chat_error_resp", "failed"),
+        ("coze-py__chat_invalid_resp", "empty"),
+    ],
 )
 def test_a_recorded_failure_is_a_failure_with_its_code_and_logid(name, code, wire):
     with Simulator(lambda _chat: [(wire / f"{name}.txt").read_bytes()], no_outputs) as cloud:
@@ -115,7 +119,9 @@ TRAPS = {
     "ping event": b"event: PING\ndata:\n\n",
     "unknown event": frame("conversation.something.new", {"id": 1}),
     "event that is no JSON": b"event:conversation.message.delta\ndata:oops\n\n",
-    "message without content": frame("conversation.message.completed", {"id": "1", "role": "assistant", "type": "answer"}),
+    "message without content": frame(
+        "conversation.message.completed", {"id": "1", "role": "assistant", "type": "answer"}
+    ),
     "message without type": frame("conversation.message.delta", {"content": "x"}),
     "id": b"id: 7\n\n: comment after an id\n\n",
     "crlf": b": ping\r\n\r\n",

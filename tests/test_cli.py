@@ -28,7 +28,13 @@ def written(path: Path, text: str) -> str:
 
 
 def on(cloud: Simulator, env: dict[str, str], root: Path) -> dict[str, str]:
-    return {**env, "COZE_API_BASE": cloud.base_url, "COZE_API_TOKEN": "t", "COZE_BOT_ID": "7", "COZE_TRAY_DRAFTS_DIR": str(root)}
+    return {
+        **env,
+        "COZE_API_BASE": cloud.base_url,
+        "COZE_API_TOKEN": "t",
+        "COZE_BOT_ID": "7",
+        "COZE_TRAY_DRAFTS_DIR": str(root),
+    }
 
 
 def test_the_demo_leaves_a_real_draft_without_account_or_network(env):
@@ -46,7 +52,16 @@ def test_ask_gives_text_drafts_and_exit_0(env, root):
     assert done.returncode == 0
     assert set(said) == {"status", "text", "drafts", "error", "request_id"}
     assert (said["status"], said["error"]) == ("done", None)
-    assert set(said["drafts"][0]) >= {"path", "name", "draft_id", "segments", "duration_us", "media_bytes", "time_unit", "warnings"}
+    assert set(said["drafts"][0]) >= {
+        "path",
+        "name",
+        "draft_id",
+        "segments",
+        "duration_us",
+        "media_bytes",
+        "time_unit",
+        "warnings",
+    }
     assert said["drafts"][0]["segments"] == {"image": 4, "audio": 4, "text": 4}
     assert cloud.chats and next(iter(cloud.chats.values())).bot_id == "7"
     assert "Traceback" not in done.stderr and "Warning" not in done.stderr
@@ -102,7 +117,9 @@ def test_ask_hands_its_request_to_the_program_that_runs(env, root):
     with demo.simulator(pace_s=0) as cloud:
         asked = on(cloud, env, root)
         running = start("--headless", env=asked)
-        wait_until(lambda: last_line(coze_tray("status", "--json", env=asked))["state"] == "idle", "the program listens")
+        wait_until(
+            lambda: last_line(coze_tray("status", "--json", env=asked))["state"] == "idle", "the program listens"
+        )
         done = coze_tray("ask", "x", "--json", env={**asked, "COZE_API_TOKEN": "another"})
         second = coze_tray("--headless", env=asked)
         running.terminate()
@@ -131,7 +148,12 @@ def test_build_lists_receipts_and_all_errors(env, tmp_path, root, media):
     assert done.returncode == 1
     assert [receipt["name"] for receipt in said["drafts"]] == ["good"]
     assert set(said["errors"][0]) == {"draft", "track", "segment", "id", "url", "message"}
-    assert {k: said["errors"][0][k] for k in ("draft", "track", "segment", "id")} == {"draft": 2, "track": 1, "segment": 2, "id": "shot"}
+    assert {k: said["errors"][0][k] for k in ("draft", "track", "segment", "id")} == {
+        "draft": 2,
+        "track": 1,
+        "segment": 2,
+        "id": "shot",
+    }
     assert "draft 2, track 1, segment 2 (id shot)" in done.stderr
 
 
@@ -144,7 +166,9 @@ def test_build_of_nothing_exits_1_and_says_why(text, env, tmp_path, root):
     assert not list(root.iterdir())
 
 
-@pytest.mark.parametrize("arguments", [["build"], ["build", "/no/such/file.json"], ["ask"], ["no-such-command"], ["autostart", "maybe"]])
+@pytest.mark.parametrize(
+    "arguments", [["build"], ["build", "/no/such/file.json"], ["ask"], ["no-such-command"], ["autostart", "maybe"]]
+)
 def test_wrong_usage_exits_2(arguments, env):
     done = coze_tray(*arguments, env=env)
     assert done.returncode == 2
@@ -177,7 +201,13 @@ def test_login_takes_no_token_as_an_argument_and_says_when_no_keyring_is_there(e
 
 def test_drafts_lists_what_was_built_newest_first(env, tmp_path, root):
     for name in ("一", "二"):
-        coze_tray("build", written(tmp_path / "x.json", export(draft(track(segment()), name=name))), "--drafts-dir", str(root), env=env)
+        coze_tray(
+            "build",
+            written(tmp_path / "x.json", export(draft(track(segment()), name=name))),
+            "--drafts-dir",
+            str(root),
+            env=env,
+        )
     done = coze_tray("drafts", "--drafts-dir", str(root), "--json", env=env)
     assert [one["name"] for one in json.loads(done.stdout.splitlines()[-1])] == ["二", "一"]
 

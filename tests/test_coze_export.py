@@ -37,7 +37,9 @@ def test_a_markdown_fence_around_it_does_no_harm():
     assert coze_export.read(f"```json\n{export(ONE)}\n```")[0].name == "测试"
 
 
-@pytest.mark.parametrize("text", ["", "hello", "{", "[1, 2]", '{"a": 1}', "null", '{"x": NaN}', "[" * 100_000, '"{\\"a\\": 1}"'])
+@pytest.mark.parametrize(
+    "text", ["", "hello", "{", "[1, 2]", '{"a": 1}', "null", '{"x": NaN}', "[" * 100_000, '"{\\"a\\": 1}"']
+)
 def test_what_is_no_draft_is_refused_with_advice(text):
     with pytest.raises(DraftError) as error:
         coze_export.read(text)
@@ -67,7 +69,9 @@ def test_what_this_version_does_not_build_is_named():
 
 
 def test_bad_values_name_the_segment_and_the_field():
-    bad = track(segment("text", transform={"opacity": 7}), segment("text", id="s2", audio={"volume": -1}), 5, segment("shape"))
+    bad = track(
+        segment("text", transform={"opacity": 7}), segment("text", id="s2", audio={"volume": -1}), 5, segment("shape")
+    )
     found = coze_export.read(export(draft(bad, "no track", width="wide")))[0]
     said = {(p.place.track, p.place.segment): p.message for p in found.problems}
     assert "transform.opacity" in said[1, 1]

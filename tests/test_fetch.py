@@ -79,7 +79,9 @@ def proxy() -> Iterator[tuple[str, list[str]]]:
             with connection:
                 asked.append(connection.recv(4096).split(b"\r\n")[0].decode())
                 body = png()
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(body), body))
+                connection.sendall(
+                    b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(body), body)
+                )
 
     threading.Thread(target=serve, daemon=True).start()
     yield f"http://127.0.0.1:{server.getsockname()[1]}", asked

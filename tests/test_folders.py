@@ -22,7 +22,9 @@ def test_the_user_s_choice_comes_first(windows, tmp_path):
     assert folders.drafts_folder(tmp_path / "mine") == tmp_path / "mine"
 
 
-@pytest.mark.parametrize("said", ["C:\\\\剪映 drafts\\\\com", '"C:\\\\剪映 drafts\\\\com"', r"C:\\\x526a\x6620 drafts\\com"])
+@pytest.mark.parametrize(
+    "said", ["C:\\\\剪映 drafts\\\\com", '"C:\\\\剪映 drafts\\\\com"', r"C:\\\x526a\x6620 drafts\\com"]
+)
 def test_the_ini_file_is_read_as_qt_writes_it(said, windows):
     ini = windows / "JianyingPro" / "User Data" / "Config" / "globalSetting"
     ini.parent.mkdir(parents=True)

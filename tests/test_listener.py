@@ -23,7 +23,9 @@ DEADLINE_S = 20
 class Listening:
     """A program on a simulated cloud, and everything its bus has carried."""
 
-    def __init__(self, home: Path, root: Path, cloud: Simulator, *, resume: bool = False, token: str | None = "t") -> None:
+    def __init__(
+        self, home: Path, root: Path, cloud: Simulator, *, resume: bool = False, token: str | None = "t"
+    ) -> None:
         self.heard: queue.SimpleQueue[events.Event] = queue.SimpleQueue()
         self.all: list[events.Event] = []
         bus = events.Bus()

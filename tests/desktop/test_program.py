@@ -1,0 +1,140 @@
+"""The whole program on a real desktop: icon, menu, listener, notification, keyring."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from real_desktop import Desktop, desktop_session, eventually
+from tray.simulator import demo
+
+pytestmark = pytest.mark.desktop
+
+COZE_TRAY = (sys.executable, "-m", "tray")
+
+
+@contextmanager
+def program(desktop: Desktop, *arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """The program, running in the desktop."""
+    running = subprocess.Popen(
+        [*COZE_TRAY, *arguments],
+        env={**desktop.environment, **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield running
+    finally:
+        running.kill()
+        running.communicate()
+
+
+def test_the_menu_starts_and_stops_the_real_listener_and_quits(panel: Desktop, tmp_path: Path) -> None:
+    with program(panel, COZE_TRAY_HOME=str(tmp_path / "家 目录"), COZE_API_TOKEN="t") as running:
+        eventually(lambda: "Listening, nothing to do" in panel.labels(), "the listener to listen")
+        assert panel.labels("Stop listening")[:2] == ["Not listening", "Start listening"]
+        assert panel.labels("Start listening")[:2] == ["Listening, nothing to do", "Stop listening"]
+        _click_quit(panel)
+        assert running.wait(15) == 0
+        assert running.stderr is not None and running.stderr.read() == ""
+
+
+def test_the_demo_shows_the_icon_and_raises_a_notification_that_names_the_draft(panel: Desktop, tmp_path: Path) -> None:
+    drafts = tmp_path / "drafts"
+    with program(panel, "demo", "--drafts-dir", str(drafts), COZE_TRAY_HOME=str(tmp_path / "home")) as running:
+        eventually(lambda: _icon_is_there(panel), "the icon")
+        eventually(lambda: "Demo" in "".join(panel.labels()) or _submenu_has(panel, "Demo"), "the draft in the menu")
+        assert running.wait(60) == 0
+    name = next(drafts.iterdir()).name
+    assert (drafts / name / "draft_meta_info.json").is_file()
+    eventually(lambda: f"Draft ready: {name}" in panel.notifications(), "the notification")
+    assert "restart JianYing" in panel.notifications()
+
+
+def test_ask_while_the_tray_runs_is_done_by_it_and_notified(panel: Desktop, tmp_path: Path) -> None:
+    drafts = tmp_path / "drafts"
+    drafts.mkdir()
+    with demo.simulator(pace_s=0) as cloud:
+        variables = {
+            "COZE_TRAY_HOME": str(tmp_path / "home"),
+            "COZE_API_BASE": cloud.base_url,
+            "COZE_API_TOKEN": "t",
+            "COZE_TRAY_DRAFTS_DIR": str(drafts),
+            "COZE_TRAY_ALLOW_HOSTS": "127.0.0.1",
+        }
+        with program(panel, **variables):
+            eventually(lambda: _icon_is_there(panel), "the icon")
+            said = panel.run(*COZE_TRAY, "ask", "做一个视频", "--bot", "1", "--json", **variables)
+            name = json.loads(said.splitlines()[-1])["drafts"][0]["name"]
+            eventually(lambda: _submenu_has(panel, name), "the draft under recent drafts")
+    eventually(lambda: panel.notifications().count(f"Draft ready: {name}") >= 1, "the notification")
+
+
+def test_login_stores_the_token_in_the_keyring_and_logout_deletes_it(bare: Desktop, tmp_path: Path) -> None:
+    home = {"COZE_TRAY_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [*COZE_TRAY, "login", "--bot", "42"],
+        env={**bare.environment, **home},
+        input="pat_secret\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "pat_secret" not in done.stdout + done.stderr
+    status = json.loads(bare.run(*COZE_TRAY, "status", "--json", **home).splitlines()[-1])
+    assert (status["signed_in"], status["bot_id"]) == (True, "42")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"pat_secret" in path.read_bytes()]
+    bare.run(*COZE_TRAY, "logout", **home)
+    assert json.loads(bare.run(*COZE_TRAY, "status", "--json", **home).splitlines()[-1])["signed_in"] is False
+
+
+def test_without_a_tray_it_says_which_package_mends_it_and_listens_all_the_same(tmp_path: Path) -> None:
+    with desktop_session() as desktop, program(desktop, COZE_TRAY_HOME=str(tmp_path)) as running:
+        assert running.stderr is not None
+        said = running.stderr.readline()
+        assert "No tray icon" in said and "gnome-shell-extension-appindicator" in said
+        status = (*COZE_TRAY, "status", "--json")
+        eventually(
+            lambda: json.loads(desktop.run(*status, COZE_TRAY_HOME=str(tmp_path)).splitlines()[-1])["state"] == "idle",
+            "the program to listen",
+        )
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(15) == 0
+
+
+def test_without_a_display_it_listens_all_the_same(bare: Desktop, tmp_path: Path) -> None:
+    with program(bare, COZE_TRAY_HOME=str(tmp_path), DISPLAY="") as running:
+        assert running.stderr is not None
+        assert "no display" in running.stderr.readline()
+        running.send_signal(signal.SIGINT)
+        assert running.wait(15) == 0
+
+
+def _icon_is_there(desktop: Desktop) -> bool:
+    try:
+        return bool(desktop.labels())
+    except AssertionError:
+        return False
+
+
+def _submenu_has(desktop: Desktop, name: str) -> bool:
+    try:
+        menu = desktop.menu()[-1]["menu"]
+    except AssertionError:
+        return False
+    return any(name in item.get("label", "").replace("_", "") for entry in menu for item in entry["items"])
+
+
+def _click_quit(desktop: Desktop) -> None:
+    with suppress(AssertionError):  # the icon goes before it can be asked for its menu again
+        desktop.menu("Quit")

@@ -1,0 +1,166 @@
+"""The icon on platforms that are not here: pystray and the system's modules are stood in for."""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from PIL.Image import Image
+
+from tray.desktop.tray import Tray
+from tray.events import Bus, StateChanged
+
+
+class Item:
+    """pystray's MenuItem, and its way of asking functions for texts."""
+
+    def __init__(self, text: Any, action: Any, checked: Any = None, enabled: Any = True) -> None:
+        self._text, self.action = text, action
+
+    @property
+    def text(self) -> str:
+        return str(self._text(self) if callable(self._text) else self._text)
+
+
+class Menu:
+    SEPARATOR = Item("-", None)
+
+    def __init__(self, *items: Any) -> None:
+        self._items = items
+
+    @property
+    def items(self) -> list[Item]:
+        return list(self._items[0]()) if len(self._items) == 1 and callable(self._items[0]) else list(self._items)
+
+
+class Icon:
+    """pystray's icon; notes from which thread it is changed."""
+
+    def __init__(self, name: str, icon: Image, title: str, menu: Menu) -> None:
+        self.threads: set[str] = set()
+        self.ended = threading.Event()
+        self.__dict__.update(name=name, icon=icon, title=title, menu=menu, visible=False)
+        self.updated: queue.Queue[str] = queue.Queue()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("icon", "title", "visible"):
+            self.threads.add(threading.current_thread().name)
+        self.__dict__[name] = value
+
+    def update_menu(self) -> None:
+        self.threads.add(threading.current_thread().name)
+        self.updated.put(self.title)
+
+    def run(self, ready: Callable[[Any], None]) -> None:
+        threading.Thread(target=ready, args=(self,), name="setup").start()
+        assert self.ended.wait(10)
+
+    def stop(self) -> None:
+        self.threads.add(threading.current_thread().name)
+        self.ended.set()
+
+
+class Controls:
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def listening(self) -> bool:
+        return True
+
+    def recent_drafts(self) -> list[tuple[str, str]]:
+        return [("Tom & 杰瑞\n第 2 集 " + "x" * 200, "/drafts/1")]
+
+    def drafts_folder(self) -> str | None:
+        return "/drafts"
+
+    def quit(self) -> None: ...
+
+
+@pytest.fixture
+def app_kit(monkeypatch: pytest.MonkeyPatch) -> Iterator[types.SimpleNamespace]:
+    """macOS: a main loop, and the policies the application was given."""
+    calls: queue.Queue[Callable[[], None]] = queue.Queue()
+    policies: list[str] = []
+    application = types.SimpleNamespace(setActivationPolicy_=policies.append)
+    modules = {
+        "AppKit": types.SimpleNamespace(
+            NSApplicationActivationPolicyAccessory="accessory",
+            NSApplication=types.SimpleNamespace(sharedApplication=lambda: application),
+        ),
+        "PyObjCTools": types.SimpleNamespace(AppHelper=types.SimpleNamespace(callAfter=calls.put)),
+    }
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)  # type: ignore[arg-type]
+    ended = object()
+
+    def loop() -> None:
+        while (call := calls.get()) is not ended:
+            call()
+
+    thread = threading.Thread(target=loop, name="main")
+    thread.start()
+    yield types.SimpleNamespace(policies=policies)
+    calls.put(ended)  # type: ignore[arg-type]
+    thread.join()
+
+
+def show(
+    platform: str, monkeypatch: pytest.MonkeyPatch, events: list[StateChanged], look: Callable[[Icon], None]
+) -> Icon:
+    """Run the tray on `platform`, publish the events, call `look` when the last one is shown, and stop."""
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr("tray.desktop.autostart.status", lambda: None)
+    pystray = types.SimpleNamespace(Icon=Icon, Menu=Menu, MenuItem=Item)
+    monkeypatch.setitem(sys.modules, "pystray", pystray)  # type: ignore[arg-type]
+    bus = Bus()
+    tray = Tray(Controls(), bus)
+    seen: list[Icon] = []
+
+    def begin() -> None:
+        icon = tray.icon
+        assert icon is not None
+        seen.append(icon)
+        for event in events:
+            bus.publish(event)
+        try:
+            while events and events[-1].detail[:5] not in icon.updated.get(timeout=5):
+                pass
+            look(icon)
+        finally:
+            tray.stop()
+
+    tray.run(begin)
+    return seen[0]
+
+
+def test_on_macos_only_the_main_thread_changes_the_icon(
+    app_kit: types.SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    icon = show("darwin", monkeypatch, [StateChanged("idle"), StateChanged("working", "last")], lambda _icon: None)
+    assert icon.threads == {"main"}
+    assert app_kit.policies == ["accessory"]
+
+
+def test_windows_gets_no_more_than_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(icon: Icon) -> None:
+        assert len(icon.title.encode("utf-16-le")) // 2 == 127
+        labels = [entry.text for entry in icon.menu.items[4].action.items]
+        assert labels[0].startswith("Tom && 杰瑞 第 2 集 xxx")
+        assert len(labels[0]) <= 82
+
+    show("win32", monkeypatch, [StateChanged("error", "长" * 300)], look)
+
+
+def test_a_tray_that_was_stopped_before_it_ran_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    pystray = types.SimpleNamespace(Icon=Icon, Menu=Menu, MenuItem=Item)
+    monkeypatch.setitem(sys.modules, "pystray", pystray)  # type: ignore[arg-type]
+    tray = Tray(Controls(), Bus())
+    tray.stop()
+    tray.run(lambda: pytest.fail("it was set up"))

@@ -1,0 +1,169 @@
+"""Desktop notifications: one way per platform, none of which can hold anybody up."""
+
+from __future__ import annotations
+
+import atexit
+import html
+import logging
+import queue
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from tray.desktop.images import icon_path
+from tray.events import Bus, DraftWritten, Event, Receipt, RequestFailed
+from tray.locale import _, ngettext
+
+log = logging.getLogger(__name__)
+
+TITLE_UNITS, MESSAGE_UNITS = 63, 255
+"""What Windows takes of each (NOTIFYICONDATAW: 64 and 256 with the closing zero), in UTF-16 units."""
+
+_FLUSH_S = 2.0
+
+
+class Notifier:
+    """Shows notifications from a thread of its own. What goes wrong is logged. Each platform says how to `send`."""
+
+    def __init__(self) -> None:
+        self._waiting: queue.Queue[tuple[str, str] | threading.Event] = queue.Queue(maxsize=50)
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    def show(self, title: str, message: str) -> None:
+        """Show it soon; returns at once. Both are cut to what every platform shows."""
+        self._put((cut(title, TITLE_UNITS), cut(message, MESSAGE_UNITS)))
+
+    def flush(self, timeout_s: float = _FLUSH_S) -> bool:
+        """Wait until what was shown so far is sent. False when that took too long."""
+        sent = threading.Event()
+        return self._put(sent) and sent.wait(timeout_s)
+
+    def send(self, title: str, message: str) -> None:
+        """Show it on this platform. Runs in the notifier's thread; may block, may raise anything."""
+        raise NotImplementedError
+
+    def _put(self, item: tuple[str, str] | threading.Event) -> bool:
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._send_all, name="notify", daemon=True)
+                self._thread.start()
+                atexit.register(self.flush)  # a program that ends right after its draft is written still says so
+        try:
+            self._waiting.put_nowait(item)
+        except queue.Full:
+            log.warning("the desktop takes no notifications: %s", item)
+            return False
+        return True
+
+    def _send_all(self) -> None:
+        while True:
+            item = self._waiting.get()
+            if isinstance(item, threading.Event):
+                item.set()
+                continue
+            try:
+                self.send(*item)
+            except Exception:  # whatever a desktop does wrong, a notification is no reason to stop
+                log.exception("the notification %r could not be shown", item[0])
+
+
+class WindowsNotifier(Notifier):
+    """The balloon of the tray's own icon; plyer's, which adds an icon of its own, where there is none."""
+
+    def __init__(self, icon: Any | None) -> None:
+        super().__init__()
+        self._icon = icon
+
+    def send(self, title: str, message: str) -> None:
+        if self._icon is not None:
+            self._icon.notify(message or " ", title)  # an empty message would take the balloon away
+            return
+        from plyer import notification
+
+        notification.notify(title=title, message=message, app_name="coze-tray", timeout=5)
+
+
+class MacNotifier(Notifier):
+    """AppleScript. The texts are its arguments, so nothing in them is read as script."""
+
+    def send(self, title: str, message: str) -> None:
+        script = ("on run argv", "display notification (item 2 of argv) with title (item 1 of argv)", "end run")
+        lines = [word for line in script for word in ("-e", line)]
+        subprocess.run(  # noqa: S603 - no shell
+            ["osascript", *lines, _no_option(title), _no_option(message)],  # noqa: S607 - as the system has it
+            check=True,
+            capture_output=True,
+            timeout=20,
+        )
+
+
+class LinuxNotifier(Notifier):
+    """plyer: D-Bus where dbus-python is installed, else notify-send."""
+
+    def send(self, title: str, message: str) -> None:
+        # It warns that dbus-python is not there, though notify-send does as well.
+        warnings.filterwarnings("ignore", module=r"plyer\.")
+        from plyer import notification
+
+        notification.notify(
+            title=_no_option(title),
+            message=_no_option(html.escape(message, quote=False)),  # the body is markup, the title is not
+            app_name="coze-tray",
+            app_icon=str(icon_path()),
+            timeout=10,
+        )
+
+
+def notifier(icon: Any | None) -> Notifier:
+    """The notifier of this platform. `icon`: pystray's icon, or None where none is shown."""
+    if sys.platform == "win32":
+        return WindowsNotifier(icon)
+    if sys.platform == "darwin":
+        return MacNotifier()
+    return LinuxNotifier()
+
+
+def announce(bus: Bus, notifier: Notifier) -> Callable[[], None]:
+    """Notify of each draft written and each request failed. Returns the function that ends it."""
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, DraftWritten):
+            notifier.show(_("Draft ready: {name}").format(name=event.receipt.name), _about(event.receipt))
+        elif isinstance(event, RequestFailed):
+            text = f"{event.failure.message} {event.failure.advice}".strip()
+            notifier.show(_("The request failed"), text)
+
+    return bus.subscribe(on_event)
+
+
+def cut(text: str, units: int) -> str:
+    """`text` in at most `units` UTF-16 units, with "…" for what was cut off; no character is cut in half."""
+    encoded = text.replace("\0", "").encode("utf-16-le", "surrogatepass")
+    if len(encoded) <= 2 * units:
+        return encoded.decode("utf-16-le", "ignore")  # half a character from elsewhere would fail on the way
+    return encoded[: 2 * (units - 1)].decode("utf-16-le", "ignore") + "…"
+
+
+def _about(receipt: Receipt) -> str:
+    """Length, pieces, warnings, and how to see the draft."""
+    seconds = round(receipt.duration_us / 1e6)
+    pieces = sum(receipt.segments.values())
+    counts = [
+        f"{seconds // 60}:{seconds % 60:02d}",
+        ngettext("{n} segment", "{n} segments", pieces).format(n=pieces),
+    ]
+    if receipt.warnings:
+        n = len(receipt.warnings)
+        counts.append(ngettext("{n} warning", "{n} warnings", n).format(n=n))
+    return "\n".join(
+        [_(", ").join(counts), _("To see it in JianYing: enter and leave any draft, or restart JianYing.")]
+    )
+
+
+def _no_option(text: str) -> str:
+    """A text that the command it is handed to can't take for an option."""
+    return f" {text}" if text.startswith("-") else text

@@ -1,0 +1,128 @@
+"""The tray program: the icon comes first, everything else is made behind it."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tray import events, instance
+from tray.desktop import host, notify
+from tray.desktop.tray import Tray
+from tray.errors import TrayError
+
+if TYPE_CHECKING:
+    from tray.app import App
+    from tray.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class Program:
+    """What the icon's menu controls. Until `open` is done, what it is asked to start waits."""
+
+    def __init__(self, home: Path, held: instance.Instance) -> None:
+        self.home, self.held = home, held
+        self.bus = events.Bus()
+        self.ended = threading.Event()
+        self._app: App | None = None
+        self._settings: Settings | None = None
+
+    def open(self, settings: Settings | None = None, *, resume: bool = True, token: str | None = None) -> App | None:
+        """Make the program and listen. What keeps it from that is shown as its state; then None."""
+        from tray import settings as settings_module
+        from tray.app import open_app
+
+        try:
+            self._settings = settings or settings_module.load()
+            self._app = open_app(self._settings, self.home, self.held, self.bus, resume=resume, token=token)
+        except TrayError as error:
+            log.warning("%s", error)
+            self.bus.publish(events.StateChanged("error", str(error)))
+            return None
+        self._app.listener.start()
+        return self._app
+
+    def start(self) -> None:
+        if self._app:
+            self._app.listener.start()
+
+    def stop(self) -> None:
+        if self._app:
+            self._app.listener.stop()
+
+    def listening(self) -> bool:
+        return self._app is not None and self._app.listener.listening
+
+    def recent_drafts(self) -> list[tuple[str, str]]:
+        return [(receipt.name, receipt.path) for receipt in self._app.journal.recent_drafts()] if self._app else []
+
+    def drafts_folder(self) -> str | None:
+        from tray.draft.folders import drafts_folder
+
+        try:
+            return str(drafts_folder(self._settings.drafts_dir if self._settings else None))
+        except TrayError:
+            return None
+
+    def quit(self) -> None:
+        self.ended.set()
+
+    def close(self) -> None:
+        if self._app:
+            self._app.close()
+        else:
+            self.held.release()
+
+
+def show(program: Program, work: Callable[[], object], tell: Callable[[str], None]) -> None:
+    """Show the icon, do `work` in a thread, and return when the program is told to quit.
+
+    Where no icon can be shown, `tell` is told why, and everything goes on without it.
+    """
+    missing = host.prepare()
+    if missing is not None:
+        tell(missing)
+        run_without_icon(program, work)
+        return
+    tray = Tray(program, program.bus)
+
+    def begin() -> None:
+        notify.announce(program.bus, notify.notifier(tray.icon))
+        threading.Thread(target=end, name="end", daemon=True).start()
+        work()
+
+    def end() -> None:
+        program.ended.wait()
+        tray.stop()
+
+    tray.run(begin)
+
+
+def run_without_icon(program: Program, work: Callable[[], object]) -> None:
+    """Do `work` in a thread, and return when the program is told to quit, by Ctrl-C or SIGTERM."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_args: program.quit())
+    notify.announce(program.bus, notify.notifier(None))
+    worker = threading.Thread(target=work, name="work")
+    worker.start()
+    # Windows can't interrupt a long wait with Ctrl-C.
+    while not program.ended.wait(1 if sys.platform == "win32" else 3600):
+        pass
+    worker.join()
+
+
+def run(home: Path, held: instance.Instance, *, headless: bool, tell: Callable[[str], None]) -> None:
+    """Run until the user quits. `tell` is told why there is no icon, where one was wanted and can't be shown."""
+    program = Program(home, held)
+    try:
+        if headless:
+            run_without_icon(program, program.open)
+        else:
+            show(program, program.open, tell)
+    finally:
+        program.close()
