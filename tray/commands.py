@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tray import app, events, instance, locale, terminal
+from tray import app, events, instance, locale, terminal, words
 from tray import settings as settings_module
 from tray.draft import folders, pipeline
 from tray.draft.pipeline import Built
@@ -217,7 +217,7 @@ def drafts(drafts_dir: Path | None) -> list[dict[str, Any]]:
     terminal.out.print(str(root), style="dim", markup=False)
     for draft in found:
         changed = time.strftime("%Y-%m-%d %H:%M", time.localtime(draft.modified_us / 1e6))
-        terminal.out.print(f"  {changed}  {terminal.clock(draft.duration_us):>6}  {draft.name}", markup=False)
+        terminal.out.print(f"  {changed}  {words.clock(draft.duration_us):>6}  {draft.name}", markup=False)
     if not found:
         terminal.out.print(_("  (no drafts yet)"))
     return [
@@ -315,8 +315,8 @@ def _state(home: Path) -> tuple[str, str]:
         for answer in instance.hand_on(address, {"op": "state"}):
             changed = events.from_json(answer)
             if isinstance(changed, events.StateChanged):
-                words = terminal.state_in_words(changed.state)
-                return changed.state, _("{state} (process {pid})").format(state=words, pid=address.pid)
+                state = words.of_state(changed.state)
+                return changed.state, _("{state} (process {pid})").format(state=state, pid=address.pid)
     except HandOffError as error:
         return "silent", error.message
     return "silent", _("no answer")

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
-from tray import events
+from tray import events, words
 from tray.events import Failure, Receipt
-from tray.locale import _, ngettext
+from tray.locale import _
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -82,7 +82,7 @@ def watch(happenings: Iterable[events.Event]) -> Outcome:
     with Bar() as bar:
         for event in happenings:
             if isinstance(event, events.StateChanged):
-                bar.say(event.detail or state_in_words(event.state))
+                bar.say(event.detail or words.of_state(event.state))
                 continue
             outcome.request_id = event.request_id
             if isinstance(event, events.TextArrived):
@@ -102,26 +102,10 @@ def watch(happenings: Iterable[events.Event]) -> Outcome:
     return outcome
 
 
-def state_in_words(state: events.State) -> str:
-    return {
-        "stopped": _("Not listening"),
-        "idle": _("Listening, nothing to do"),
-        "connecting": _("Connecting to Coze"),
-        "streaming": _("Receiving from Coze"),
-        "working": _("Working on a draft"),
-        "waiting": _("Waiting for the network"),
-        "error": _("The last request failed"),
-    }[state]
-
-
 def show_receipt(receipt: Receipt) -> None:
     """A draft's receipt, for people: on standard output the draft, on standard error its warnings."""
-    n = sum(receipt.segments.values())
-    pieces = ngettext("{n} segment", "{n} segments", n).format(n=n)
-    out.print(
-        f"[green]✓[/green] {escape(receipt.name)}  [dim]{clock(receipt.duration_us)}  {pieces}  "
-        f"{receipt.media_bytes / 1e6:.1f} MB[/dim]\n  {escape(receipt.path)}"
-    )
+    facts = (words.clock(receipt.duration_us), words.of_segments(receipt), f"{receipt.media_bytes / 1e6:.1f} MB")
+    out.print(f"[green]✓[/green] {escape(receipt.name)}  [dim]{'  '.join(facts)}[/dim]\n  {escape(receipt.path)}")
     if receipt.time_unit != "ms":
         err.print(
             _("  times read as {unit}: {reason}").format(unit=receipt.time_unit, reason=receipt.time_unit_reason),
@@ -133,7 +117,7 @@ def show_receipt(receipt: Receipt) -> None:
 
 
 def how_to_see_it() -> None:
-    out.print(_("To see it in JianYing: enter and leave any draft, or restart JianYing."), style="dim")
+    out.print(words.how_to_see_it(), style="dim")
 
 
 def show_warning(text: str) -> None:
@@ -153,12 +137,6 @@ def show_json(value: Any) -> None:
     """The one line of JSON that standard output ends with."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
     sys.stdout.flush()
-
-
-def clock(duration_us: int) -> str:
-    """Minutes and seconds, as 1:05."""
-    seconds = round(duration_us / 1e6)
-    return f"{seconds // 60}:{seconds % 60:02d}"
 
 
 def use_utf8() -> None:

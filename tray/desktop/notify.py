@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from tray import words
 from tray.desktop.images import icon_path
 from tray.events import Bus, DraftWritten, Event, Receipt, RequestFailed
 from tray.locale import _, ngettext
@@ -150,18 +151,11 @@ def cut(text: str, units: int) -> str:
 
 def _about(receipt: Receipt) -> str:
     """Length, pieces, warnings, and how to see the draft."""
-    seconds = round(receipt.duration_us / 1e6)
-    pieces = sum(receipt.segments.values())
-    counts = [
-        f"{seconds // 60}:{seconds % 60:02d}",
-        ngettext("{n} segment", "{n} segments", pieces).format(n=pieces),
-    ]
+    counts = [words.clock(receipt.duration_us), words.of_segments(receipt)]
     if receipt.warnings:
         n = len(receipt.warnings)
         counts.append(ngettext("{n} warning", "{n} warnings", n).format(n=n))
-    return "\n".join(
-        [_(", ").join(counts), _("To see it in JianYing: enter and leave any draft, or restart JianYing.")]
-    )
+    return f"{_(', ').join(counts)}\n{words.how_to_see_it()}"
 
 
 def _no_option(text: str) -> str:

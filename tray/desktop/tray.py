@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
+from tray import words
 from tray.desktop import autostart, host
 from tray.desktop.images import state_image
 from tray.desktop.notify import cut
@@ -209,16 +210,8 @@ class Tray:
 
 def in_words(changed: StateChanged) -> str:
     """The state as the menu and the tooltip say it."""
-    words = {
-        "stopped": _("Not listening"),
-        "idle": _("Listening, nothing to do"),
-        "connecting": _("Connecting to Coze"),
-        "streaming": _("Receiving from Coze"),
-        "working": _("Working on a draft"),
-        "waiting": _("Waiting for the network"),
-        "error": _("The last request failed"),
-    }[changed.state]
-    return _("{state}: {detail}").format(state=words, detail=changed.detail) if changed.detail else words
+    state = words.of_state(changed.state)
+    return _("{state}: {detail}").format(state=state, detail=changed.detail) if changed.detail else state
 
 
 def _label(text: str) -> str:

@@ -320,7 +320,7 @@ def _checked(
     if kind == "text" and not said.content.strip():
         warnings.append(_("{place}: left out, it has no text").format(place=name_of(place)))
         return None
-    wrong = [*_wrong_range(said.time_range, _("time_range")), *_wrong_range(said.material_range, _("material_range"))]
+    wrong = [*_wrong_range(said.time_range, "time_range"), *_wrong_range(said.material_range, "material_range")]
     if said.time_range is None:
         wrong.append(_("time_range is missing"))
     if kind != "text" and not said.material_url.strip():
