@@ -7,7 +7,7 @@ import json
 import pytest
 
 from factory import draft, export, segment, track
-from tray.draft import coze_export
+from tray.draft import coze_export, coze_spec
 from tray.draft.problems import DraftError
 
 ONE = draft(track(segment()))
@@ -54,7 +54,7 @@ def test_ordinary_prose_holds_no_draft(text):
 def test_groups_may_be_null_and_have_null_members():
     said = segment("text", transform=None, style={"font_size": None, "color": None, "stroke": None}, keyframes=None,
                    animations={"intro": None}, effects=None, audio={"volume": None})  # fmt: skip
-    imported = coze_export.to_spec(coze_export.read(export(draft(track(said))))[0], {})
+    imported = coze_spec.to_spec(coze_export.read(export(draft(track(said))))[0], {})
     assert imported.spec and not imported.warnings
 
 
@@ -63,7 +63,7 @@ def test_what_this_version_does_not_build_is_named():
                    speed={"reverse": True}, animations={"in_animation": "飞入", "in_animation_duration": 500},
                    keyframes={"opacity": [{"time": 0, "value": 0}]}, background={"blur": True}, audio={"fade_in": 100})  # fmt: skip
     found = coze_export.read(export(draft(track(said), track({"type": "effect", "effect_type": "光晕"}))))[0]
-    warnings = " ".join(coze_export.to_spec(found, {"u": 9_000_000}).warnings)
+    warnings = " ".join(coze_spec.to_spec(found, {"u": 9_000_000}).warnings)
     for word in ("淡化", "青春", "飞入", "crop", "reverse", "keyframes", "background", "fades", "光晕", "track 2"):
         assert word in warnings
 
@@ -84,7 +84,7 @@ def test_bad_values_name_the_segment_and_the_field():
 
 def test_positions_far_beyond_the_canvas_are_pixels():
     found = coze_export.read(export(draft(track(segment("text", transform={"position_x": -54, "position_y": 96})))))[0]
-    imported = coze_export.to_spec(found, {})
+    imported = coze_spec.to_spec(found, {})
     clip = imported.spec.tracks[0].segments[0].clip
     assert (clip.x, clip.y) == (pytest.approx(-0.1), pytest.approx(0.1))
     assert "pixels" in imported.warnings[0]
@@ -92,10 +92,10 @@ def test_positions_far_beyond_the_canvas_are_pixels():
 
 def test_a_lone_surrogate_does_not_keep_a_draft_from_being_written():
     text = export(draft(track(segment("text", content="X")))).replace("X", "a\\ud83d!")
-    imported = coze_export.to_spec(coze_export.read(text)[0], {})
+    imported = coze_spec.to_spec(coze_export.read(text)[0], {})
     imported.spec.tracks[0].segments[0].text.encode("utf-8")
 
 
 def test_a_mixed_track_becomes_a_track_of_each_kind_in_their_order():
     found = coze_export.read(export(draft(track(segment("image", url="u"), segment("text")))))[0]
-    assert [t.kind for t in coze_export.to_spec(found, {"u": None}).spec.tracks] == ["visual", "text"]
+    assert [t.kind for t in coze_spec.to_spec(found, {"u": None}).spec.tracks] == ["visual", "text"]

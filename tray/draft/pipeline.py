@@ -238,9 +238,9 @@ def compose(draft: CozeDraft, probes: Mapping[str, Probe], staged: Path, final: 
 
     Returns the problems instead where there are any. Raises OSError where it can't be written.
     """
-    from tray.draft import arrange, build, meta
+    from tray.draft import arrange, build, coze_spec, meta
 
-    imported = coze_export.to_spec(draft, {url: one.length_us for url, one in probes.items()})
+    imported = coze_spec.to_spec(draft, {url: one.length_us for url, one in probes.items()})
     if imported.spec is None:
         return imported.problems
     spec = imported.spec
