@@ -375,3 +375,112 @@ def test_the_drafts_folder_is_made_where_its_parent_exists_and_not_for_nothing(b
     assert build(export(draft(track(segment("image", url="http://192.168.0.1/x")))), folder=fresh).problems
     assert not fresh.exists()
     assert build(export(draft(track(segment()))), folder=fresh).receipts
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[abc/x",
+        "http://127.0.0.1:99999/x",
+        "http://",
+        "https:///x",
+        "http://\u0000/",
+        "nonsense",
+        "data:image/png",
+    ],
+)
+def test_an_odd_link_is_one_segment_s_problem(url, build, root):
+    good = draft(track(segment()), name="good")
+    built = build(export(draft(track(segment("image", url=url))), good))
+    assert [(p.place.draft, p.place.segment) for p in built.problems] == [(1, 1)]
+    assert [r.name for r in built.receipts] == ["good"]
+
+
+@pytest.mark.parametrize(
+    "reply", [send(b"", 304), send(b"", 300), send(b"", 302, Location="http://[x/"), send(b"", 429, Retry_After="²")]
+)
+def test_an_odd_answer_is_one_segment_s_problem(reply, media, build, monkeypatch):
+    monkeypatch.setattr("tray.draft.fetch.ATTEMPTS", 1)
+    built = build(export(draft(track(segment("image", url=media.serve("/odd", reply))))))
+    assert [p.place.segment for p in built.problems] == [1]
+
+
+def test_problems_of_every_kind_are_named_at_once_in_their_order(media, build):
+    sound, picture = media.serve("/s", wav(2.0)), media.serve("/p", png())
+    visuals = track(segment("image", 0, 2000, url=media.url + "/none"), segment("image", 2000, 4000, url=sound))
+    late = segment("audio", 0, 2000, url=sound, material_range={"start": 9000, "end": 11_000})
+    audios = track(late, segment("audio", 2000, 4000, url=picture), segment("text", 0, 90_000_000_000))
+    built = build(export(draft(visuals, audios)))
+    assert [(p.place.track, p.place.segment) for p in built.problems] == [(1, 1), (1, 2), (2, 1), (2, 2), (2, 3)]
+
+
+def test_text_lies_above_pictures_whatever_is_said_first(media, build, content):
+    url = media.serve("/a.png", png())
+    made = content(build(export(draft(track(segment("text")), track(segment("image", url=url))))).receipts[0].path)
+    assert [(t["type"], t["segments"][0]["render_index"]) for t in made["tracks"]] == [("video", 0), ("text", 1)]
+
+
+def test_a_trickling_download_is_called_stalled(media, build, monkeypatch):
+    import time
+
+    monkeypatch.setattr("tray.draft.fetch.STALLED_S", 0.4)
+    monkeypatch.setattr("tray.draft.fetch.ATTEMPTS", 1)
+
+    def trickle(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", "100000")
+        handler.end_headers()
+        for _n in range(100):
+            handler.wfile.write(b"x")
+            handler.wfile.flush()
+            time.sleep(0.1)
+
+    built = build(export(draft(track(segment("image", url=media.serve("/slow", trickle))))))
+    assert "stalled" in built.problems[0].message
+
+
+def test_a_broken_picture_does_not_get_into_a_draft(media, build):
+    whole = bytearray(png(size=(300, 300)))
+    whole[len(whole) // 2] ^= 0xFF
+    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\nshowpage\n"
+    huge = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (50_000).to_bytes(4, "big") * 2 + bytes(5) + bytes(4)
+    segments = [
+        segment("image", n * 1000, (n + 1) * 1000, url=media.serve(f"/{n}", body))
+        for n, body in enumerate((bytes(whole), eps, huge))
+    ]
+    built = build(export(draft(track(*segments))))
+    assert [p.place.segment for p in built.problems] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("text", ["null", "5", "[1]", '{"all_draft_store": 5}'])
+def test_an_odd_registry_is_a_warning_and_the_draft_is_there(text, build, root):
+    (root / "root_meta_info.json").write_text(text)
+    receipt = build(export(draft(track(segment())))).receipts[0]
+    assert any("root_meta_info.json" in warning for warning in receipt.warnings)
+    assert Path(receipt.path).is_dir()
+
+
+def test_a_draft_that_can_t_be_moved_in_is_its_own_problem(build, root, monkeypatch):
+    from tray.draft import publish
+
+    real = publish.move_in
+
+    def refuse(staged: Path, final: Path) -> bool:
+        if final.name == "b":
+            raise PermissionError(13, "in use")
+        return real(staged, final)
+
+    monkeypatch.setattr(publish, "move_in", refuse)
+    built = build(export(*(draft(track(segment()), name=name) for name in "abc")))
+    assert [r.name for r in built.receipts] == ["a", "c"]
+    assert [p.place.draft for p in built.problems] == [2]
+    assert sorted(p.name for p in root.iterdir()) == ["a", "c"]
+
+
+def test_a_bench_that_is_just_being_made_is_not_swept(root):
+    from tray.draft import publish
+
+    fresh = root.parent / ".coze-tray-fresh"
+    fresh.mkdir()
+    publish.sweep(root)
+    assert fresh.exists()

@@ -99,3 +99,77 @@ def test_a_lone_surrogate_does_not_keep_a_draft_from_being_written():
 def test_a_mixed_track_becomes_a_track_of_each_kind_in_their_order():
     found = coze_export.read(export(draft(track(segment("image", url="u"), segment("text")))))[0]
     assert [t.kind for t in coze_spec.to_spec(found, {"u": None}).spec.tracks] == ["visual", "text"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps({"output": f"```json\n{export(ONE)}\n```"}),
+        f"Here it is:\n```json\n{export(ONE)}\n```\nEnjoy!",
+        f"````\n{export(ONE)}\n````",
+        json.dumps({"output": "\ufeff" + export(ONE)}),
+        json.dumps({"tracks": [], "output": export(ONE)}),
+        json.dumps({**ONE, "tracks": json.dumps(ONE["tracks"])}),
+    ],
+)
+def test_bots_wrap_it_in_other_ways_too(text):
+    assert [d.name for d in coze_export.read(text)] == ["测试"]
+    assert coze_export.holds_draft(text)
+
+
+@pytest.mark.parametrize("odd", ["not json", None, 5, {"error": "quota"}])
+def test_an_element_of_a_batch_that_is_no_draft_is_named(odd):
+    drafts = coze_export.read(json.dumps({"drafts": [ONE, odd]}))
+    assert [len(d.problems) for d in drafts] == [0, 1]
+    assert drafts[1].problems[0].place.draft == 2
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        segment("text", end=1e308),
+        segment("audio", url="u", audio={"speed": 1e308}),
+        segment("audio", url="u", audio={"speed": 0.01}),
+        segment("video", url="u", transform={"scale": 1e300}),
+    ],
+)
+def test_numbers_beyond_all_bounds_are_a_problem_of_their_segment(said):
+    found = coze_export.read(export(draft(track(said))))[0]
+    assert [p.place.segment for p in found.problems] == [1]
+
+
+def test_tracks_that_are_no_list_are_a_problem():
+    assert coze_export.read(json.dumps({**ONE, "tracks": 5}))[0].problems
+
+
+def test_what_is_not_built_may_be_of_any_shape():
+    said = segment(
+        "text", effects=[], animations="飞入", crop=json.loads("[" * 900 + "]" * 900), keyframes={"opacity": 5}
+    )
+    found = coze_export.read(export(draft(track(said))))[0]
+    assert not found.problems
+
+
+def test_a_draft_of_stickers_alone_is_not_called_empty():
+    found = coze_export.read(export(draft(track({"type": "sticker", "time_range": {"start": 0, "end": 1}}))))[0]
+    assert not found.is_empty and "sticker" in found.problems[0].message
+
+
+def test_a_loudness_in_percent_is_understood():
+    found = coze_export.read(export(draft(track(segment("audio", url="u", volume=80)))))[0]
+    imported = coze_spec.to_spec(found, {"u": 2_000_000})
+    assert imported.spec.tracks[0].segments[0].volume == 0.8
+    assert "percent" in imported.warnings[0]
+
+
+def test_a_source_range_in_another_unit_than_the_time_plays_at_normal_speed():
+    from pathlib import Path
+
+    from tray.draft.arrange import arrange
+    from tray.draft.probe import Probe
+
+    said = segment("audio", 0, 4_000_000, url="u", material_range={"start": 0, "end": 4000})
+    imported = coze_spec.to_spec(coze_export.read(export(draft(track(said))))[0], {"u": 4_000_000})
+    arranged = arrange(imported.spec, {"u": Probe(Path("u.wav"), "audio", 0, 0, 4_000_000)})
+    assert arranged.lanes[0].placed[0].speed == 1.0
+    assert any("speed" in warning for warning in arranged.warnings)

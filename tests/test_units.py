@@ -49,5 +49,25 @@ def test_milliseconds_too_short_for_a_frame_are_seconds():
     assert unit(Timed(0, 3), Timed(3, 6)) == "s"
 
 
+def test_microseconds_that_would_be_far_too_long_are_seen_without_media_too():
+    assert unit(Timed(0, 3_000_000), Timed(3_000_000, 6_000_000)) == "us"
+
+
+def test_music_asked_for_longer_than_it_is_does_not_shrink_the_draft():
+    music, pictures = Timed(0, 120_000, length_us=30 * S), (Timed(0, 60_000), Timed(60_000, 120_000))
+    assert unit(music, *pictures) == "ms"
+    speech = Timed(0, 5000, length_us=5 * S)
+    assert unit(speech, music, Timed(0, 120_000)) == "ms"
+    assert unit(speech, Timed(0, 180_000)) == "ms"
+
+
+def test_a_short_part_of_a_long_media_file_in_microseconds():
+    assert unit(Timed(0, 5_000_000, length_us=600 * S), Timed(0, 5_000_000)) == "us"
+
+
+def test_where_no_reading_makes_sense_it_is_milliseconds():
+    assert unit(Timed(0, 2000, speed=100, length_us=2 * S)) == "ms"
+
+
 def test_a_length_that_fits_two_units_tells_nothing():
     assert unit(Timed(0, 5000, length_us=7200 * S)) == "ms"

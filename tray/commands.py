@@ -16,7 +16,7 @@ from typing import Any
 
 from tray import app, events, instance, locale, terminal, words
 from tray import settings as settings_module
-from tray.draft import folders, pipeline
+from tray.draft import coze_json, folders, pipeline
 from tray.draft.pipeline import Built
 from tray.draft.problems import DraftError, Problem
 from tray.draft.spec import Place
@@ -122,7 +122,7 @@ def build(export: Path, drafts_dir: Path | None) -> Built:
     """Build the export's drafts and show what became of each."""
     settings = settings_module.load()
     try:
-        text = export.read_text("utf-8-sig")
+        text = coze_json.text_of(export.read_bytes())
         shop = app.workshop(settings, settings_module.home(), drafts_dir)
         with terminal.Bar() as bar:
             bar.say(_("Reading the export"))
@@ -136,8 +136,7 @@ def build(export: Path, drafts_dir: Path | None) -> Built:
     for warning in built.warnings:
         terminal.show_warning(warning)
     for problem in built.problems:
-        url = f"\n  {problem.place.url}" if problem.place.url else ""
-        terminal.show_problem(f"{problem}{url}")
+        terminal.show_problem(str(problem), problem.place.url or "")
     return built
 
 

@@ -13,6 +13,9 @@ from tray.locale import _
 TRIMMED_FRAMES = 2
 """Speech lengths are rounded, so neighbours overlap by this much without meaning to."""
 
+SLOWEST, FASTEST = 0.1, 100.0
+"""JianYing's range of speeds."""
+
 
 @dataclass(frozen=True)
 class Placed:
@@ -43,7 +46,7 @@ class Arranged:
 
 
 def arrange(spec: DraftSpec, probes: Mapping[str, Probe]) -> Arranged:
-    """Every segment of `spec` on a track where it fits. `probes`: by URL what each media file is."""
+    """Every segment of `spec` whose media is here on a track where it fits. `probes`: by URL what each file is."""
     frame_us = round(1_000_000 / spec.fps)
     problems: list[Problem] = []
     warnings: list[str] = []
@@ -51,6 +54,8 @@ def arrange(spec: DraftSpec, probes: Mapping[str, Probe]) -> Arranged:
     for track in spec.tracks:
         fitted: list[Placed] = []
         for segment in track.segments:
+            if not isinstance(segment, TextSegment) and segment.url not in probes:
+                continue  # its media can't be had, which was said where it was fetched
             placed = _fit(segment, probes, frame_us, warnings)
             if isinstance(placed, Problem):
                 problems.append(placed)
@@ -76,6 +81,9 @@ def _fit(segment: Segment, probes: Mapping[str, Probe], frame_us: int, warnings:
         warnings.append(f"{name_of(segment.place)}: {text}")
 
     source, speed = _source(segment)
+    if not SLOWEST <= speed <= FASTEST:
+        warn(_("its material_range and time_range imply a speed of {speed:.4g}×; it plays at 1×").format(speed=speed))
+        speed = 1.0
     wanted_us = max(1, round(target.duration_us * speed))
     if abs(source.duration_us - wanted_us) > frame_us * max(speed, 1.0):
         if source.duration_us > wanted_us:

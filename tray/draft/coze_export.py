@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
 from tray.draft import coze_style, spec
+from tray.draft.coze_json import NotADraft, drafts_in
 from tray.draft.coze_style import Group
 from tray.draft.problems import DraftError, Problem, name_of
 from tray.locale import _
@@ -24,40 +24,42 @@ from tray.locale import _
 _BUILT = {"video": "visual", "image": "visual", "audio": "audio", "text": "text"}
 _NOT_BUILT_YET = {"sticker", "effect", "filter"}
 
+_Number = Annotated[float, Field(ge=-1e15, le=1e15)]
+_Factor = Annotated[float, Field(ge=-1e4, le=1e4)]
+_Speed = Annotated[float, Field(ge=0.1, le=100)]
+"""JianYing's own range."""
+_Volume = Annotated[float, Field(ge=0, le=1000)]
+_Id = Annotated[str, BeforeValidator(str)]
+
 
 class SaidRange(Group):
-    start: float
-    end: float
+    start: _Number
+    end: _Number
 
 
 class SaidTransform(Group):
-    position_x: float = 0.0
-    position_y: float = 0.0
-    scale: float | None = None
-    scale_x: float | None = None
-    scale_y: float | None = None
-    rotation: float = 0.0
+    position_x: _Number = 0.0
+    position_y: _Number = 0.0
+    scale: _Factor | None = None
+    scale_x: _Factor | None = None
+    scale_y: _Factor | None = None
+    rotation: _Number = 0.0
     opacity: float = Field(default=1.0, ge=0, le=1)
 
 
 class SaidSpeed(Group):
-    speed: float | None = Field(default=None, gt=0)
-    reverse: bool = False
+    speed: _Speed | None = None
 
 
 class SaidAudio(Group):
-    volume: float | None = Field(default=None, ge=0)
-    speed: float | None = Field(default=None, gt=0)
+    volume: _Volume | None = None
+    speed: _Speed | None = None
     change_pitch: bool = False
-    fade_in: float = 0.0
-    fade_out: float = 0.0
-    effect_type: str | None = None
-
-
-_Id = Annotated[str, BeforeValidator(str)]
 
 
 class SaidSegment(Group):
+    """What a segment says, as far as it is built."""
+
     id: _Id | None = None
     type: str = ""
     material_url: str = ""
@@ -67,23 +69,27 @@ class SaidSegment(Group):
     transform: SaidTransform = SaidTransform()
     speed: SaidSpeed = SaidSpeed()
     audio: SaidAudio = SaidAudio()
-    volume: float | None = Field(default=None, ge=0)
+    volume: _Volume | None = None
     style: coze_style.Style = coze_style.Style()
     alignment: str = "center"
-    # Read only to say that they are left off:
-    crop: dict[str, Any] = Field(default_factory=dict)
-    effects: dict[str, Any] = Field(default_factory=dict)
-    background: dict[str, Any] = Field(default_factory=dict)
-    animations: dict[str, Any] = Field(default_factory=dict)
-    keyframes: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("time_range", "material_range", mode="before")
+    @classmethod
+    def _absent(cls, value: Any) -> Any:
+        """A range whose members are null is none."""
+        is_empty = isinstance(value, dict) and value.get("start") is None and value.get("end") is None
+        return None if is_empty else value
 
 
 @dataclass(frozen=True)
 class CozeSegment:
+    """A segment that can be built. `kind`: visual, audio or text. `left_off`: what of it this version does not build,
+    in words, "" for nothing."""
+
     place: spec.Place
     kind: str
-    """visual, audio or text."""
     said: SaidSegment
+    left_off: str
 
 
 @dataclass(frozen=True)
@@ -95,15 +101,17 @@ class CozeTrack:
 
 @dataclass(frozen=True)
 class CozeDraft:
-    """One draft of an export, checked but for its times' unit. `key` is the same for the same draft said twice."""
+    """One draft of an export, checked but for its times' unit. `key` is the same for the same draft said twice;
+    `said` counts the segments it says, of every kind."""
 
     number: int
     key: str
     name: str
-    width: int
-    height: int
-    fps: int
-    tracks: list[CozeTrack]
+    width: int = 1920
+    height: int = 1080
+    fps: int = 30
+    said: int = 0
+    tracks: list[CozeTrack] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -116,26 +124,20 @@ class CozeDraft:
 
     @property
     def is_empty(self) -> bool:
-        """Nothing was said that could be built, and nothing was wrong: real exports hold such drafts."""
-        return not self.problems and not any(track.segments for track in self.tracks)
+        """It says no segments, and nothing is wrong: real exports hold such drafts."""
+        return not self.problems and not self.said
 
 
 def read(text: str) -> list[CozeDraft]:
     """The drafts in `text`, an export in any of its wrappers. Raises DraftError if it holds none."""
+    advice = _("Give the JSON that the Coze flow's export step produced, unchanged.")
     try:
-        value = _parsed(_unfenced(text))
+        found = drafts_in(text)
     except (ValueError, RecursionError) as error:
-        raise DraftError(
-            _("This is not JSON: {error}").format(error=error),
-            _("Give the JSON that the Coze flow's export step produced, unchanged."),
-        ) from None
-    drafts = [_draft(number, found) for number, found in enumerate(_find(value), 1)]
-    if not drafts:
-        raise DraftError(
-            _("This JSON holds no draft: no object with “tracks” was found in it."),
-            _("Give the JSON that the Coze flow's export step produced, unchanged."),
-        )
-    return drafts
+        raise DraftError(_("This is not JSON: {error}").format(error=error), advice) from None
+    if not found:
+        raise DraftError(_("This JSON holds no draft: no object with “tracks” was found in it."), advice)
+    return [_draft(number, value) for number, value in enumerate(found, 1)]
 
 
 def holds_draft(text: str) -> bool:
@@ -148,61 +150,19 @@ def holds_draft(text: str) -> bool:
         return False
 
 
-def _unfenced(text: str) -> str:
-    """Without the Markdown fence that a bot puts around JSON."""
-    fenced = re.fullmatch(r"\s*```\w*\s*\n(.*?)\n?\s*```\s*", text, re.DOTALL)
-    return fenced[1] if fenced else text
-
-
-def _parsed(text: str) -> Any:
-    """The JSON value of `text`, with whole characters only: half of an emoji, cut by a model, can't be written."""
-    text = _whole_characters(text)
-    value = json.loads(text, parse_constant=_refuse_constant)
-    if re.search(r"\\u[dD][89a-fA-F]", text):
-        value = json.loads(_whole_characters(json.dumps(value, ensure_ascii=False)))
-    return value
-
-
-def _whole_characters(text: str) -> str:
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(_("{name} is not a number").format(name=name))
-
-
-def _find(value: Any, depth: int = 8) -> Iterator[dict[str, Any]]:
-    """The drafts in `value`, whatever they are wrapped in: objects, lists, JSON strings in either."""
-    if depth == 0:
-        return
-    if isinstance(value, str):
-        if value.lstrip()[:1] in ("{", "["):
-            try:
-                inner = _parsed(value)
-            except (ValueError, RecursionError):
-                return
-            yield from _find(inner, depth - 1)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _find(item, depth - 1)
-    elif isinstance(value, dict):
-        if isinstance(value.get("tracks"), list) or ("project" in value and "draft_id" in value):
-            yield value
-        else:
-            for item in value.values():
-                yield from _find(item, depth - 1)
-
-
-def _draft(number: int, value: dict[str, Any]) -> CozeDraft:
-    found: Any = value.get("project")
-    project: dict[str, Any] = found if isinstance(found, dict) else {}
+def _draft(number: int, value: dict[str, Any] | NotADraft) -> CozeDraft:
     place = spec.Place(draft=number)
+    if isinstance(value, NotADraft):
+        problem = Problem(place, _("this is no draft: {value}").format(value=_short(value.value)))
+        return CozeDraft(number, f"none {number}", "", problems=[problem])
     problems: list[Problem] = []
     warnings: list[str] = []
-    tracks = [
-        _track(spec.Place(draft=number, track=index), track, problems, warnings)
-        for index, track in enumerate(value.get("tracks") or [], 1)
-    ]
+    found: Any = value.get("project")
+    project: dict[str, Any] = found if isinstance(found, dict) else {}
+    tracks = value.get("tracks") or []
+    if not isinstance(tracks, list):
+        problems.append(Problem(place, _("“tracks” is no list: {value}").format(value=_short(tracks))))
+        tracks = []
 
     def whole(key: str, default: int, least: int, most: int) -> int:
         said = project.get(key)
@@ -210,22 +170,35 @@ def _draft(number: int, value: dict[str, Any]) -> CozeDraft:
             return default
         if isinstance(said, (int, float)) and least <= said <= most:
             return round(said)
-        problems.append(Problem(place, _("project.{key} is {value!r}, not {least} to {most}").format(
-            key=key, value=said, least=least, most=most)))  # fmt: skip
+        text = _("project.{key} is {value}, not {least} to {most}")
+        problems.append(Problem(place, text.format(key=key, value=_short(said), least=least, most=most)))
         return default
 
-    canonical = json.dumps(value, sort_keys=True, ensure_ascii=False)
-    return CozeDraft(
+    made = [
+        _track(place.model_copy(update={"track": index}), track, problems, warnings)
+        for index, track in enumerate(tracks, 1)
+    ]
+    draft = CozeDraft(
         number=number,
-        key=hashlib.sha256(canonical.encode("utf-8", "replace")).hexdigest(),
+        key=hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest(),
         name=str(project.get("name") or ""),
         width=whole("width", 1920, 16, 16384),
         height=whole("height", 1080, 16, 16384),
         fps=whole("fps", 30, 1, 240),
-        tracks=tracks,
+        said=sum(len(_segments_of(track)) for track in tracks),
+        tracks=made,
         problems=problems,
         warnings=warnings,
     )
+    if draft.said and not problems and not any(track.segments for track in made):
+        problems.append(Problem(place, _("nothing in it can be built by this version: {what}").format(
+            what="; ".join(warnings))))  # fmt: skip
+    return draft
+
+
+def _segments_of(track: Any) -> list[Any]:
+    segments = track.get("segments") if isinstance(track, dict) else None
+    return segments if isinstance(segments, list) else []
 
 
 def _track(place: spec.Place, value: Any, problems: list[Problem], warnings: list[str]) -> CozeTrack:
@@ -233,13 +206,18 @@ def _track(place: spec.Place, value: Any, problems: list[Problem], warnings: lis
         problems.append(Problem(place, _("this is not a track (an object with “segments”)")))
         return CozeTrack(False, None, [])
     segments: list[CozeSegment] = []
-    for index, said in enumerate(value.get("segments") or [], 1):
+    for index, said in enumerate(_segments_of(value), 1):
         where = place.model_copy(update={"segment": index})
         segment = _checked(where, said, str(value.get("track_type") or ""), problems, warnings)
         if segment:
             segments.append(segment)
     volume = value.get("volume")
-    if not isinstance(volume, (int, float)) or not 0 <= volume < 100:
+    if volume is not None and not (isinstance(volume, (int, float)) and 0 <= volume <= 1000):
+        warnings.append(
+            _("{place}: the volume {value} is no loudness and is ignored").format(
+                place=name_of(place), value=_short(volume)
+            )
+        )
         volume = None
     return CozeTrack(bool(value.get("muted")), volume, segments)
 
@@ -248,38 +226,43 @@ def _checked(
     place: spec.Place, value: Any, track_type: str, problems: list[Problem], warnings: list[str]
 ) -> CozeSegment | None:
     """The segment, or None with the reason in `problems` or `warnings`."""
-    if isinstance(value, dict):
-        url = value.get("material_url")
-        place = place.model_copy(update={
-            "id": str(value["id"]) if value.get("id") else None,
-            "url": url if isinstance(url, str) and url else None,
-        })  # fmt: skip
-    try:
-        said = SaidSegment.model_validate(value)
-    except ValidationError as error:
-        problems.extend(Problem(place, message) for message in _in_words(error))
+    if not isinstance(value, dict):
+        problems.append(Problem(place, _("this is no segment: {value}").format(value=_short(value))))
         return None
-    kind = said.type or track_type
+    url = value.get("material_url")
+    place = place.model_copy(update={
+        "id": str(value["id"]) if value.get("id") else None,
+        "url": _short_url(url) if isinstance(url, str) and url else None,
+    })  # fmt: skip
+    kind = str(value.get("type") or track_type)
     if kind in _NOT_BUILT_YET:
-        name = value.get(f"{kind}_type") or value.get("content") or said.material_url
+        name = _short(value.get(f"{kind}_type") or value.get("content") or url)
         warnings.append(
-            _("{place}: a {kind} segment ({name}) is left out: this version builds video, image, audio and text")
+            _("{place}: left out, this version builds no segments of kind {kind} ({name})")
             .format(place=name_of(place), kind=kind, name=name)
         )  # fmt: skip
         return None
     if kind not in _BUILT:
-        problems.append(Problem(place, _("“{kind}” is no kind of segment that is known").format(kind=kind)))
+        problems.append(Problem(place, _("“{kind}” is no kind of segment that is known").format(kind=kind[:60])))
+        return None
+    if kind in ("image", "text"):  # these have no length of their own; what is said of one means nothing
+        value = {key: member for key, member in value.items() if key != "material_range"}
+    try:
+        said = SaidSegment.model_validate(value)
+    except ValidationError as error:
+        problems.extend(Problem(place, message) for message in _in_words(error))
         return None
     if kind == "text" and not said.content.strip():
         warnings.append(_("{place}: left out, it has no text").format(place=name_of(place)))
         return None
     wrong = [*_wrong_range(said.time_range, "time_range"), *_wrong_range(said.material_range, "material_range")]
     if said.time_range is None:
-        wrong.append(_("time_range is missing"))
+        wrong.append(_("{name} is missing").format(name="time_range"))
     if kind != "text" and not said.material_url.strip():
-        wrong.append(_("material_url is missing"))
+        wrong.append(_("{name} is missing").format(name="material_url"))
     problems.extend(Problem(place, message) for message in wrong)
-    return None if wrong else CozeSegment(place, _BUILT[kind], said)
+    said.material_url = said.material_url.strip()
+    return None if wrong else CozeSegment(place, _BUILT[kind], said, _left_off(value))
 
 
 def _wrong_range(said: SaidRange | None, name: str) -> Iterator[str]:
@@ -293,8 +276,47 @@ def _wrong_range(said: SaidRange | None, name: str) -> Iterator[str]:
 
 def _in_words(error: ValidationError) -> Iterable[str]:
     for detail in error.errors(include_url=False):
-        name = ".".join(str(part) for part in detail["loc"]) or _("the segment")
-        said = repr(detail["input"])
-        yield _("{name} can't be {value}: {why}").format(
-            name=name, value=said if len(said) <= 60 else f"{said[:60]}…", why=detail["msg"]
-        )
+        name = ".".join(str(part) for part in detail["loc"])
+        if detail["type"] == "missing":
+            yield _("{name} is missing").format(name=name)
+        else:
+            text = _("{name} can't be {value}: {why}")
+            yield text.format(name=name, value=_short(detail["input"]), why=detail["msg"])
+
+
+def _left_off(value: dict[str, Any]) -> str:
+    """What the segment says and this version does not build, in words. Nothing of it is checked."""
+
+    def group(name: str) -> dict[str, Any]:
+        found = value.get(name)
+        return found if isinstance(found, dict) else {}
+
+    effects, audio, background = group("effects"), group("audio"), group("background")
+    animations = [
+        _("animation {}").format(_short(name))
+        for key, name in group("animations").items()
+        if name and isinstance(name, str) and not key.endswith("_duration")
+    ]
+    parts = [
+        _("transition {}").format(_short(effects["transition_type"])) if effects.get("transition_type") else "",
+        _("filter {}").format(_short(effects["filter_type"])) if effects.get("filter_type") else "",
+        _("audio effect {}").format(_short(audio["effect_type"])) if audio.get("effect_type") else "",
+        *animations,
+        _("crop") if group("crop").get("enabled") else "",
+        _("reverse") if group("speed").get("reverse") else "",
+        _("fades") if audio.get("fade_in") or audio.get("fade_out") else "",
+        _("background fill") if background.get("blur") or background.get("color") else "",
+        _("keyframes") if any(group("keyframes").values()) else "",
+    ]
+    return _(", ").join(part for part in parts if part)
+
+
+def _short(value: Any) -> str:
+    """A value of the export, for a message."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+def _short_url(url: str) -> str:
+    """The link as messages show it: a data: URL may be megabytes long."""
+    return url if len(url) <= 2000 else f"{url[:100]}…"

@@ -15,11 +15,15 @@ LONGEST_US = 24 * 3600 * 1_000_000
 """A segment longer than a day is a mistake in the export."""
 
 
+LOUDEST = 10.0
+"""JianYing's loudest is +20 dB, ten times."""
+
+
 @dataclass(frozen=True)
 class Imported:
-    """A draft in microseconds, and what was guessed or left off on the way."""
+    """A draft in microseconds, without the segments that have problems; and what was guessed or left off on the way."""
 
-    spec: spec.DraftSpec | None
+    spec: spec.DraftSpec
     time_unit: str
     time_unit_reason: str
     problems: list[Problem]
@@ -34,8 +38,7 @@ def to_spec(draft: CozeDraft, lengths_us: Mapping[str, int | None]) -> Imported:
     problems, warnings = list(draft.problems), list(draft.warnings)
     tracks: list[spec.Track] = []
     for track in draft.tracks:
-        kinds = dict.fromkeys(segment.kind for segment in track.segments)  # in the order in which they occur
-        for kind in kinds:
+        for kind in dict.fromkeys(segment.kind for segment in track.segments):
             built: list[spec.Segment] = []
             for segment in (one for one in track.segments if one.kind == kind):
                 try:
@@ -46,11 +49,11 @@ def to_spec(draft: CozeDraft, lengths_us: Mapping[str, int | None]) -> Imported:
                 built.append(made)
                 warnings += [f"{name_of(segment.place)}: {warning}" for warning in warned]
             tracks.append(spec.Track(kind=kind, muted=track.muted, segments=tuple(built)))
-    whole = None
-    if not problems:
-        whole = spec.DraftSpec(
-            name=draft.name, width=draft.width, height=draft.height, fps=draft.fps, tracks=tuple(tracks)
-        )
+    # JianYing has text above every picture, whatever the order in which a flow says them.
+    tracks.sort(key=lambda track: ("visual", "audio", "text").index(track.kind))
+    whole = spec.DraftSpec(
+        name=draft.name, width=draft.width, height=draft.height, fps=draft.fps, tracks=tuple(tracks)
+    )  # fmt: skip
     return Imported(whole, settled.unit, settled.reason, problems, warnings)
 
 
@@ -59,7 +62,9 @@ class _UnusableError(Exception):
 
 
 def _speed_of(segment: CozeSegment) -> float | None:
-    return segment.said.audio.speed if segment.kind == "audio" else segment.said.speed.speed
+    said = segment.said
+    own, other = (said.audio, said.speed) if segment.kind == "audio" else (said.speed, said.audio)
+    return own.speed if own.speed is not None else other.speed
 
 
 def _timed(segment: CozeSegment, lengths_us: Mapping[str, int | None]) -> Timed:
@@ -73,13 +78,18 @@ def _timed(segment: CozeSegment, lengths_us: Mapping[str, int | None]) -> Timed:
 def _segment(
     segment: CozeSegment, unit: Unit, track: CozeTrack, draft: CozeDraft
 ) -> tuple[spec.Segment, list[str]]:  # fmt: skip
-    said, warnings = segment.said, _left_off(segment)
+    said, warnings = segment.said, []
+    if segment.left_off:
+        warnings.append(_("left off, not built by this version: {what}").format(what=segment.left_off))
     assert said.time_range is not None  # noqa: S101 - _checked refuses a segment without one
     target = _span(said.time_range, unit)
     source = _span(said.material_range, unit) if said.material_range else None
     clip = _clip(said.transform, draft, warnings)
     # Samples say the same loudness on the track and on its segments, so the track's counts only where theirs is absent.
     own = next((v for v in (said.audio.volume, said.volume, track.volume) if v is not None), 1.0)
+    if own > LOUDEST:
+        warnings.append(_("the volume {value:g} was taken for percent").format(value=own))
+        own /= 100
     if segment.kind == "text":
         style = coze_style.text_style(said.style, said.alignment, warnings)
         return spec.TextSegment(place=segment.place, text=said.content, target=target, clip=clip, style=style), warnings
@@ -97,11 +107,11 @@ def _segment(
 
 
 def _span(said: SaidRange, unit: Unit) -> spec.Span:
-    start_us, end_us = (round(value * US_PER[unit]) for value in (said.start, said.end))
-    if end_us > LONGEST_US:
-        raise _UnusableError(
-            _("it ends after {hours:.0f} hours; a timeline can be a day long").format(hours=end_us / 3600e6)
-        )
+    end = said.end * US_PER[unit]
+    if end > LONGEST_US:
+        text = _("it ends after {hours:.0f} hours; a timeline can be a day long")
+        raise _UnusableError(text.format(hours=end / 3600e6))
+    start_us, end_us = round(said.start * US_PER[unit]), round(end)
     if end_us <= start_us:
         raise _UnusableError(_("it is shorter than a microsecond"))
     return spec.Span(start_us=start_us, duration_us=end_us - start_us)
@@ -121,25 +131,3 @@ def _clip(said: SaidTransform, draft: CozeDraft, warnings: list[str]) -> spec.Cl
         rotation_deg=said.rotation,
         opacity=said.opacity,
     )
-
-
-def _left_off(segment: CozeSegment) -> list[str]:
-    """A warning that names what the segment says and this version does not build, if there is any."""
-    said = segment.said
-    parts = [
-        _("transition {}").format(said.effects["transition_type"]) if said.effects.get("transition_type") else "",
-        _("filter {}").format(said.effects["filter_type"]) if said.effects.get("filter_type") else "",
-        _("audio effect {}").format(said.audio.effect_type) if said.audio.effect_type else "",
-        *(
-            _("animation {}").format(value)
-            for key, value in said.animations.items()
-            if value and isinstance(value, str) and not key.endswith("_duration")
-        ),
-        _("crop") if said.crop.get("enabled") else "",
-        _("reverse") if said.speed.reverse else "",
-        _("fades") if said.audio.fade_in or said.audio.fade_out else "",
-        _("background fill") if said.background.get("blur") or said.background.get("color") else "",
-        _("keyframes") if any(said.keyframes.values()) else "",
-    ]
-    named = [part for part in parts if part]
-    return [_("left off, not built by this version: {what}").format(what=_(", ").join(named))] if named else []

@@ -6,6 +6,8 @@ import asyncio
 import base64
 import binascii
 import hashlib
+import io
+import logging
 import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
@@ -14,7 +16,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, unquote_to_bytes, urljoin, urlsplit
+from typing import BinaryIO
+from urllib.parse import parse_qs, unquote_to_bytes, urljoin, urlsplit
 from urllib.request import url2pathname
 
 import httpx
@@ -24,6 +27,9 @@ from tray.draft.addresses import AddressBook, RefusedError
 from tray.locale import _
 from tray.network import proxy_for, tls
 
+log = logging.getLogger(__name__)
+stamina.instrumentation.set_on_retry_hooks([])  # it would write a line for every pause
+
 AT_ONCE = 24
 """Downloads under way at once, each with a client of its own: httpx's pool scans every connection per request."""
 ATTEMPTS = 5
@@ -32,7 +38,6 @@ LONGEST_WAIT_S = 20.0
 STALLED_S = 20.0
 SLOWEST_BYTES_PER_S = 512
 MAX_REDIRECTS = 10
-CHUNK_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,10 @@ class _Passing(Exception):  # noqa: N818 - not an error yet
         self.wait_s = wait_s
 
 
+class _Unreachable(_Passing):
+    """Not this file but its host is the fault."""
+
+
 Progress = Callable[[int, int, int], None]
 """Called with files done, files in all, and bytes received so far."""
 
@@ -79,6 +88,8 @@ class Fetcher:
     policy: FetchPolicy
     _book: AddressBook = field(init=False)
     _received_bytes: int = 0
+    _kept: set[str] = field(default_factory=set)
+    _dead: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._book = AddressBook(self.policy.allow_hosts)
@@ -99,6 +110,9 @@ class Fetcher:
                 return await self._one(url, clients)
             except FetchError as error:
                 return url, error
+            except Exception as error:  # one odd link must not take the others with it
+                log.exception("a link could not be fetched")
+                return url, FetchError(_("it can't be fetched ({error})").format(error=error or type(error).__name__))
             finally:
                 free.put_nowait(clients)
 
@@ -116,11 +130,13 @@ class Fetcher:
                 await clients.close()
 
     async def _one(self, url: str, clients: _Clients) -> Media:
-        scheme = urlsplit(url).scheme.lower() if "://" in url[:12] or url[:5].lower() == "data:" else ""
-        if scheme == "data":
+        if url[:5].lower() == "data:":
             return await asyncio.to_thread(self._keep_data, url)
-        if scheme not in ("http", "https"):
+        if not url.lower().startswith(("http://", "https://")):
             return await asyncio.to_thread(self._keep_local, url)
+        host = _parsed(url).netloc.decode("ascii")
+        if host in self._dead:  # tried in vain for another file of it
+            raise FetchError(self._dead[host])
         try:
             # jitter spreads the tries of many files; the first pause is short, most faults pass at once
             async for attempt in stamina.retry_context(
@@ -129,34 +145,32 @@ class Fetcher:
                 with attempt:
                     return await self._download(url, clients)
         except _Passing as fault:
-            raise FetchError(
-                _("{fault} (tried {n} times). Run it again in a few minutes.").format(fault=fault, n=ATTEMPTS)
-            ) from None
+            text = _("{fault} (tried {n} times). Run it again in a few minutes.").format(fault=fault, n=ATTEMPTS)
+            if isinstance(fault, _Unreachable):
+                self._dead[host] = text
+            raise FetchError(text) from None
         raise AssertionError("unreachable")
 
     async def _download(self, url: str, clients: _Clients) -> Media:
         at = url
         for _hop in range(MAX_REDIRECTS + 1):
-            async with self._response(at, clients) as response:
-                if response.is_redirect:
-                    at = urljoin(at, response.headers["location"])
-                    if urlsplit(at).scheme.lower() not in ("http", "https"):
+            async with _Response(at, clients, self._book) as response:
+                if response.has_redirect_location:
+                    at = _joined(at, response.headers["location"])
+                    if not at.lower().startswith(("http://", "https://")):
                         raise FetchError(_("it redirects to {url}, which is not http(s)").format(url=_short(at)))
                     continue
                 _refuse_status(response, at)
-                announced = int(response.headers.get("content-length") or 0)
+                announced = _whole_number(response.headers.get("content-length", "")) or 0
                 if announced > self.policy.max_bytes:
                     raise self._too_large(announced)
                 return await self._keep(url, self._chunks(response))
         raise FetchError(_("it redirects more than {n} times in a circle").format(n=MAX_REDIRECTS))
 
-    def _response(self, url: str, clients: _Clients) -> _Response:
-        return _Response(url, clients, self._book)
-
     async def _chunks(self, response: httpx.Response) -> AsyncGenerator[bytes, None]:
         """The body, refused when it is not one, and called stalled when it only trickles."""
         watched_from, watched_bytes, first = time.monotonic(), 0, True
-        async for chunk in _guarded(response.aiter_bytes(CHUNK_BYTES), response.request):
+        async for chunk in _guarded(response.aiter_bytes(), response.request):
             if first and _is_html(chunk):
                 raise FetchError(
                     _("the server sent a web page instead of media. Open the link in a browser to see what it says.")
@@ -192,7 +206,9 @@ class Fetcher:
         if size == 0:
             raise FetchError(_("the file is empty"))
         path = self.into / sha256[:32]
-        part.replace(path)
+        if sha256 not in self._kept:  # another link had the same content, and that file may be being read
+            self._kept.add(sha256)
+            part.replace(path)
         return Media(url, path, sha256, size)
 
     def _too_large(self, size: int) -> FetchError:
@@ -206,13 +222,14 @@ class Fetcher:
         head, comma, body = url.partition(",")
         if not comma:
             raise FetchError(_("the data: URL has no comma, so no data"))
-        try:
-            data = base64.b64decode(unquote(body), validate=False) if ";base64" in head else unquote_to_bytes(body)
-        except (binascii.Error, ValueError):
-            raise FetchError(_("the data: URL is not valid base64")) from None
-        if len(data) > self.policy.max_bytes:
-            raise self._too_large(len(data))
-        return self._write(url, data)
+        data = unquote_to_bytes(body)
+        if head.lower().replace(" ", "").endswith(";base64"):
+            data = b"".join(data.split()).translate(bytes.maketrans(b"-_", b"+/")).rstrip(b"=")
+            try:
+                data = base64.b64decode(data + b"=" * (-len(data) % 4), validate=True)
+            except (binascii.Error, ValueError):
+                raise FetchError(_("the data: URL is not valid base64")) from None
+        return self._write(url, io.BytesIO(data))
 
     def _keep_local(self, url: str) -> Media:
         """A file of this machine, if the user allowed its folder. A UNC path is not even looked at: that alone would
@@ -232,18 +249,23 @@ class Fetcher:
         if not any(real.is_relative_to(folder.resolve()) for folder in self.policy.allow_folders):
             raise refused
         try:
-            if real.stat().st_size > self.policy.max_bytes:
-                raise self._too_large(real.stat().st_size)
-            return self._write(url, real.read_bytes())
+            with real.open("rb") as file:
+                return self._write(url, file)
         except OSError as error:
             raise FetchError(_("it can't be read: {error}").format(error=error.strerror or error)) from error
 
-    def _write(self, url: str, data: bytes) -> Media:
-        part = self.into / f"{os.urandom(8).hex()}.part"
-        part.write_bytes(data)
-        self._received_bytes += len(data)
+    def _write(self, url: str, data: BinaryIO) -> Media:
+        part, digest, size = self.into / f"{os.urandom(8).hex()}.part", hashlib.sha256(), 0
         try:
-            return self._named(url, part, hashlib.sha256(data).hexdigest(), len(data))
+            with part.open("wb") as file:
+                while chunk := data.read(1 << 20):
+                    size += len(chunk)
+                    if size > self.policy.max_bytes:
+                        raise self._too_large(size)
+                    digest.update(chunk)
+                    file.write(chunk)
+            self._received_bytes += size
+            return self._named(url, part, digest.hexdigest(), size)
         finally:
             part.unlink(missing_ok=True)
 
@@ -274,13 +296,8 @@ class _Response:
         self._response: httpx.Response | None = None
 
     async def __aenter__(self) -> httpx.Response:
-        try:
-            url = httpx.URL(self._url)
-        except httpx.InvalidURL:
-            raise FetchError(_("“{url}” is not a link").format(url=_short(self._url))) from None
+        url = _parsed(self._url)
         port = url.port or (443 if url.scheme == "https" else 80)
-        if not url.host:
-            raise FetchError(_("“{url}” is not a link").format(url=_short(self._url)))
         proxy = proxy_for(self._url)
         try:
             self._book.check_name(url.host, port)
@@ -288,12 +305,18 @@ class _Response:
         except RefusedError as error:
             raise FetchError(_("refused: {error}").format(error=error)) from None
         except (OSError, UnicodeError):
-            raise _Passing(_("the host {host} is not known").format(host=url.host)) from None
+            raise _Unreachable(_("the host {host} is not known").format(host=url.host)) from None
         client = self._clients.client(proxy)
         fault: _Passing | None = None
         for address in addresses:
             try:
-                self._response = await client.send(_request(client, url, address), stream=True)
+                # The limit is for a header that trickles in; the body has its own.
+                opening = client.send(_request(client, url, address), stream=True)
+                self._response = await asyncio.wait_for(opening, 2 * STALLED_S)
+            except asyncio.TimeoutError:
+                fault = _Passing(_("{host} did not answer in time").format(host=url.host))
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                fault = _Unreachable(_in_words(error, url.host))
             except (httpx.TransportError, httpx.InvalidURL) as error:
                 fault = _Passing(_in_words(error, url.host))
             else:
@@ -340,10 +363,10 @@ def _refuse_status(response: httpx.Response, url: str) -> None:
         raise _Passing(_("the server answered {code}").format(code=code), _retry_after(response))
     if expired := _expired(url, code):
         raise FetchError(expired)
-    if code == 404:
-        raise FetchError(_("the file is gone (404). Let the bot make it again."))
+    if code in (404, 410):
+        raise FetchError(_("the file is gone ({code}). Let the bot make it again.").format(code=code))
     if not 200 <= code < 300:
-        raise FetchError(_("the server refused it ({code})").format(code=code))
+        raise FetchError(_("the server refused it ({code}). Let the bot make a new link.").format(code=code))
 
 
 def _expired(url: str, code: int) -> str:
@@ -369,8 +392,8 @@ def _expired(url: str, code: int) -> str:
 
 def _retry_after(response: httpx.Response) -> float | None:
     said = response.headers.get("retry-after", "")
-    if said.isdigit():
-        return float(said)
+    if (seconds := _whole_number(said)) is not None:
+        return float(seconds)
     try:
         return max(0.0, (parsedate_to_datetime(said) - datetime.now(timezone.utc)).total_seconds())
     except (TypeError, ValueError):
@@ -382,6 +405,30 @@ def _wait(error: Exception) -> bool | float:
     if not isinstance(error, _Passing):
         return False
     return True if error.wait_s is None else min(error.wait_s, LONGEST_WAIT_S)
+
+
+def _whole_number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _parsed(url: str) -> httpx.URL:
+    """Raises FetchError for what is no link."""
+    not_a_link = FetchError(_("“{url}” is not a link").format(url=_short(url)))
+    try:
+        parsed = httpx.URL(url)
+        urlsplit(url)  # the proxy's rules are read with it, and it refuses other things
+    except (httpx.InvalidURL, ValueError):
+        raise not_a_link from None
+    if not parsed.host or not 0 < (parsed.port or 80) < 65536:
+        raise not_a_link
+    return parsed
+
+
+def _joined(base: str, location: str) -> str:
+    try:
+        return urljoin(base, location)
+    except ValueError:
+        raise FetchError(_("it redirects to {url}, which is not http(s)").format(url=_short(location))) from None
 
 
 def _is_html(start: bytes) -> bool:

@@ -20,7 +20,7 @@ META = "draft_meta_info.json"
 MAIN = "draft_info.json" if sys.platform == "darwin" else "draft_content.json"
 PHOTO_META_LENGTH_US = 5_000_000
 
-_KINDS = {"photo": ("photo", 0), "video": ("video", 0), "audio": ("music", 0)}
+_METETYPES = {"photo": "photo", "video": "video", "audio": "music"}
 
 
 @dataclass(frozen=True)
@@ -99,18 +99,19 @@ def write_cover(path: Path, spec: DraftSpec, picture: Path | None) -> None:
     """A JPEG with the canvas's aspect, its long side 720 to 1920 pixels: the first picture, or a plain play sign."""
     from PIL import Image, ImageDraw, ImageOps
 
-    scale = min(max(1.0, 720 / max(spec.width, spec.height)), 1920 / max(spec.width, spec.height))
-    if max(spec.width, spec.height) > 1920:
-        scale = 1920 / max(spec.width, spec.height)
+    longest = max(spec.width, spec.height)
+    scale = min(max(longest, 720), 1920) / longest
     size = (max(1, round(spec.width * scale)), max(1, round(spec.height * scale)))
-    if picture is not None:
+    cover = Image.new("RGB", size, "#22252B")
+    try:
+        if picture is None:
+            raise FileNotFoundError
         with Image.open(picture) as image:
-            image.draft("RGB", size)
-            cover = Image.new("RGB", size)
-            fitted = ImageOps.contain(image.convert("RGB"), size)
+            image.draft("RGB", size)  # a JPEG is decoded no larger than needed
+            upright = ImageOps.exif_transpose(image)
+            fitted = ImageOps.contain(upright.convert("RGB"), size)
             cover.paste(fitted, ((size[0] - fitted.width) // 2, (size[1] - fitted.height) // 2))
-    else:
-        cover = Image.new("RGB", size, "#22252B")
+    except OSError:  # no picture, or one that only JianYing can read
         x, y, r = size[0] / 2, size[1] / 2, min(size) / 8
         ImageDraw.Draw(cover).polygon([(x - r * 0.7, y - r), (x - r * 0.7, y + r), (x + r, y)], fill="#E8EAED")
     cover.save(path, "JPEG", quality=88)
@@ -120,7 +121,6 @@ def _entry(
     material: dict[str, Any], kind: str, entry_id: str, facts: Facts, sizes: dict[str, int]
 ) -> dict[str, Any]:  # fmt: skip
     name = material["path"].rpartition("/")[2]
-    metetype, number = _KINDS[kind]
     return {
         "create_time": facts.created_us // 1_000_000,
         "duration": PHOTO_META_LENGTH_US if kind == "photo" else material["duration"],
@@ -132,11 +132,11 @@ def _entry(
         "import_time_ms": facts.created_us,
         "item_source": 1,
         "md5": "",
-        "metetype": metetype,
+        "metetype": _METETYPES[kind],
         "roughcut_time_range": {"duration": -1 if kind == "photo" else material["duration"], "start": -1 if kind == "photo" else 0},  # noqa: E501
         "size": sizes[name],
         "sub_time_range": {"duration": -1, "start": -1},
-        "type": number,
+        "type": 0,
         "width": material.get("width", 0),
     }  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import shutil
 import time
@@ -24,6 +25,8 @@ from tray.draft.spec import Place
 from tray.draft.worker import Worker, WorkerDiedError
 from tray.events import Receipt
 from tray.locale import _
+
+log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int, int], None]
 """Called with media files done, files in all, and bytes received so far."""
@@ -99,6 +102,8 @@ async def _build(
     progress: Progress,
     ledger: Ledger | None,
 ) -> None:
+    for draft in wanted:
+        publish.free_name(workshop.root, draft.name)  # a path that is too long is said before anything is fetched
     made_root = await asyncio.to_thread(_made, workshop.root)
     try:
         with publish.staging(workshop.root) as bench:
@@ -107,11 +112,7 @@ async def _build(
                 media.mkdir()
                 probes, faults = await _media(wanted, media, workshop.policy, worker, progress)
                 for draft in wanted:
-                    problems = [*draft.problems, *_media_problems(draft, faults)]
-                    if problems:
-                        built.problems.extend(problems)
-                        continue
-                    outcome = await _write(draft, probes, bench, workshop, worker, ledger)
+                    outcome = await _write(draft, probes, faults, bench, workshop, worker, ledger)
                     if isinstance(outcome, Receipt):
                         built.receipts.append(outcome)
                     else:
@@ -183,32 +184,51 @@ async def _probed(media: Media, worker: Worker) -> Probe | str:
         return str(error)
     except WorkerDiedError:
         return _("the file makes the media reader crash; it is broken")
-
-
-def _media_problems(draft: CozeDraft, faults: Mapping[str, str]) -> list[Problem]:
-    return [Problem(place, faults[url]) for url, place in draft.urls() if url in faults]
+    except Exception as error:  # the media libraries raise anything for a broken file
+        log.exception("a file could not be probed")
+        return _("it can't be read, it may be broken ({error})").format(error=error or type(error).__name__)
 
 
 async def _write(
     draft: CozeDraft,
     probes: Mapping[str, Probe],
+    faults: Mapping[str, str],
     bench: Path,
     workshop: Workshop,
     worker: Worker,
     ledger: Ledger | None,
 ) -> Receipt | list[Problem]:
-    """Build the draft on the bench and move it in."""
-    used = {url: probes[url] for url, _place in draft.urls()}
+    """Build the draft and move it in; whatever goes wrong with it is its problem alone."""
+    place = Place(draft=draft.number)
+    try:
+        return await _written(draft, probes, faults, bench, workshop, worker, ledger)
+    except WorkerDiedError:
+        return [Problem(place, _("the builder crashed; please report this export"))]
+    except DraftError as error:
+        return [Problem(place, str(error))]
+    except OSError as error:
+        return [Problem(place, _("it can't be written: {error}").format(error=error.strerror or error))]
+    except Exception as error:
+        log.exception("draft %d could not be built", draft.number)
+        text = _("it can't be built ({error}); please report this export")
+        return [Problem(place, text.format(error=f"{type(error).__name__}: {error}"))]
+
+
+async def _written(
+    draft: CozeDraft,
+    probes: Mapping[str, Probe],
+    faults: Mapping[str, str],
+    bench: Path,
+    workshop: Workshop,
+    worker: Worker,
+    ledger: Ledger | None,
+) -> Receipt | list[Problem]:
+    used = {url: probes[url] for url, _place in draft.urls() if url in probes}
+    missing = [Problem(place, faults[url]) for url, place in draft.urls() if url in faults]
     while True:
         name = publish.free_name(workshop.root, draft.name)
         staged = bench / f"draft-{uuid.uuid4().hex[:8]}"
-        try:
-            outcome = await worker.run(compose, draft, used, staged, workshop.root / name)
-        except WorkerDiedError:
-            return [Problem(Place(draft=draft.number), _("the builder crashed; please report this export"))]
-        except OSError as error:
-            return [Problem(Place(draft=draft.number), _("it can't be written: {error}").format(
-                error=error.strerror or error))]  # fmt: skip
+        outcome = await worker.run(compose, draft, used, missing, staged, workshop.root / name)
         if isinstance(outcome, list):
             return outcome
         if ledger:
@@ -233,20 +253,22 @@ class Composed:
     registry_entry: dict[str, Any]
 
 
-def compose(draft: CozeDraft, probes: Mapping[str, Probe], staged: Path, final: Path) -> Composed | list[Problem]:
+def compose(
+    draft: CozeDraft, probes: Mapping[str, Probe], missing: list[Problem], staged: Path, final: Path
+) -> Composed | list[Problem]:
     """Write the whole draft folder at `staged`, as it will lie at `final`. Runs in the worker process.
 
-    Returns the problems instead where there are any. Raises OSError where it can't be written.
+    Returns the problems instead where there are any, those of its `missing` media among them, in the order of their
+    places. Raises OSError where it can't be written.
     """
     from tray.draft import arrange, build, coze_spec, meta
 
     imported = coze_spec.to_spec(draft, {url: one.length_us for url, one in probes.items()})
-    if imported.spec is None:
-        return imported.problems
     spec = imported.spec
     arranged = arrange.arrange(spec, probes)
-    if arranged.problems:
-        return arranged.problems
+    problems = [*missing, *imported.problems, *arranged.problems]
+    if problems:
+        return sorted(problems, key=lambda problem: (problem.place.track or 0, problem.place.segment or 0))
     warnings = [*imported.warnings, *arranged.warnings]
     path = final.as_posix()
     content = build.content(spec, arranged, path, warnings)

@@ -14,6 +14,10 @@ from tray.locale import _
 IMAGE_EXTENSIONS = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "BMP": "bmp"}
 """The picture formats JianYing takes as they are (by Pillow's names); others become PNG, without loss."""
 
+_OPENED = (*IMAGE_EXTENSIONS, "GIF", "WEBP", "AVIF", "TIFF", "ICO", "PPM")
+MOST_PIXELS = 100_000_000
+LONGEST_US = 24 * 3600 * 1_000_000
+
 _AUDIO_EXTENSIONS = {
     "MPEG Audio": "mp3",
     "Wave": "wav",
@@ -65,76 +69,117 @@ def probe(path: Path) -> Probe:
 
 def _image(path: Path) -> Probe | None:
     """The picture in `path`, None if it is none or an animation (which plays like a video)."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
-    Image.MAX_IMAGE_PIXELS = 400_000_000
+    Image.init()
+    Image.MAX_IMAGE_PIXELS = None  # checked here, before anything is decoded
+    allowed = [name for name in _OPENED if name in Image.OPEN]  # Pillow hands EPS to Ghostscript, and that is a bot's
     try:
-        with Image.open(path) as image:  # reads the header only
+        with Image.open(path, formats=allowed) as image:  # reads the header only
             name, (width, height) = image.format or "", image.size
+            _check_size(width, height)
             if name == "GIF" and getattr(image, "n_frames", 1) > 1:
-                return _animation(path, image)
-            if name in ("PNG", "JPEG", "MPO", "BMP"):
+                extension, length_us = "gif", _animation_us(path, image)
+            elif name in IMAGE_EXTENSIONS:
+                extension, length_us = IMAGE_EXTENSIONS[name], None
                 if not _ends_whole(path, name):
                     image.load()  # decodes it; raises for one that is cut off, passes one with a trailer
-                return Probe(_renamed(path, IMAGE_EXTENSIONS[name]), "image", width, height, None)
-            converted = path.with_suffix(".png")
-            image.convert("RGBA" if image.mode in ("RGBA", "LA", "PA", "P") else "RGB").save(converted, "PNG")
+                elif name == "PNG":
+                    image.verify()  # its checksums
+            else:
+                extension, length_us = "png", None
+                upright = ImageOps.exif_transpose(image)
+                width, height = upright.size
+                has_alpha = upright.mode in ("RGBA", "LA", "PA", "P")
+                upright.convert("RGBA" if has_alpha else "RGB").save(path.with_suffix(".png"), "PNG")
     except UnidentifiedImageError:
         return None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except ProbeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a broken picture raises anything: Pillow's plugins differ
         raise ProbeError(_("the picture is broken: {error}").format(error=error)) from None
-    path.unlink()
-    return Probe(converted, "image", width, height, None)
+    # Only now: Windows renames no file that is open.
+    if name in IMAGE_EXTENSIONS or length_us is not None:
+        made = _renamed(path, extension)
+    else:
+        made = path.with_suffix(".png")
+        path.unlink()
+    return Probe(made, "video" if length_us is not None else "image", width, height, length_us)
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MOST_PIXELS:
+        raise ProbeError(_("the picture is too large ({width}×{height})").format(width=width, height=height))
 
 
 def _ends_whole(path: Path, name: str) -> bool:
     """Whether the file ends with the end mark of its format: a cut-off one does not, and no decoding is needed."""
+    mark = {"PNG": b"IEND", "JPEG": b"\xff\xd9", "MPO": b"\xff\xd9"}.get(name)
+    return mark is not None and mark in _tail(path)
+
+
+def _tail(path: Path) -> bytes:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 1024))
-        return {"PNG": b"IEND", "BMP": b"\0never"}.get(name, b"\xff\xd9") in file.read()
+        return file.read()
 
 
-def _animation(path: Path, image: Any) -> Probe:
+def _animation_us(path: Path, image: Any) -> int:
+    if b";" not in _tail(path)[-16:]:
+        raise ProbeError(_("the picture is cut off: the file ends before the picture does"))
     length_ms = 0
     for frame in range(image.n_frames):
         image.seek(frame)
         length_ms += image.info.get("duration", 0) or 100  # a frame without one is shown for 0.1 s
-    width, height = image.size
-    return Probe(_renamed(path, "gif"), "video", width, height, length_ms * 1000)
+    return length_ms * 1000
 
 
 def _timed(path: Path) -> Probe:
     """The video or sound in `path`."""
-    from pymediainfo import MediaInfo
-
-    info = MediaInfo.parse(path, mediainfo_options={"File_TestContinuousFileNames": "0"})
+    info = _media_info(path)
     general = info.general_tracks[0]
     name = str(general.format or "")
     if general.format_profile == "QuickTime":
         name = "QuickTime"
-    if general.istruncated == "Yes" and not _is_piped_wav(path):
+    tracks = info.video_tracks or info.audio_tracks
+    if not tracks:
+        raise ProbeError(_not_media(path, name))
+    length_us = _length_us(tracks[0].duration, general.duration)
+    if name == "Wave" and _is_piped_wav(path):
+        length_us = _piped_wav_us(path, tracks[0])
+    elif general.istruncated == "Yes" and length_us is not None:
         raise ProbeError(_("the file ({name}) is cut off").format(name=name))
+    if length_us is None:  # no header says it (raw AAC, VBR mp3, streamed WebM): read it to its end
+        scanned = _media_info(path, parse_speed=1.0)
+        length_us = _length_us((scanned.video_tracks or scanned.audio_tracks)[0].duration,
+                               scanned.general_tracks[0].duration)  # fmt: skip
+    if not length_us:
+        raise ProbeError(_("its length can't be read ({name}): it is broken or cut off").format(name=name))
     if info.video_tracks:
-        video = info.video_tracks[0]
-        length_us = _length_us(video.duration, general.duration)
-        if not (length_us and video.width and video.height):
-            raise ProbeError(_("the video ({name}) is broken or cut off: its length can't be read").format(name=name))
-        return Probe(
-            _renamed(path, _VIDEO_EXTENSIONS.get(name, "mp4")), "video", int(video.width), int(video.height), length_us
-        )
-    if info.audio_tracks:
-        length_us = _length_us(info.audio_tracks[0].duration, general.duration)
-        if not length_us:
-            raise ProbeError(_("the sound ({name}) is broken or cut off: its length can't be read").format(name=name))
-        return Probe(_renamed(path, _AUDIO_EXTENSIONS.get(name, "mp3")), "audio", 0, 0, length_us)
-    raise ProbeError(_not_media(path, name))
+        width, height = tracks[0].width, tracks[0].height
+        if not (width and height):
+            raise ProbeError(_("the size of the video ({name}) can't be read").format(name=name))
+        return Probe(_renamed(path, _VIDEO_EXTENSIONS.get(name, "mp4")), "video", int(width), int(height), length_us)
+    return Probe(_renamed(path, _AUDIO_EXTENSIONS.get(name, "mp3")), "audio", 0, 0, length_us)
+
+
+def _media_info(path: Path, **options: Any) -> Any:
+    from pymediainfo import MediaInfo
+
+    return MediaInfo.parse(path, mediainfo_options={"File_TestContinuousFileNames": "0"}, **options)
 
 
 def _length_us(*lengths_ms: object) -> int | None:
     for length_ms in lengths_ms:
-        if isinstance(length_ms, (int, float, str)) and float(length_ms) > 0:
+        if isinstance(length_ms, (int, float, str)) and 0 < float(length_ms) * 1000 <= LONGEST_US:
             return round(float(length_ms) * 1000)
     return None
+
+
+def _piped_wav_us(path: Path, audio: Any) -> int:
+    """Its length is what the file holds: MediaInfo takes a short one for hours."""
+    bytes_per_s = int(audio.sampling_rate) * int(audio.channel_s) * int(audio.bit_depth) // 8
+    return round((path.stat().st_size - 44) * 1_000_000 / bytes_per_s)
 
 
 def _is_piped_wav(path: Path) -> bool:
@@ -147,8 +192,8 @@ def _is_piped_wav(path: Path) -> bool:
 def _not_media(path: Path, name: str) -> str:
     with path.open("rb") as file:
         start = file.read(200)
-    if start.lstrip()[:1] in (b"{", b"["):
-        text = start.decode("utf-8", "replace").strip()
+    text = start.decode("utf-8", "replace").strip()
+    if text.isprintable() or start.lstrip()[:1] in (b"{", b"[", b"<"):
         return _("the server sent a message instead of media: {text}").format(text=text)
     if name:
         return _("it is neither a picture, a video nor a sound, but {name}").format(name=name)

@@ -29,6 +29,7 @@ LONGEST_NAME = 60
 LONGEST_PATH = 240
 """JianYing on Windows can't read media behind longer paths."""
 _INSIDE = len("/Resources/local/") + 32 + len(".jpeg")
+_TAKEN = {REGISTRY, "conin$", "conout$"}
 _FULL_WIDTH = str.maketrans(':?"<>|*/\\', "：？＂＜＞｜＊／＼")
 """What Windows refuses in a name, in the spelling that Chinese text has anyway."""
 _UUID = re.compile(r"[{(]?[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}[)}]?", re.IGNORECASE)
@@ -67,13 +68,19 @@ def sweep(root: Path) -> None:
     """Remove what crashed builds left beside and inside the drafts folder."""
     for parent in (root.parent, root):
         for left in parent.glob(f"{STAGING}*"):
-            try:
-                with FileLock(left / "lock", timeout=0):
-                    pass
-            except (Timeout, OSError):
-                continue  # in use by another build, or not ours to remove
-            shutil.rmtree(left, ignore_errors=True)
-            log.info("removed what an interrupted build left: %s", left.name)
+            with contextlib.suppress(OSError, Timeout):  # in use by another build, or not ours to remove
+                if left.is_file():
+                    left.unlink()
+                    continue
+                lock = left / "lock"
+                if not lock.exists() and time.time() - left.stat().st_mtime < 60:
+                    continue  # another build has only just made it
+                with FileLock(lock, timeout=0):
+                    for inside in left.iterdir():
+                        if inside.is_dir():
+                            shutil.rmtree(inside, ignore_errors=True)
+                shutil.rmtree(left, ignore_errors=True)
+                log.info("removed what an interrupted build left: %s", left.name)
 
 
 def free_name(root: Path, wanted: str) -> str:
@@ -85,11 +92,11 @@ def free_name(root: Path, wanted: str) -> str:
             _("Choose a drafts folder with a shorter path."),
         )
     visible = "".join(c if c.isprintable() else " " for c in wanted).translate(_FULL_WIDTH)
-    name = str(sanitize_filename(visible, platform="universal", replacement_text="_"))
-    name = " ".join(name.split())[: min(LONGEST_NAME, room)].strip(" .")
+    short = " ".join(visible.split()).strip(" .")[: min(LONGEST_NAME, room)].strip(" .")
+    name = str(sanitize_filename(short, platform="universal", replacement_text="_"))
     if not name.strip("_"):
         name = _("Coze draft")
-    if _UUID.fullmatch(name):
+    if _UUID.fullmatch(name) or name.lower() in _TAKEN:
         name = f"Coze {name}"  # JianYing renames a folder whose name is a bare UUID
     numbered = name
     for number in range(2, 100_000):
@@ -101,13 +108,20 @@ def free_name(root: Path, wanted: str) -> str:
 
 def move_in(staged: Path, final: Path) -> bool:
     """Rename the finished folder into the drafts folder. False if a draft of that name has come up meanwhile."""
-    try:
-        staged.rename(final)
-    except OSError:
-        if os.path.lexists(final):
-            return False
-        raise
-    return True
+    for attempt in range(20):
+        try:
+            staged.rename(final)
+        except PermissionError:  # on Windows a virus scanner or the indexer still looks at a new file
+            if attempt == 19:
+                raise
+            time.sleep(0.1)
+        except OSError:
+            if os.path.lexists(final):
+                return False
+            raise
+        else:
+            return True
+    return False
 
 
 def register(root: Path, entry: dict[str, Any], lock: Path) -> str:
@@ -119,36 +133,36 @@ def register(root: Path, entry: dict[str, Any], lock: Path) -> str:
     path = root / REGISTRY
     if not path.is_file():
         return ""
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock):
-        return _add_entry(path, entry)
-
-
-def _add_entry(path: Path, entry: dict[str, Any]) -> str:
     try:
-        registry = _read_registry(path)
-        registry["all_draft_store"].insert(0, entry)
-        shutil.copy2(path, path.with_suffix(".json.bak"))
-        fresh = path.with_name(f"{STAGING}{uuid.uuid4().hex[:12]}.json")
-        try:
-            fresh.write_text(json.dumps(registry, ensure_ascii=False, separators=(",", ":")), "utf-8")
-            fresh.replace(path)
-        finally:
-            fresh.unlink(missing_ok=True)
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(lock, timeout=10):
+            _add_entry(path, entry)
+    except (OSError, Timeout, ValueError, KeyError, TypeError, AttributeError) as error:
         return _("the list of drafts ({file}) can't be changed: {error}; CapCut may not show the draft").format(
             file=REGISTRY, error=error
         )
     return ""
 
 
+def _add_entry(path: Path, entry: dict[str, Any]) -> None:
+    registry = _read_registry(path)
+    registry["all_draft_store"].insert(0, entry)
+    shutil.copy2(path, path.with_suffix(".json.bak"))
+    fresh = path.with_name(f"{STAGING}{uuid.uuid4().hex[:12]}.json")
+    try:
+        fresh.write_text(json.dumps(registry, ensure_ascii=False, separators=(",", ":")), "utf-8")
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
 def _read_registry(path: Path) -> dict[str, Any]:
     """The registry; while the application rewrites it, it may be half there, so it is read again for a second."""
     for _attempt in range(10):
         with contextlib.suppress(ValueError):
-            return dict(json.loads(path.read_text("utf-8")))
+            return dict(json.loads(path.read_text("utf-8-sig")))
         time.sleep(0.1)
-    return dict(json.loads(path.read_text("utf-8")))
+    return dict(json.loads(path.read_text("utf-8-sig")))
 
 
 def _staging_parents(root: Path) -> Iterator[Path]:

@@ -7,17 +7,20 @@ draft (its converter passes the numbers on unchanged: Gardene-el/Coze2JianYing, 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from tray.locale import _, ngettext
 
 Unit = Literal["us", "ms", "s"]
+DOCUMENTED_FIRST: tuple[Unit, ...] = ("ms", "us", "s")
 US_PER: dict[Unit, int] = {"us": 1, "ms": 1_000, "s": 1_000_000}
 
 SHORTEST_US = 100_000
 """Nobody cuts shorter: a reading that makes a segment shorter than this is not taken for meant."""
+LONG_US = 600_000_000
+"""Ten minutes: longer than any picture or caption is shown."""
 
 
 @dataclass(frozen=True)
@@ -50,50 +53,75 @@ class Settled:
 
 def settle(segments: Sequence[Timed], fps: int) -> Settled:
     """Find the unit of every segment of one draft."""
-    told = [_told_by_media(segment) for segment in segments]
+    told = [_whole(segment) for segment in segments]
     votes = Counter(unit for unit in told if unit)
-    if not votes:
-        unit, reason = _untold(segments, fps)
-        return Settled([unit] * len(segments), unit, reason)
-    end_us = max(s.end * US_PER[unit] for s, unit in zip(segments, told, strict=True) if unit)
-    units = [unit or _like_the_rest(s, votes, end_us) for s, unit in zip(segments, told, strict=True)]
-    n = sum(votes.values())
-    reason = ngettext("the real length of {n} media file tells it", "the real lengths of {n} media files tell it", n)
+    if votes:
+        n = sum(votes.values())
+        reason = ngettext(
+            "the real length of {n} media file tells it", "the real lengths of {n} media files tell it", n
+        ).format(n=n)
+        return _settled(segments, told, [unit for unit, _count in votes.most_common()], reason)
+
+    # No segment plays its media whole. Milliseconds stand unless the media contradicts them.
+    likely = Counter(_not_absurd(s, DOCUMENTED_FIRST, None) or "ms" for s in segments if s.length_us is not None)
+    if likely and "ms" not in likely:
+        reason = _("in milliseconds the segments would be far from what their media holds")
+        return _settled(segments, told, [unit for unit, _count in likely.most_common()], reason)
+    unit, reason = _without_media(segments, fps) if not likely else (DOCUMENTED_FIRST[0], _contradicted_by_nothing())
+    return _settled(segments, told, [unit], reason)
+
+
+def _settled(
+    segments: Sequence[Timed], told: Sequence[Unit | None], likely: Sequence[Unit], reason: str
+) -> Settled:  # fmt: skip
+    """The told units, and for each other segment the likeliest unit that is not absurd for it."""
+    ends_us = [s.end * US_PER[unit] for s, unit in zip(segments, told, strict=True) if unit]
+    end_us = max(ends_us, default=None)
+    order = [*likely, *(unit for unit in DOCUMENTED_FIRST if unit not in likely)]
+    units = [
+        unit or _not_absurd(segment, order, end_us) or likely[0] for segment, unit in zip(segments, told, strict=True)
+    ]
     used = Counter(units)
     if len(used) > 1:
         counts = ", ".join(f"{unit} × {count}" for unit, count in used.most_common())
         reason = _("{reason}, segment by segment ({counts})").format(reason=reason, counts=counts)
-    return Settled(units, units[0] if len(used) == 1 else "mixed", reason.format(n=n))
+    return Settled(units, units[0] if len(used) == 1 else "mixed", reason)
 
 
-def _told_by_media(segment: Timed) -> Unit | None:
-    """The one unit in which the segment uses its media sensibly; None where none or several would."""
-    if segment.length_us is None:
-        return None
+def _whole(segment: Timed) -> Unit | None:
+    """The unit in which the segment plays its media whole. Speech and clips of a flow nearly always do."""
     length_us = segment.length_us
-    needed_us = {unit: segment.needed * factor for unit, factor in US_PER.items()}
+    if length_us is None:
+        return None
     tolerance_us = max(0.05 * length_us, min(150_000, 0.3 * length_us))
-    whole = [unit for unit, us in needed_us.items() if abs(us - length_us) <= tolerance_us]
-    if len(whole) == 1:
-        return whole[0]
-    # Asking for up to three times what there is happens (music under a longer film); for more, the unit is wrong.
-    part = [unit for unit, us in needed_us.items() if SHORTEST_US <= us <= 3 * length_us]
-    return part[0] if len(part) == 1 else None
+    whole = [unit for unit, factor in US_PER.items() if abs(segment.needed * factor - length_us) <= tolerance_us]
+    return whole[0] if len(whole) == 1 else None
 
 
-def _like_the_rest(segment: Timed, votes: Counter[Unit], end_us: float) -> Unit:
-    """The unit most of the told segments have, if this one then fits into their timeline; else one in which it does."""
+def _not_absurd(segment: Timed, order: Iterable[Unit], end_us: float | None) -> Unit | None:
+    """The first unit of `order` that gives the segment a time somebody can have meant. `end_us`: the end of what is
+    known of the timeline."""
+    for unit in order:
+        duration_us, needed_us = (segment.end - segment.start) * US_PER[unit], segment.needed * US_PER[unit]
+        if duration_us < SHORTEST_US:
+            continue
+        if end_us is not None and segment.end * US_PER[unit] > 20 * end_us + LONG_US:
+            continue
+        # Music under a longer film is asked for longer than it is; nobody asks for twenty times as much.
+        most_us = None if segment.length_us is None else segment.length_us * (3 if duration_us > LONG_US else 20)
+        if most_us is None or needed_us <= most_us:
+            return unit
+    return None
 
-    def fits(unit: Unit) -> bool:
-        factor = US_PER[unit]
-        return (segment.end - segment.start) * factor >= SHORTEST_US and segment.end * factor <= 1.5 * end_us + 5e6
 
-    likely = [unit for unit, _votes in votes.most_common()]
-    order = [*likely, *(unit for unit in US_PER if unit not in likely)]
-    return next((unit for unit in order if fits(unit)), likely[0])
-
-
-def _untold(segments: Sequence[Timed], fps: int) -> tuple[Unit, str]:
-    if segments and all((s.end - s.start) * US_PER["ms"] < US_PER["s"] / fps for s in segments):
+def _without_media(segments: Sequence[Timed], fps: int) -> tuple[Unit, str]:
+    durations_ms = [segment.end - segment.start for segment in segments]
+    if durations_ms and max(durations_ms) * US_PER["ms"] < US_PER["s"] / fps:
         return "s", _("in milliseconds every segment would be shorter than one frame")
-    return "ms", _("nothing in the draft tells, so milliseconds, as documented")
+    if durations_ms and min(durations_ms) * US_PER["ms"] > LONG_US:
+        return "us", _("in milliseconds every segment would be longer than ten minutes")
+    return "ms", _contradicted_by_nothing()
+
+
+def _contradicted_by_nothing() -> str:
+    return _("nothing in the draft tells, so milliseconds, as documented")

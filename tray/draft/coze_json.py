@@ -1,0 +1,108 @@
+"""Finds the drafts in what a flow or a bot gives: in JSON strings, in objects under any key, in Markdown fences."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tray.locale import _
+
+DEEPEST = 10
+
+
+@dataclass(frozen=True)
+class NotADraft:
+    """An element of a list of drafts that is none."""
+
+    value: Any
+
+
+def drafts_in(text: str) -> list[dict[str, Any] | NotADraft]:
+    """Every draft in `text`: objects with `tracks`, a list. Raises ValueError or RecursionError where it is no JSON."""
+    return list(_find(_parsed(text), DEEPEST))
+
+
+def text_of(data: bytes) -> str:
+    """The text of an export's file: UTF-8, what Windows' editors call Unicode, or the code page of a Chinese Windows.
+
+    Raises UnicodeDecodeError for none of these.
+    """
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("gb18030")
+
+
+def _find(value: Any, depth: int) -> Iterator[dict[str, Any] | NotADraft]:
+    if depth == 0:
+        return
+    if isinstance(value, str):
+        if "tracks" in value or "project" in value:
+            try:
+                inner = _parsed(value)
+            except (ValueError, RecursionError):
+                return
+            yield from _find(inner, depth - 1)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _find(item, depth - 1)
+    elif isinstance(value, dict):
+        yield from _in_object(value, depth)
+
+
+def _in_object(value: dict[str, Any], depth: int) -> Iterator[dict[str, Any] | NotADraft]:
+    tracks = value.get("tracks")
+    if isinstance(tracks, str):
+        try:
+            tracks = _parsed(tracks)
+        except (ValueError, RecursionError):
+            pass
+        else:
+            value = {**value, "tracks": tracks}
+    if tracks:
+        yield value
+    elif isinstance(value.get("drafts"), list):
+        for item in value["drafts"]:
+            found = list(_find(item, depth - 1))
+            yield from found or [NotADraft(item)]
+    else:
+        inner = [found for item in value.values() for found in _find(item, depth - 1)]
+        # Real exports hold drafts whose tracks are empty or not there at all.
+        is_empty_draft = "tracks" in value or ("project" in value and "draft_id" in value)
+        yield from inner or ([value] if is_empty_draft else [])
+
+
+def _parsed(text: str) -> Any:
+    """The JSON value of `text`, with whole characters only: half of an emoji, cut by a model, can't be written."""
+    text = _whole_characters(text).lstrip("\ufeff")
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except ValueError:
+        fenced = _fenced(text)
+        if fenced is None:
+            raise
+        value = json.loads(fenced, parse_constant=_refuse_constant)
+    if re.search(r"\\u[dD][89a-fA-F]", text):
+        value = json.loads(_whole_characters(json.dumps(value, ensure_ascii=False)))
+    return value
+
+
+def _fenced(text: str) -> str | None:
+    """What stands in the first Markdown fence of `text`."""
+    start = text.find("```")
+    line_end = text.find("\n", start)
+    end = text.find("```", line_end)
+    return text[line_end:end] if start >= 0 and line_end > 0 and end > 0 else None
+
+
+def _whole_characters(text: str) -> str:
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(_("{name} is not a number").format(name=name))
