@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from factory import send
 from tray.coze.chat import Chat
 from tray.coze.client import Client
 from tray.coze.errors import NetworkAwayError
@@ -282,7 +283,7 @@ def test_a_refusal_is_not_tried_again_and_says_what_to_do(code, media):
 def test_a_busy_cloud_is_asked_again(media, monkeypatch):
     quick(monkeypatch)
     busy = post(json.dumps({"code": 4020, "msg": "rpm"}).encode())
-    media.replies["/v3/chat"] = [busy, post(b"<html>Bad gateway</html>", 502), busy, post(b'{"code": 4015, "msg": ""}')]
+    media.replies["/v3/chat"] = [busy, post(b"<html>Busy</html>", 503), busy, post(b'{"code": 4015, "msg": ""}')]
     events = run(None, base_url=media.url)
     assert len(of(events, Away)) == 3
     assert of(events, Failed)[0].code == "4015"
@@ -380,8 +381,122 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         def __init__(self, patience_s: float | None) -> None:
             super().__init__(patience_s, pause_s=0.01)
 
-        def worked(self) -> None:
-            super().worked()
+        def reached(self, *, worked: bool) -> None:
+            super().reached(worked=worked)
             self.pause_s = 0.01
 
     monkeypatch.setattr(chat, "_Tries", Quick)
+
+
+@pytest.mark.parametrize("back", [1, 2, 3, 20, 60, 150])
+def test_a_clean_end_inside_the_last_event_is_caught_up(back):
+    """Without a length or chunks, a cut connection looks like an end."""
+
+    def on_chat(chat: SimulatedChat) -> Iterator[bytes]:
+        whole = chat.created() + chat.calls_tool("a", {"x": "一"})
+        yield whole[:-back]
+
+    def on_outputs(chat: SimulatedChat, _outputs: dict[str, str]) -> Iterator[bytes]:
+        yield from chat.says("好")
+        yield from chat.completed()
+
+    with Simulator(on_chat, on_outputs) as cloud:
+        events = run(cloud)
+    assert isinstance(events[-1], Finished)
+    assert paths(cloud).count("/v3/chat") == 1
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        {"submit_tool_outputs": {"tool_calls": calls}}
+        for calls in (["x"], [None], {}, [{"id": "1", "function": "f"}], [])
+    ]
+    + [None, "x"],
+)
+def test_calls_of_an_odd_shape_fail_clearly(action):
+    def on_chat(chat: SimulatedChat) -> Iterator[bytes]:
+        yield chat.created()
+        chat.status = "requires_action"
+        chat.wire = lambda: {
+            "id": chat.id,
+            "conversation_id": chat.conversation_id,
+            "status": "requires_action",
+            "required_action": action,
+        }  # type: ignore[method-assign]
+        yield frame("conversation.chat.requires_action", chat.wire())
+
+    with Simulator(on_chat, no_outputs) as cloud:
+        assert of(run(cloud), Failed)[0].code in ("unreadable", "question")
+
+
+@pytest.mark.parametrize("usage", [{"token_count": "many"}, "x", None, []])
+def test_an_odd_usage_does_not_spoil_a_finished_chat(usage):
+    def on_chat(chat: SimulatedChat) -> Iterator[bytes]:
+        yield chat.created()
+        yield frame("conversation.chat.completed", {**chat.wire(), "usage": usage})
+
+    with Simulator(on_chat, no_outputs) as cloud:
+        assert isinstance(run(cloud)[-1], Finished)
+
+
+def test_half_an_emoji_in_an_answer_is_replaced():
+    def on_chat(chat: SimulatedChat) -> Iterator[bytes]:
+        yield chat.created()
+        yield frame("conversation.message.completed", {"id": "1", "type": "answer", "content": "XX"}).replace(
+            b"XX", b"a\\ud83d"
+        )
+        yield from chat.completed()
+
+    with Simulator(on_chat, no_outputs) as cloud:
+        assert of(run(cloud), Output)[0].text.encode().startswith(b"a")
+
+
+def test_a_submission_that_is_refused_as_busy_is_tried_at_least_four_times(monkeypatch):
+    quick(monkeypatch)
+    refusals = iter([4020, 5000, 4009, None])
+
+    def on_chat(chat: SimulatedChat) -> Iterator[bytes]:
+        yield chat.created()
+        yield chat.calls_tool("a", {})
+
+    def on_outputs(chat: SimulatedChat, _outputs: dict[str, str]) -> Iterator[bytes]:
+        if code := next(refusals):
+            return [json.dumps({"code": code, "msg": "busy"}).encode()]
+        return [*chat.says("好"), *chat.completed()]
+
+    with Simulator(on_chat, on_outputs) as cloud:
+        events = run(cloud)
+    assert isinstance(events[-1], Finished)
+    assert paths(cloud).count("/v3/chat/submit_tool_outputs") == 4
+
+
+def test_answers_that_can_t_be_listed_end_in_a_failure_not_in_a_loop(monkeypatch, media):
+    quick(monkeypatch)
+    media.replies["/v3/chat/retrieve"] = post(b'{"code": 0, "data": {"status": "completed"}}')
+    media.replies["/v3/chat/message/list"] = send(b'{"code": 5000, "msg": "internal"}', Content_Type="application/json")
+    assert of(run(None, ids=("1", "2"), base_url=media.url), Failed)[0].code == "5000"
+    assert media.hits["/v3/chat/message/list"] >= 4
+
+
+def test_a_gateway_s_error_while_creating_is_not_taken_for_a_refusal(media):
+    media.replies["/v3/chat"] = post(b"<html>Bad gateway</html>", 502)
+    assert of(run(None, base_url=media.url), Failed)[0].code == "lost"
+    assert media.hits["/v3/chat"] == 1
+
+
+def test_posting_is_told_when_the_request_goes_out_and_not_before():
+    posted: list[bool] = []
+
+    async def ask(base_url: str) -> None:
+        async with Client(base_url, "token") as client:
+            chat = Chat(client, "bot", "user", "问", None, 0.0, lambda: posted.append(True))
+            async for _event in chat.events():
+                pass
+
+    with pytest.raises(NetworkAwayError):
+        asyncio.run(ask("http://127.0.0.1:9"))
+    assert posted == []
+    with Simulator(say, no_outputs) as cloud:
+        asyncio.run(ask(cloud.base_url))
+    assert posted == [True]

@@ -247,3 +247,112 @@ def test_ctrl_c_ends_an_ask_at_once_and_keeps_the_request(env, root):
         _out, errors = asking.communicate(timeout=DEADLINE_S)
     assert asking.returncode == 130
     assert "kept" in errors and "Traceback" not in errors
+
+
+def test_ten_asks_at_once_are_all_answered_with_a_chat_each(env, root):
+    with demo.simulator(pace_s=0) as cloud:
+        asked = on(cloud, env, root)
+        done = [start("ask", str(n), "--json", env=asked) for n in range(10)]
+        results = [one.communicate(timeout=2 * DEADLINE_S) for one in done]
+    assert [one.returncode for one in done] == [0] * 10, results
+    drafts = [json.loads(out.splitlines()[-1])["drafts"] for out, _errors in results]
+    assert [len(one) for one in drafts] == [1] * 10
+    assert len({one[0]["draft_id"] for one in drafts}) == 10
+    assert sorted(chat.prompt for chat in cloud.chats.values()) == sorted(str(n) for n in range(10))
+
+
+@pytest.mark.parametrize("arguments", [["ask", "x"], ["build", "{file}"], ["status"], ["drafts"]])
+def test_with_json_the_last_line_is_json_even_when_the_settings_are_broken(arguments, env, tmp_path):
+    (tmp_path / "home").mkdir()
+    written(tmp_path / "home" / "settings.toml", "region = 5")
+    file = written(tmp_path / "x.json", export(draft(track(segment()))))
+    done = coze_tray(*(a.format(file=file) for a in arguments), "--json", env=env)
+    assert done.returncode == 1
+    assert last_line(done)["status"] == "failed"
+    assert "region" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("more", "words"), [({}, "Which bot"), ({"COZE_API_BASE": "https://api.coze.cn:abc"}, "no address")]
+)
+def test_ask_with_json_says_what_is_missing_in_json_too(more, words, env):
+    done = coze_tray("ask", "x", "--json", env={**env, **more})
+    assert words in last_line(done)["error"]["message"]
+    assert words in done.stderr
+
+
+def test_a_token_is_never_quoted_even_when_it_is_malformed(env, root):
+    with demo.simulator(pace_s=0) as cloud:
+        for token, code in (("pat_secret\n", 0), ("pat_sécret", 1), ("pat secret", 1)):
+            done = coze_tray("ask", "x", "--json", env={**on(cloud, env, root), "COZE_API_TOKEN": token})
+            assert done.returncode == code
+            assert token.strip() not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("broken", ["settings", "journal"])
+def test_headless_that_can_t_begin_ends_with_a_message(broken, env, tmp_path):
+    (tmp_path / "home").mkdir()
+    name = {"settings": "settings.toml", "journal": "journal.db"}[broken]
+    written(tmp_path / "home" / name, 'max_media_bytes = "much"  # and no database')
+    done = coze_tray("--headless", env=env)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr and str(tmp_path) in done.stderr
+
+
+def test_a_draft_in_an_answer_that_can_t_be_built_is_said(env, root):
+    said = export(draft(track(segment("image", url="http://192.168.0.1/x.png"))))
+
+    def on_chat(chat: SimulatedChat) -> Iterator[bytes]:
+        yield chat.created()
+        yield from chat.says(said)
+        yield from chat.completed()
+
+    with Simulator(on_chat, lambda *_: []) as cloud:
+        done = coze_tray("ask", "x", env=on(cloud, env, root))
+    assert done.returncode == 0 and "segment 1" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_build_that_is_told_to_end_leaves_nothing(name, env, tmp_path, root, media):
+    import signal
+
+    began, release = threading.Event(), threading.Event()
+
+    def stall(_handler: object) -> None:
+        began.set()
+        release.wait(DEADLINE_S)
+
+    file = written(tmp_path / "x.json", export(draft(track(segment("image", url=media.serve("/slow", stall))))))
+    building = start("build", file, "--drafts-dir", str(root), env=env)
+    assert began.wait(DEADLINE_S)
+    building.send_signal(getattr(signal, name))
+    _out, errors = building.communicate(timeout=DEADLINE_S)
+    release.set()
+    assert building.returncode == 130 and "Traceback" not in errors
+    assert [path.name for path in root.parent.iterdir()] == [root.name]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_a_program_that_hangs_does_not_hang_the_others(env, root):
+    import signal
+
+    with demo.simulator(pace_s=0) as cloud:
+        asked = on(cloud, env, root)
+        running = start("--headless", env=asked)
+        wait_until(
+            lambda: last_line(coze_tray("status", "--json", env=asked))["state"] == "idle", "the program listens"
+        )
+        running.send_signal(signal.SIGSTOP)
+        done = coze_tray("status", "--json", env=asked)
+        running.send_signal(signal.SIGCONT)
+        running.terminate()
+        running.communicate(timeout=DEADLINE_S)
+    assert last_line(done)["state"] == "silent"
+
+
+def test_an_export_saved_by_a_chinese_windows_is_read(env, tmp_path, root):
+    for encoding in ("gb18030", "utf-16", "utf-8-sig"):
+        (tmp_path / "x.json").write_bytes(export(draft(track(segment()), name=f"草稿 {encoding}")).encode(encoding))
+        done = coze_tray("build", str(tmp_path / "x.json"), "--drafts-dir", str(root), "--json", env=env)
+        assert last_line(done)["drafts"][0]["name"] == f"草稿 {encoding}"

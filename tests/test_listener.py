@@ -6,6 +6,7 @@ import json
 import queue
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,10 @@ class Listening:
         self.app = app.open_app(self.settings, home, held, bus, resume=resume, token=token)
 
     def ask(self, prompt: str = "问") -> str:
-        return self.app.listener.ask(self.settings.base_url, "bot", prompt, 5.0)
+        request_id = uuid.uuid4().hex
+        self.app.journal.add_request(request_id, self.settings.base_url, "bot", prompt)
+        self.app.listener.go_on(request_id, 5.0)
+        return request_id
 
     def until(self, kind: type, **fields: Any) -> Any:
         """The next event of this kind with these fields."""
@@ -280,10 +284,45 @@ def test_every_event_survives_the_socket():
         events.RequestStarted("r", "问"),
         events.TextArrived("r", "好"),
         events.ToolStarted("r", "c", "t"),
-        events.ToolFinished("r", "c", "t", True),
+        events.ToolFinished("r", "c", "t", True, "m"),
         events.MediaProgress("r", 1, 2, 3),
         events.DraftWritten("r", receipt),
         events.RequestDone("r", "t"),
         events.RequestFailed("r", events.Failure("4100", "m", "a", "l")),
     ):
         assert events.from_json(json.loads(json.dumps(events.to_json(event)))) == event
+
+
+def test_a_chat_that_waits_in_the_cloud_is_kept_when_signing_in_fails(listen, monkeypatch):
+    monkeypatch.setattr("tray.secrets.read_token", lambda _host: None)
+    with tool_bot("no_tool", {}) as cloud:
+        chat = cloud.chats["9"] = SimulatedChat("9", "8", "bot", "问")
+        chat.calls_tool("no_tool", {})
+        one = listen(cloud, token=None, resume=True)
+        one.app.journal.add_request("r", one.settings.base_url, "bot", "问")
+        one.app.journal.chat_created("r", "8", "9")
+        one.app.listener.start()
+        assert one.until(events.RequestFailed, request_id="r").failure.code == "sign_in"
+        one.app.close()
+        two = listen(cloud, resume=True)
+        two.app.listener.start()
+        two.until(events.RequestDone, request_id="r")
+
+
+def test_a_stop_while_a_chat_is_being_created_waits_for_its_id(listen):
+    arrived = threading.Event()
+
+    def on_chat(chat: SimulatedChat) -> Iterator[bytes]:
+        arrived.set()
+        time.sleep(0.15)
+        yield from [chat.created()]
+        while True:
+            yield b": waiting\n\n"
+
+    with Simulator(on_chat, lambda *_: [], pace_s=0.01) as cloud:
+        one = listen(cloud)
+        one.app.listener.start()
+        request_id = one.ask()
+        assert arrived.wait(DEADLINE_S)
+        one.app.listener.stop(timeout_s=5)
+        assert one.app.journal.request(request_id).ids is not None

@@ -7,9 +7,13 @@ import sys
 def main() -> None:
     # First: in the packaged program a worker process starts here too, and must not go on to the command line.
     multiprocessing.freeze_support()
-    from tray.cli import run
+    try:
+        from tray.cli import run
 
-    sys.exit(run())
+        code = run()
+    except KeyboardInterrupt:  # while the imports still go on
+        code = 130
+    sys.exit(code)
 
 
 if __name__ == "__main__":

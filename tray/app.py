@@ -8,6 +8,7 @@ import logging.handlers
 import os
 import queue
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -47,7 +48,7 @@ class App:
         """Stop listening and give up the journal. Requests that ran go on at the next start, or in the process that
         handed them on."""
         self.closing.set()
-        self.listener.stop(timeout_s=2.0)
+        self.listener.stop(timeout_s=4.0, grace_s=2.0)
         self.journal.close()
         self.instance.release()
 
@@ -96,10 +97,10 @@ def token_for(base_url: str, settings: Settings) -> str:
     """The token to use at `base_url`: COZE_API_TOKEN, else the keyring's. Raises SecretsError where there is none."""
     check_base_url(base_url)
     host = urlsplit(base_url).netloc
-    if (token := os.environ.get("COZE_API_TOKEN")) and host == settings.api_host:
-        return token
     from tray import secrets
 
+    if (token := os.environ.get("COZE_API_TOKEN")) and host == settings.api_host:
+        return secrets.checked(token, "COZE_API_TOKEN")
     if token := secrets.read_token(host):
         return token
     raise SecretsError(_("Not signed in to {host}.").format(host=host), _("Sign in with: coze-tray login"))
@@ -107,13 +108,13 @@ def token_for(base_url: str, settings: Settings) -> str:
 
 @dataclass(frozen=True)
 class Question:
-    """What a process asks for: a new request, or with `request_id` to go on with that one."""
+    """What a process asks for. Asked again under the same `request_id`, it goes on with the same request."""
 
     base_url: str
     bot_id: str
     prompt: str
     patience_s: float | None
-    request_id: str | None = None
+    request_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
 
 
 def ask(app: App, question: Question) -> Iterator[events.Event]:
@@ -123,28 +124,10 @@ def ask(app: App, question: Question) -> Iterator[events.Event]:
     """
     heard: queue.SimpleQueue[events.Event] = queue.SimpleQueue()
     unsubscribe = app.bus.subscribe(heard.put)
-    shown: set[str] = set()
     try:
-        app.listener.start()
-        request_id = _begun(app, question, heard)
-        while True:
-            event = heard.get()
-            if isinstance(event, events.StateChanged):
-                if event.state == "stopped":
-                    if not app.closing.is_set():
-                        yield events.RequestFailed(request_id, _stopped())
-                    return
-                yield event
-            elif event.request_id == request_id:
-                if isinstance(event, events.DraftWritten):
-                    shown.add(event.receipt.draft_id)
-                ended = isinstance(event, (events.RequestDone, events.RequestFailed))
-                if ended:  # drafts may have been written while nobody followed
-                    missed = (r for r in app.journal.drafts_of(request_id) if r.draft_id not in shown)
-                    yield from (events.DraftWritten(request_id, receipt) for receipt in missed)
-                yield event
-                if ended:
-                    return
+        if not app.closing.is_set():
+            _begin(app, question, heard)
+            yield from _followed(app, question.request_id, heard)
     finally:
         unsubscribe()
 
@@ -167,15 +150,38 @@ def _answer(app: App, message: instance.Message) -> Iterator[instance.Message]:
         log.warning("unknown message %r", op)
 
 
-def _begun(app: App, question: Question, heard: queue.SimpleQueue[events.Event]) -> str:
-    """Put the question to the listener, whose events go to `heard`. Returns the request's id."""
-    if question.request_id is None:
-        return app.listener.ask(question.base_url, question.bot_id, question.prompt, question.patience_s)
+def _begin(app: App, question: Question, heard: queue.SimpleQueue[events.Event]) -> None:
+    """Put the question to the listener; what is over already is heard at once."""
+    app.journal.add_request(question.request_id, question.base_url, question.bot_id, question.prompt)
     if (ended := _ended(app.journal.request(question.request_id))) is not None:
         heard.put(ended)
     else:
+        app.listener.start()
         app.listener.go_on(question.request_id, question.patience_s)
-    return question.request_id
+
+
+def _followed(app: App, request_id: str, heard: queue.SimpleQueue[events.Event]) -> Iterator[events.Event]:
+    """What is heard of one request, and of the listener, until the request is over or the listener stops."""
+    shown: set[str] = set()
+    while True:
+        event = heard.get()
+        if isinstance(event, events.StateChanged):
+            if event.state != "stopped":
+                yield event
+            elif not app.listener.listening:  # else it is an earlier life's end that is heard late
+                if not app.closing.is_set():
+                    yield events.RequestFailed(request_id, _stopped())
+                return
+        elif event.request_id == request_id:
+            if isinstance(event, events.DraftWritten):
+                shown.add(event.receipt.draft_id)
+            over = isinstance(event, (events.RequestDone, events.RequestFailed))
+            if over:  # drafts may have been written while nobody followed
+                missed = (r for r in app.journal.drafts_of(request_id) if r.draft_id not in shown)
+                yield from (events.DraftWritten(request_id, receipt) for receipt in missed)
+            yield event
+            if over:
+                return
 
 
 def _ended(request: Request) -> events.Event | None:

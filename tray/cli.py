@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from tray import __version__, locale, terminal
 from tray.errors import TrayError
+from tray.events import Failure
 from tray.locale import _
 
 locale.use()
@@ -37,6 +41,9 @@ def run() -> int:
     """Run the command line. Returns the exit code: 0 done, 1 not, 2 wrong usage, 130 interrupted."""
     terminal.use_utf8()
     logging.getLogger().addHandler(logging.NullHandler())  # what libraries log is not for the terminal
+    for name in ("SIGTERM", "SIGHUP"):  # end as with Ctrl-C: whatever is being built is cleaned away
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
         app()
     except SystemExit as end:
@@ -52,6 +59,24 @@ def run() -> int:
             _("Please report it with what you did."),
         )
     return 1
+
+
+@contextmanager
+def json_of_failure(as_json: bool, made_of: Callable[[Failure], dict[str, Any]]) -> Iterator[None]:
+    """With --json, standard output ends with JSON whatever happens in the block, which raises all the same."""
+    try:
+        yield
+    except BaseException as error:
+        if as_json:
+            advice = error.advice if isinstance(error, TrayError) else ""
+            code = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            message = error.message if isinstance(error, TrayError) else str(error) or type(error).__name__
+            terminal.show_json(made_of(Failure(code, message, advice)))
+        raise
+
+
+def _failed(failure: Failure) -> dict[str, Any]:
+    return {"status": "failed", "error": asdict(failure)}
 
 
 @app.callback(invoke_without_command=True)
@@ -86,12 +111,13 @@ def ask(
     bot: Annotated[str | None, typer.Option("--bot", metavar="ID", help=_("The bot; else COZE_BOT_ID."))] = None,
     as_json: JsonFlag = False,
     wait: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help=_("For how long the network may stay away."))
+        float, typer.Option(min=0, max=86_400, metavar="SECONDS", help=_("For how long the network may stay away."))
     ] = 30,
 ) -> None:
     from tray import commands
 
-    outcome = commands.ask(prompt, bot, wait)
+    with json_of_failure(as_json, lambda failure: terminal.Outcome(failure=failure).to_json()):
+        outcome = commands.ask(prompt, bot, wait)
     if as_json:
         terminal.show_json(outcome.to_json())
     raise typer.Exit(1 if outcome.failure else 0)
@@ -105,16 +131,10 @@ def build(
 ) -> None:
     from tray import commands
 
-    built = commands.build(export, drafts_dir)
+    with json_of_failure(as_json, lambda failure: commands.not_built(str(failure.message)).to_json()):
+        built = commands.build(export, drafts_dir)
     if as_json:
-        terminal.show_json(
-            {
-                "status": "failed" if built.problems else "done",
-                "drafts": [asdict(receipt) for receipt in built.receipts],
-                "errors": [problem.to_json() for problem in built.problems],
-                "warnings": built.warnings,
-            }
-        )
+        terminal.show_json(built.to_json())
     raise typer.Exit(1 if built.problems else 0)
 
 
@@ -139,7 +159,8 @@ def logout() -> None:
 def status(as_json: JsonFlag = False) -> None:
     from tray import commands
 
-    found = commands.status()
+    with json_of_failure(as_json, _failed):
+        found = commands.status()
     if as_json:
         terminal.show_json(found)
 
@@ -148,7 +169,8 @@ def status(as_json: JsonFlag = False) -> None:
 def drafts(drafts_dir: DraftsDir = None, as_json: JsonFlag = False) -> None:
     from tray import commands
 
-    found = commands.drafts(drafts_dir)
+    with json_of_failure(as_json, _failed):
+        found = commands.drafts(drafts_dir)
     if as_json:
         terminal.show_json(found)
 

@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from tray.draft.spec import Place
 from tray.errors import HandOffError, SettingsError, TrayError
 from tray.locale import _
 from tray.settings import Settings
+from tray.text import for_terminal, whole_characters
 
 log = logging.getLogger(__name__)
 
@@ -35,16 +35,14 @@ def tray(*, headless: bool) -> None:
     from tray.desktop import program
 
     home = settings_module.home()
-    held = instance.acquire(home)
-    if held is None:
-        raise _already_runs(home)
+    held = _acquired(home)
     if headless:
         terminal.err.print(_("Listening without an icon; Ctrl-C ends it."), style="dim")
     program.run(
         home,
         held,
         headless=headless,
-        tell=lambda why: terminal.show_warning(_("No tray icon: {why} Going on without it.").format(why=why)),
+        tell=_say_no_icon,
     )
 
 
@@ -56,35 +54,27 @@ def demo(drafts_dir: Path | None, *, icon: bool) -> int:
     home = settings_module.home() / "demo"
     root = (drafts_dir or home / "drafts").absolute()
     root.mkdir(parents=True, exist_ok=True)
-    held = instance.acquire(home)
-    if held is None:
-        raise _already_runs(home)
+    program = Program(home, _acquired(home))
     outcome = terminal.Outcome()
-    program: Program
+    shows_icon = icon
     with simulator() as cloud:
         settings = Settings(api_base=cloud.base_url, bot_id="demo", drafts_dir=root, allow_hosts=(cloud.host,))
-        program = Program(home, held)
 
         def work() -> None:
             nonlocal outcome
             opened = program.open(settings, resume=False, token="demo")  # noqa: S106 - the simulator takes any
-            if opened is not None:
-                prompt = _("Make a short video of a day in four scenes")
-                terminal.out.print(_("You ask: {prompt}").format(prompt=prompt))
-                outcome = terminal.watch(
-                    app.ask(opened, app.Question(settings.base_url, settings.bot_id, prompt, None))
-                )
-                _show_outcome(outcome)
+            prompt = _("Make a short video of a day in four scenes")
+            terminal.out.print(_("You ask: {prompt}").format(prompt=prompt))
+            outcome = terminal.watch(app.ask(opened, app.Question(settings.base_url, settings.bot_id, prompt, None)))
+            _show_outcome(outcome)
             if outcome.receipts and shows_icon:
                 program.ended.wait(DEMO_SECONDS_AFTER)
             program.quit()
 
-        shows_icon = icon
-
         def no_icon(why: str) -> None:
             nonlocal shows_icon
             shows_icon = False
-            terminal.show_warning(_("No tray icon: {why} Going on without it.").format(why=why))
+            _say_no_icon(why)
 
         try:
             if icon:
@@ -105,8 +95,9 @@ def ask(prompt: str, bot: str | None, wait_s: float) -> terminal.Outcome:
             _("Which bot? None is chosen."),
             _("Give --bot ID, set COZE_BOT_ID, or remember one: coze-tray login --bot ID. It ends the bot's address."),
         )
+    prompt = whole_characters(prompt)
     if not prompt.strip():
-        raise SettingsError(_("Nothing was asked."), "")
+        raise SettingsError(_("Nothing was asked."), _("Say what the bot should make."))
     home = settings_module.home()
     try:
         question = app.Question(settings.base_url, bot_id, prompt, wait_s)
@@ -128,7 +119,7 @@ def build(export: Path, drafts_dir: Path | None) -> Built:
             bar.say(_("Reading the export"))
             built = asyncio.run(pipeline.build(text, shop, locale.use(settings.language or None), progress=bar.media))
     except (DraftError, OSError, UnicodeDecodeError) as error:
-        built = Built(problems=[Problem(Place(), str(error))])
+        built = not_built(str(error))
     for receipt in built.receipts:
         terminal.show_receipt(receipt)
     if built.receipts:
@@ -138,6 +129,11 @@ def build(export: Path, drafts_dir: Path | None) -> Built:
     for problem in built.problems:
         terminal.show_problem(str(problem), problem.place.url or "")
     return built
+
+
+def not_built(why: str) -> Built:
+    """The outcome of a build that did not even begin."""
+    return Built(problems=[Problem(Place(), why)])
 
 
 def login(bot: str | None, region: str | None) -> None:
@@ -154,12 +150,10 @@ def login(bot: str | None, region: str | None) -> None:
         terminal.err.print(
             _("Make a token at {url}/open/oauth/pats (scopes: see the README), and paste it here.").format(url=site)
         )
-        token = getpass.getpass(_("Token (not shown): ")).strip()
+        token = getpass.getpass(_("Token (not shown): "))
     else:
-        token = sys.stdin.readline().strip()
-    if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise SettingsError(_("That is no token: it is empty or has blanks or other odd characters in it."), "")
-    secrets.write_token(settings.api_host, token)
+        token = sys.stdin.readline()
+    secrets.write_token(settings.api_host, secrets.checked(token, _("the input")))
     if bot is not None:
         settings_module.save(bot_id=bot)
     terminal.out.print(_("Signed in to {host}; the token is in the keyring.").format(host=settings.api_host))
@@ -180,7 +174,7 @@ def logout() -> None:
 
 def status() -> dict[str, Any]:
     """Show whether the program runs and is signed in, and the requests asked last."""
-    from tray.journal import Journal
+    from tray.journal import recent_requests
 
     settings, home = settings_module.load(), settings_module.home()
     state, detail = _state(home)
@@ -193,12 +187,10 @@ def status() -> dict[str, Any]:
     )
     terminal.out.print(_("Bot: {bot}").format(bot=settings.bot_id or _("none chosen")))
     requests: list[dict[str, Any]] = []
-    if (home / "journal.db").exists():
-        journal = Journal(home / "journal.db")
-        for request in journal.recent_requests():
-            requests.append({"request_id": request.id, "prompt": request.prompt, "state": request.state})
-            terminal.out.print(f"  {request.id}  {request.state:8}  {request.prompt[:60]}", markup=False)
-        journal.close()
+    for request in recent_requests(home / "journal.db"):
+        requests.append({"request_id": request.id, "prompt": request.prompt, "state": request.state})
+        prompt = for_terminal(" ".join(request.prompt.split()))[:60]
+        terminal.out.print(f"  {request.id}  {request.state:8}  {prompt}", markup=False)
     return {
         "running": state != "off",
         "state": state,
@@ -278,8 +270,6 @@ def _happenings(home: Path, settings: Settings, question: app.Question) -> Itera
             try:
                 for event in app.ask_running(address, question):
                     yield event
-                    if isinstance(event, events.RequestQueued):
-                        question = replace(question, request_id=event.request_id)
                     if isinstance(event, (events.RequestDone, events.RequestFailed)):
                         return
             except HandOffError as error:
@@ -290,7 +280,9 @@ def _happenings(home: Path, settings: Settings, question: app.Question) -> Itera
 
 def _show_outcome(outcome: terminal.Outcome) -> None:
     if outcome.text:
-        terminal.out.print(outcome.text, markup=False)
+        terminal.out.print(for_terminal(outcome.text), markup=False)
+    for warning in outcome.warnings:
+        terminal.show_warning(warning)
     for receipt in outcome.receipts:
         terminal.show_receipt(receipt)
     if outcome.receipts:
@@ -327,6 +319,20 @@ def _signed_in(settings: Settings) -> bool:
     except TrayError:
         return False
     return True
+
+
+def _say_no_icon(why: str) -> None:
+    terminal.show_warning(_("No tray icon: {why} Going on without it.").format(why=why))
+
+
+def _acquired(home: Path) -> instance.Instance:
+    """The lock; `status` holds it for an instant. Raises HandOffError where another process keeps it."""
+    for _attempt in range(10):
+        held = instance.acquire(home)
+        if held is not None:
+            return held
+        threading.Event().wait(0.1)
+    raise _already_runs(home)
 
 
 def _already_runs(home: Path) -> HandOffError:

@@ -3,6 +3,7 @@
 TrayError                     what happened, and what to do next
 ├── SettingsError             settings.toml or the environment
 ├── SecretsError              the OS keyring
+├── JournalError              the journal's file
 ├── HandOffError              the running program could not be reached
 ├── coze.CozeError            the cloud said no (code, logid)
 │   └── coze.NetworkAway      the cloud could not be reached
@@ -31,6 +32,10 @@ class SettingsError(TrayError):
 
 class SecretsError(TrayError):
     """The OS keyring is missing, locked or refuses."""
+
+
+class JournalError(TrayError):
+    """The journal can't be opened."""
 
 
 class HandOffError(TrayError):

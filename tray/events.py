@@ -53,11 +53,6 @@ class StateChanged:
 
 
 @dataclass(frozen=True)
-class RequestQueued:
-    request_id: str
-
-
-@dataclass(frozen=True)
 class RequestStarted:
     request_id: str
     prompt: str
@@ -80,10 +75,13 @@ class ToolStarted:
 
 @dataclass(frozen=True)
 class ToolFinished:
+    """`message` is what the bot was told; `ok` False: something could not be done."""
+
     request_id: str
     call_id: str
     tool: str
     ok: bool
+    message: str
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,6 @@ class RequestFailed:
 
 Event = (
     StateChanged
-    | RequestQueued
     | RequestStarted
     | TextArrived
     | ToolStarted
@@ -131,7 +128,6 @@ _KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         StateChanged,
-        RequestQueued,
         RequestStarted,
         TextArrived,
         ToolStarted,

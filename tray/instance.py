@@ -13,9 +13,10 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Connection, Listener
+from multiprocessing.connection import Client, Connection, Listener, answer_challenge, deliver_challenge
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ from tray.errors import HandOffError
 from tray.locale import _
 
 log = logging.getLogger(__name__)
+
+ANSWER_WITHIN_S = 10.0
+_FAMILY = "AF_PIPE" if sys.platform == "win32" else "AF_UNIX"
 
 Message = dict[str, Any]
 Answer = Callable[[Message], Iterator[Message]]
@@ -52,36 +56,41 @@ class Instance:
         """Answer other processes from now on, each in a thread of its own."""
         key = secrets.token_hex(32)
         where = _socket_path(self._home)
-        self._listener = Listener(where, "AF_PIPE" if sys.platform == "win32" else "AF_UNIX", authkey=key.encode())
+        self._listener = Listener(where, _FAMILY)
         _write_private(self._home / "running.json", json.dumps({"pid": os.getpid(), "where": where, "key": key}))
-        threading.Thread(target=self._accept, args=(self._listener, answer), name="hand-off", daemon=True).start()
+        threading.Thread(
+            target=self._accept, args=(self._listener, key.encode(), answer), name="hand-off", daemon=True
+        ).start()
 
     def release(self) -> None:
         """Let another process be the one."""
         self._released.set()
         (self._home / "running.json").unlink(missing_ok=True)
-        if self._listener is not None:
-            self._listener.close()
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            folder = Path(str(listener.address)).parent
+            listener.close()
+            if sys.platform != "win32" and folder != self._home:
+                with suppress(OSError):
+                    folder.rmdir()
         self._lock.release()
 
-    def _accept(self, listener: Listener, answer: Answer) -> None:
+    def _accept(self, listener: Listener, key: bytes, answer: Answer) -> None:
         while True:
             try:
                 connection = listener.accept()
-            except AuthenticationError:
-                log.warning("someone without the key knocked at the socket")
-                continue
             except (OSError, EOFError) as error:
                 if self._released.is_set():
                     return
                 log.info("someone knocked and went away: %s", error)
                 continue
-            threading.Thread(target=_converse, args=(connection, answer), name="hand-off", daemon=True).start()
+            talk = (connection, key, answer)
+            threading.Thread(target=_converse, args=talk, name="hand-off", daemon=True).start()
 
 
 def acquire(home: Path) -> Instance | None:
     """Become the one coze-tray of this user, or None if another process is. A lock left by a crash is free."""
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = FileLock(home / "coze-tray.lock", timeout=0)
     try:
         lock.acquire()
@@ -95,40 +104,49 @@ def running(home: Path) -> Address | None:
     try:
         said = json.loads((home / "running.json").read_text("utf-8"))
         return Address(int(said["pid"]), str(said["where"]), str(said["key"]))
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def hand_on(address: Address, message: Message) -> Iterator[Message]:
-    """Send `message` to the running process and yield its answers as they come. Raises HandOffError."""
+    """Send `message` to the running process and yield its answers as they come, to their end. Raises HandOffError."""
+    silent = HandOffError(
+        _("coze-tray (process {pid}) runs already, but does not answer.").format(pid=address.pid),
+        _("Quit it from its tray menu, or end that process, and try again."),
+    )
     try:
-        connection = Client(address.where, "AF_PIPE" if sys.platform == "win32" else "AF_UNIX",
-                            authkey=address.key.encode())  # fmt: skip
-    except (OSError, EOFError, AuthenticationError) as error:
-        raise HandOffError(
-            _("coze-tray (process {pid}) runs already, but does not answer: {error}").format(
-                pid=address.pid, error=error
-            ),
-            _("Quit it from its tray menu, or end that process, and try again."),
-        ) from None
-    with connection:
+        connection = Client(address.where, _FAMILY)
+        for handshake in (answer_challenge, deliver_challenge):
+            if handshake is answer_challenge and not connection.poll(ANSWER_WITHIN_S):
+                raise silent
+            handshake(connection, address.key.encode())
         connection.send_bytes(json.dumps(message).encode())
+        if not connection.poll(ANSWER_WITHIN_S):
+            raise silent
+    except (OSError, EOFError, AuthenticationError):
+        raise silent from None
+    with connection:
         while True:
             try:
-                yield json.loads(connection.recv_bytes())
-            except EOFError:
+                answer = json.loads(connection.recv_bytes())
+            except (EOFError, OSError):
                 return
-            except OSError as error:
-                raise HandOffError(_("coze-tray (process {pid}) ended.").format(pid=address.pid), str(error)) from None
+            yield answer
 
 
-def _converse(connection: Connection[Any, Any], answer: Answer) -> None:
+def _converse(connection: Connection[Any, Any], key: bytes, answer: Answer) -> None:
     with connection:
         try:
+            deliver_challenge(connection, key)
+            answer_challenge(connection, key)
             for message in answer(json.loads(connection.recv_bytes())):
                 connection.send_bytes(json.dumps(message, ensure_ascii=False).encode())
-        except (EOFError, OSError, ValueError) as error:
+        except AuthenticationError:
+            log.warning("someone without the key knocked at the socket")
+        except (EOFError, OSError) as error:
             log.info("the process that asked went away: %s", error)
+        except Exception:  # what another process asks must not end this one
+            log.exception("a question could not be answered")
 
 
 def _socket_path(home: Path) -> str:

@@ -6,12 +6,14 @@ import json
 import sqlite3
 import threading
 import time
-import uuid
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from tray.errors import JournalError
 from tray.events import Failure, Receipt
+from tray.locale import _
 
 RequestState = Literal["queued", "running", "done", "failed"]
 
@@ -76,30 +78,36 @@ class Journal:
     """One process owns it (see instance.py). Its methods may be called from any thread; each is one transaction."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Open the journal at `path`, or make it. Raises JournalError."""
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA foreign_keys = ON")
-        self._db.executescript(_SCHEMA)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._db.row_factory = sqlite3.Row
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA foreign_keys = ON")
+            self._db.executescript(_SCHEMA)
+        except (sqlite3.Error, OSError) as error:
+            raise JournalError(
+                _("The journal can't be opened: {path}: {error}").format(path=path, error=error),
+                _("Move that file away; unfinished requests in it are then forgotten."),
+            ) from None
 
     def close(self) -> None:
         with self._lock:
             self._db.close()
 
-    def add_request(self, base_url: str, bot_id: str, prompt: str) -> str:
-        """Queue a request. Returns its id."""
-        request_id = uuid.uuid4().hex[:12]
+    def add_request(self, request_id: str, base_url: str, bot_id: str, prompt: str) -> None:
+        """Queue a request; nothing if it is there already."""
         self._run(
-            "INSERT INTO requests (id, created_us, base_url, bot_id, prompt, state) VALUES (?, ?, ?, ?, ?, 'queued')",
+            "INSERT OR IGNORE INTO requests (id, created_us, base_url, bot_id, prompt, state)"
+            " VALUES (?, ?, ?, ?, ?, 'queued')",
             request_id,
             _now_us(),
             base_url,
             bot_id,
             prompt,
         )
-        return request_id
 
     def request(self, request_id: str) -> Request:
         """The request. Raises KeyError for an unknown id."""
@@ -177,13 +185,23 @@ class Journal:
         rows = self._run("SELECT receipt FROM drafts WHERE written ORDER BY created_us DESC LIMIT ?", limit)
         return [Receipt(**json.loads(row["receipt"])) for row in rows]
 
-    def recent_requests(self, limit: int = 10) -> list[Request]:
-        """The requests last made, newest first."""
-        return [_request(row) for row in self._run("SELECT * FROM requests ORDER BY created_us DESC LIMIT ?", limit)]
-
     def _run(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         with self._lock:
             return self._db.execute(sql, values).fetchall()
+
+
+def recent_requests(path: Path, limit: int = 10) -> list[Request]:
+    """The requests last made, newest first; for who does not own the journal. Raises JournalError."""
+    if not path.exists():
+        return []
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
+            db.row_factory = sqlite3.Row
+            return [
+                _request(r) for r in db.execute("SELECT * FROM requests ORDER BY created_us DESC LIMIT ?", (limit,))
+            ]
+    except sqlite3.Error as error:
+        raise JournalError(_("The journal can't be opened: {path}: {error}").format(path=path, error=error)) from None
 
 
 def _request(row: sqlite3.Row) -> Request:

@@ -4,32 +4,33 @@ the tools they call, and goes on reading until the cloud is done."""
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import logging
 import threading
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from tray.coze.chat import Chat
 from tray.coze.client import Client
-from tray.coze.errors import NetworkAwayError
+from tray.coze.errors import SIGN_IN, NetworkAwayError
 from tray.coze.run import (
     Away,
     Connected,
     Failed,
     Finished,
     Output,
-    Posting,
     RunEvent,
     Started,
     Text,
+    ToolCall,
     ToolCalls,
     ToolOutput,
 )
 from tray.draft.coze_export import holds_draft
-from tray.errors import TrayError
+from tray.errors import SecretsError, TrayError
 from tray.events import (
     Bus,
     DraftWritten,
@@ -38,7 +39,6 @@ from tray.events import (
     Receipt,
     RequestDone,
     RequestFailed,
-    RequestQueued,
     RequestStarted,
     State,
     StateChanged,
@@ -56,6 +56,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 4
 """Requests that run at the same time, each in a conversation of its own; Coze allows one chat in each."""
 
+_SIGN_IN = {*SIGN_IN, "sign_in"}
 _LIVELIEST: tuple[State, ...] = ("working", "streaming", "connecting", "waiting")
 
 
@@ -91,9 +92,9 @@ class DraftLedger:
 
 
 class Listener:
-    """Runs requests. `start`, `stop` and `ask` may be called from any thread and return at once.
+    """Runs requests. `start`, `stop` and `go_on` may be called from any thread and return at once.
 
-    `resume`: on start, go on with every unfinished request of the journal, not only with those asked here.
+    `resume`: on start, go on with every unfinished request of the journal, not only with those that `go_on` names.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class Listener:
         self._patience_s: dict[str, float | None] = {}  # of requests asked here and not finished
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._states: dict[str, State] = {}
+        self._unborn: set[str] = set()  # requests whose chat's creation went out and whose id is not known yet
         self._state = StateChanged("stopped")
 
     @property
@@ -130,26 +132,23 @@ class Listener:
                 )
                 self._thread.start()
 
-    def stop(self, timeout_s: float = 0.0) -> None:
-        """Stop listening: every stream is closed, requests that run stay unfinished. Waits `timeout_s` for the end."""
+    def stop(self, timeout_s: float = 0.0, grace_s: float = 0.3) -> None:
+        """Stop listening: every stream is closed, requests that run stay unfinished. Waits `timeout_s` for the end.
+
+        A request whose chat is just being created gets up to `grace_s` to hear its id: without that, nobody could
+        go on with it.
+        """
         with self._guard:
             thread, loop = self._thread, self._loop
             self._ending, self._thread, self._loop = thread or self._ending, None, None
         if thread is None or loop is None:
             return
-        loop.call_soon_threadsafe(self._cancel_all, loop)
+        loop.call_soon_threadsafe(self._cancel_all, loop, grace_s)
         thread.join(timeout_s)
 
-    def ask(self, base_url: str, bot_id: str, prompt: str, patience_s: float | None = None) -> str:
-        """Queue a request and return its id. `patience_s`: for how long the network may stay away before it fails for
-        now (it stays in the journal); None: for ever."""
-        request_id = self._journal.add_request(base_url, bot_id, prompt)
-        self._bus.publish(RequestQueued(request_id))
-        self.go_on(request_id, patience_s)
-        return request_id
-
-    def go_on(self, request_id: str, patience_s: float | None) -> None:
-        """Run a request of the journal that is not finished, if it does not run already; `patience_s` as in `ask`."""
+    def go_on(self, request_id: str, patience_s: float | None = None) -> None:
+        """Run a request of the journal that is not finished, if it does not run already. `patience_s`: for how long the
+        network may stay away before it fails for now (it stays in the journal); None: for ever."""
         with self._guard:
             self._patience_s[request_id] = patience_s
             if self._loop is not None:
@@ -162,6 +161,9 @@ class Listener:
             before.join()  # a stop and a start in one breath: the streams of before close first
         asyncio.set_event_loop(loop)
         self._states.clear()
+        self._unborn.clear()
+        self._all_born = asyncio.Event()
+        self._all_born.set()
         self._tasks.clear()
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._publish("idle")
@@ -175,8 +177,10 @@ class Listener:
             loop.close()
             self._publish("stopped")
 
-    def _cancel_all(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _cancel_all(self, loop: asyncio.AbstractEventLoop, grace_s: float) -> None:
         async def cancel() -> None:
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._all_born.wait(), grace_s)
             for task in self._tasks.values():
                 task.cancel()
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
@@ -202,8 +206,10 @@ class Listener:
                 # Not journaled as failed: it goes on when the program listens again.
                 self._ended(request_id, Failure(error.code, error.message, error.advice, error.logid))
                 return
+            except SecretsError as error:
+                failure = Failure("sign_in", error.message, error.advice)
             except TrayError as error:
-                failure = Failure(str(getattr(error, "code", "sign_in")), error.message, error.advice)
+                failure = Failure("settings", error.message, error.advice)
             except Exception as error:  # a bug must not end the listener
                 log.exception("request %s", request_id)
                 failure = Failure(
@@ -211,7 +217,11 @@ class Listener:
                     _("Something in this program failed: {error}").format(error=f"{type(error).__name__}: {error}"),
                     _("Its log has the details: coze-tray doctor says where it is."),
                 )
-            if failure is not None:
+            # A chat that waits in the cloud is not given up for want of a token: it goes on after signing in.
+            waits = (
+                failure is not None and failure.code in _SIGN_IN and self._journal.request(request_id).ids is not None
+            )
+            if failure is not None and not waits:
                 self._journal.failed(request_id, failure)
             self._ended(request_id, failure)
 
@@ -226,8 +236,15 @@ class Listener:
         said: dict[str, str] = {}
         self._journal.running(request.id)
         async with await self._connect(request) as client:
+            patience_s = self._patience_s.get(request.id)
             chat = Chat(
-                client, request.bot_id, "coze-tray", request.prompt, request.ids, self._patience_s.get(request.id)
+                client,
+                request.bot_id,
+                "coze-tray",
+                request.prompt,
+                request.ids,
+                patience_s,
+                lambda: self._posting(request.id),
             )
             async with aclosing(chat.events()) as events:
                 async for event in events:
@@ -239,14 +256,14 @@ class Listener:
         return None
 
     async def _heard(self, event: RunEvent, request: Request, chat: Chat, said: dict[str, str]) -> Failure | None:
-        if isinstance(event, Posting):
-            self._journal.posting(request.id, True)
-        elif isinstance(event, Started):
+        if isinstance(event, Started):
+            self._born(request.id)
             self._journal.chat_created(request.id, event.conversation_id, event.chat_id)
         elif isinstance(event, Connected):
             self._mark(request.id, "streaming")
         elif isinstance(event, Away):
-            if chat.ids is None:
+            if chat.ids is None:  # it says for sure that nothing was created
+                self._born(request.id)
                 self._journal.posting(request.id, False)
             self._mark(request.id, "waiting", event.reason)
         elif isinstance(event, Text):
@@ -254,7 +271,7 @@ class Listener:
         elif isinstance(event, ToolCalls):
             run_id = chat.ids[1] if chat.ids else ""
             outputs = [
-                ToolOutput(call.id, await self._tool(request, run_id, call.id, call.name, call.arguments))
+                ToolOutput(call.id, await self._tool(request, run_id, _key(call), call.name, call.arguments))
                 for call in event.calls
             ]
             self._mark(request.id, "connecting")
@@ -290,11 +307,25 @@ class Listener:
         )
         output = await self._tools.call(name, arguments, context)
         self._journal.tool_finished(run_id, call_id, output)
-        self._bus.publish(ToolFinished(request.id, call_id, name, json.loads(output).get("status") != "error"))
+        told = json.loads(output)
+        ok = told.get("status") not in ("error", "partial")
+        self._bus.publish(ToolFinished(request.id, call_id, name, ok, str(told.get("message") or "")))
         return output
+
+    def _posting(self, request_id: str) -> None:
+        self._unborn.add(request_id)
+        self._all_born.clear()
+        self._journal.posting(request_id, True)
+
+    def _born(self, request_id: str) -> None:
+        """The chat's id is known, or its creation came to nothing for sure."""
+        self._unborn.discard(request_id)
+        if not self._unborn:
+            self._all_born.set()
 
     def _ended(self, request_id: str, failure: Failure | None) -> None:
         self._states.pop(request_id, None)
+        self._born(request_id)
         self._patience_s.pop(request_id, None)
         if failure is None:
             self._bus.publish(RequestDone(request_id, self._journal.request(request_id).text))
@@ -317,3 +348,8 @@ class Listener:
         if changed != self._state:
             self._state = changed
             self._bus.publish(changed)
+
+
+def _key(call: ToolCall) -> str:
+    """What a call's output is stored under: its id, or what it says where it has none."""
+    return call.id or hashlib.sha256(f"{call.name}({call.arguments})".encode()).hexdigest()[:16]

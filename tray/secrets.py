@@ -23,6 +23,17 @@ _WRITE_S = 60.0
 T = TypeVar("T")
 
 
+def checked(token: str, where: str) -> str:
+    """`token` without blanks around it. Raises SecretsError if it can't be one; `where` says where it comes from."""
+    token = token.strip()
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
+        raise SecretsError(
+            _("What {where} holds is no token: it is empty or has odd characters in it.").format(where=where),
+            _("Copy the whole token from Coze once more."),
+        )
+    return token
+
+
 def read_token(host: str) -> str | None:
     """The token for `host` (as api.coze.cn), or None where none is stored. At most 5 s. Raises SecretsError."""
     token: str | None = _within(_READ_S, lambda keyring: keyring.get_password(SERVICE, host))

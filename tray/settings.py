@@ -111,13 +111,17 @@ def _check(settings: Settings) -> None:
 
 def check_base_url(url: str) -> None:
     """Raise SettingsError unless a token may be sent to `url`: https, or this machine itself."""
-    parts = urlsplit(url)
-    if not parts.hostname or parts.scheme not in ("https", "http"):
+    try:
+        parts = urlsplit(url)
+        is_address = bool(parts.hostname) and parts.scheme in ("https", "http") and (parts.port or 80) > 0
+    except ValueError:  # a port that is no number
+        is_address = False
+    if not is_address:
         raise SettingsError(
             _("“{url}” is no address of a Coze API.").format(url=url),
             _("It begins with https://, like {}.").format(REGIONS["cn"]),
         )
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise SettingsError(
             _("{url} is not https: the token would travel unprotected.").format(url=url), _("Use the https address.")
         )

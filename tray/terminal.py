@@ -15,9 +15,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from tray import events, words
 from tray.events import Failure, Receipt
 from tray.locale import _
+from tray.text import for_terminal
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, emoji=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 @dataclass
@@ -27,6 +28,8 @@ class Outcome:
     request_id: str | None = None
     text: str = ""
     receipts: list[Receipt] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    """What a tool could not do, as the bot was told."""
     failure: Failure | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -60,10 +63,11 @@ class Bar:
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        self._progress.stop()
+        if err.is_terminal:
+            self._progress.stop()
 
     def say(self, text: str) -> None:
-        self._progress.update(self._task, description=escape(text), total=None, count="")
+        self._progress.update(self._task, description=escape(for_terminal(text)), total=None, count="")
 
     def media(self, done: int, total: int, received_bytes: int) -> None:
         """`done` of `total` media files are here."""
@@ -92,8 +96,12 @@ def watch(happenings: Iterable[events.Event]) -> Outcome:
                 bar.say(_("The bot calls {tool}").format(tool=event.tool))
             elif isinstance(event, events.MediaProgress):
                 bar.media(event.done, event.total, event.received_bytes)
+            elif isinstance(event, events.ToolFinished):
+                if not event.ok:
+                    outcome.warnings.append(event.message)
             elif isinstance(event, events.DraftWritten):
-                outcome.receipts.append(event.receipt)
+                if event.receipt.draft_id not in [known.draft_id for known in outcome.receipts]:
+                    outcome.receipts.append(event.receipt)
             elif isinstance(event, events.RequestDone):
                 outcome.text = event.text
             elif isinstance(event, events.RequestFailed):
@@ -121,14 +129,14 @@ def how_to_see_it() -> None:
 
 
 def show_warning(text: str) -> None:
-    err.print(f"[yellow]![/yellow] {escape(text)}")
+    err.print(f"[yellow]![/yellow] {escape(for_terminal(text))}")
 
 
 def show_problem(text: str, advice: str = "", logid: str = "") -> None:
     """Something that failed, on standard error: what, what to do, and Coze's logid where there is one."""
-    err.print(f"[red]✗[/red] {escape(text)}")
+    err.print(f"[red]✗[/red] {escape(for_terminal(text))}")
     if advice:
-        err.print(f"  {escape(advice)}")
+        err.print(f"  {escape(for_terminal(advice))}")
     if logid:
         err.print(f"  logid: {escape(logid)}", style="dim")
 

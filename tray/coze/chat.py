@@ -10,7 +10,7 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +26,6 @@ from tray.coze.run import (
     Failed,
     Finished,
     Output,
-    Posting,
     RunEvent,
     Started,
     Text,
@@ -38,7 +37,11 @@ from tray.locale import _
 
 BUSY_TRIES = 6
 """How often a busy or failing cloud is asked again before its error counts."""
-SUBMIT_TRIES = 3
+SUBMIT_TRIES = 8
+REPEATS = 3
+"""How often Coze may ask for calls whose outputs it has taken."""
+LONGEST_S = 30 * 60.0
+"""A chat that works for longer without a word is given up; Coze's own limit for a workflow is 10 minutes."""
 
 
 @dataclass
@@ -46,6 +49,7 @@ class Chat:
     """One chat with a bot. `ids` (conversation, chat) of one that was begun before, None for a new one.
 
     `patience_s`: for how long the network may stay away before `events` raises NetworkAwayError; None: for ever.
+    `on_posting` is called when the chat's creation goes out: from then until Started, it may exist unknown.
     """
 
     client: Client
@@ -54,7 +58,10 @@ class Chat:
     prompt: str
     ids: tuple[str, str] | None
     patience_s: float | None
+    on_posting: Callable[[], None] = lambda: None
     _outputs: list[ToolOutput] | None = field(default=None, init=False)
+    _accepted: bool = field(default=False, init=False)
+    _logid: str = field(default="", init=False)
 
     def answer(self, outputs: list[ToolOutput]) -> None:
         """The outputs of all calls of the last ToolCalls; sent when `events` goes on."""
@@ -68,9 +75,12 @@ class Chat:
         """
         tries = _Tries(self.patience_s)
         submitted: Counter[str] = Counter()
+        repeated: Counter[str] = Counter()
+        key = ""
         step = self._catch_up if self.ids else self._create
         while True:
             calls: ToolCalls | None = None
+            tries.begin()
             try:
                 async with aclosing(step()) as steps:
                     async for event in steps:
@@ -81,10 +91,10 @@ class Chat:
                             calls = event
                             continue
                         if isinstance(event, Connected):
-                            tries.worked()
+                            tries.reached(worked=step != self._catch_up)
                         yield event
             except (NetworkAwayError, CozeError) as error:
-                if failed := self._given_up(error, tries):
+                if failed := self._given_up(error, tries, resubmitted=submitted[key] > 1):
                     yield failed
                     return
                 yield Away(error.message)
@@ -93,20 +103,25 @@ class Chat:
             if calls is None:
                 step = self._catch_up if self.ids else self._create
                 continue
+            repeated[key] += self._accepted
             key = ",".join(call.id for call in calls.calls)
             submitted[key] += 1
-            if submitted[key] > SUBMIT_TRIES:
-                yield Failed("unanswered", _("Coze asks for the same tool calls again and again."))
+            if repeated[key] >= REPEATS or submitted[key] > SUBMIT_TRIES:
+                yield Failed("unanswered", _("Coze asks for the same tool calls again and again."), "", self._logid)
                 return
-            self._outputs = None
+            self._outputs, self._accepted = None, False
             yield calls
             step = self._submit
 
-    def _given_up(self, error: NetworkAwayError | CozeError, tries: _Tries) -> Failed | None:
+    def _given_up(self, error: NetworkAwayError | CozeError, tries: _Tries, *, resubmitted: bool) -> Failed | None:
         """The failure that `error` is, None if another try may mend it."""
         if isinstance(error, NetworkAwayError):
             return _lost(error) if self.ids is None and error.sent else None
-        if error.code in RETRIED and tries.busy():
+        passes = error.code in RETRIED or (
+            # Outputs that were sent twice, as the first time's answer was lost; or an answer that is no JSON.
+            self.ids is not None and (error.code == "200" or (error.code == "4000" and resubmitted))
+        )
+        if passes and tries.busy():
             return None
         return Failed(error.code, error.message, error.advice, error.logid)
 
@@ -118,8 +133,7 @@ class Chat:
             "stream": True,
             "auto_save_history": True,  # submitting outputs fails with 5000 without it
         }
-        yield Posting()
-        async for event in self._stream("/v3/chat", {}, body):
+        async for event in self._stream("/v3/chat", {}, body, self.on_posting):
             yield event
         if self.ids is None:
             yield Failed("empty", _("Coze's answer ended before a chat was created."), "", self._logid)
@@ -131,17 +145,16 @@ class Chat:
         outputs = [WireToolOutput(tool_call_id=o.call_id, output=o.output) for o in self._outputs]
         body = {"tool_outputs": [output.model_dump() for output in outputs], "stream": True}
         params = {"conversation_id": conversation_id, "chat_id": chat_id}
-        async for event in self._stream("/v3/chat/submit_tool_outputs", params, body):
+        async for event in self._stream("/v3/chat/submit_tool_outputs", params, body, None):
+            self._accepted = True
             yield event
 
-    _logid: str = ""
-
     async def _stream(
-        self, path: str, params: dict[str, str], body: dict[str, Any]
-    ) -> AsyncGenerator[RunEvent, None]:  # fmt: skip
+        self, path: str, params: dict[str, str], body: dict[str, Any], on_sending: Callable[[], None] | None
+    ) -> AsyncGenerator[RunEvent, None]:
         """A stream's events, up to what ends it: the chat's end, its tool calls, or an error event (whose chat may
         well go on: `events` then asks)."""
-        async with self.client.stream(path, params, body) as wire_events:
+        async with self.client.stream(path, params, body, on_sending) as wire_events:
             yield Connected()
             async for wire in wire_events:
                 self._logid = wire.logid
@@ -151,6 +164,8 @@ class Chat:
                 if wire.name in ("error", "done", "Done"):
                     return
                 for event in self._read(wire):
+                    if isinstance(event, Failed) and event.code == "unreadable":
+                        return  # a stream may be cut inside its last event: retrieve tells it whole
                     yield event
                     if isinstance(event, (Finished, Failed, ToolCalls)):
                         return
@@ -161,18 +176,20 @@ class Chat:
             if self.ids is None and data.get("id") and data.get("conversation_id"):
                 self.ids = str(data["conversation_id"]), str(data["id"])
                 yield Started(*self.ids)
-            # The event's name is the truth; examples show a status that lags behind it.
-            yield from self._status(wire.name.rpartition(".")[2], data, wire.logid)
+            if data:
+                # The event's name is the truth; examples show a status that lags behind it.
+                yield from self._status(wire.name.rpartition(".")[2], data, wire.logid)
         elif wire.name == "conversation.message.delta" and data.get("type") == "answer":
             if content := data.get("content"):
                 yield Text(str(content))
         elif wire.name == "conversation.message.completed" and data.get("type") == "answer":
-            yield Output(str(data.get("id") or ""), str(data.get("content") or ""))
+            yield _output(data)
 
     def _status(self, status: str, data: dict[str, Any], logid: str) -> Iterator[RunEvent]:
         if status == "completed":
             usage = data.get("usage")
-            yield Finished(int((usage.get("token_count") if isinstance(usage, dict) else 0) or 0))
+            count = usage.get("token_count") if isinstance(usage, dict) else 0
+            yield Finished(count if isinstance(count, int) else 0)
         elif status == "failed":
             yield _failed(data, logid)
         elif status in ("canceled", "cancelled"):
@@ -184,26 +201,30 @@ class Chat:
         """Ask what became of the chat until it waits for us or is over. Never more than once a second."""
         conversation_id, chat_id = self._known_ids()
         params = {"conversation_id": conversation_id, "chat_id": chat_id}
-        pause_s = 1.0
-        while True:
-            found = await self.client.call("POST", "/v3/chat/retrieve", params)
+        pause_s, began = 1.0, time.monotonic()
+        while time.monotonic() - began < LONGEST_S:
+            found, logid = await self.client.call("POST", "/v3/chat/retrieve", params)
             data: dict[str, Any] = found if isinstance(found, dict) else {}
             status = str(data.get("status") or "")
+            # Only when the whole step is done, it counts as reached.
+            outputs = await self._said(params) if status == "completed" else []
             yield Connected()
-            if status == "completed":
-                async for output in self._said(params):
-                    yield output
-            for event in self._status(status, data, self._logid):
+            for event in (*outputs, *self._status(status, data, logid)):
                 yield event
-                return
+                if not isinstance(event, Output):
+                    return
+            if not status:
+                raise CozeError("200", _("the chat's state can't be read"), logid)
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 1.5, 10.0)
+        yield Failed(
+            "slow", _("Coze has worked on it for half an hour without a word."), _("See in Coze what it does.")
+        )
 
-    async def _said(self, params: dict[str, str]) -> AsyncGenerator[RunEvent, None]:
-        messages = await self.client.call("GET", "/v3/chat/message/list", params)
-        for message in messages if isinstance(messages, list) else []:
-            if isinstance(message, dict) and message.get("type") == "answer":
-                yield Output(str(message.get("id") or ""), str(message.get("content") or ""))
+    async def _said(self, params: dict[str, str]) -> list[Output]:
+        messages, _logid = await self.client.call("GET", "/v3/chat/message/list", params)
+        found = messages if isinstance(messages, list) else []
+        return [_output(m) for m in found if isinstance(m, dict) and m.get("type") == "answer"]
 
     def _known_ids(self) -> tuple[str, str]:
         if self.ids is None:
@@ -219,9 +240,17 @@ class _Tries:
     pause_s: float = 0.5
     _busy: int = 0
     _away_since: float | None = None
+    _began: float = 0.0
 
-    def worked(self) -> None:
-        self.pause_s, self._busy, self._away_since = 0.5, 0, None
+    def begin(self) -> None:
+        """A step begins."""
+        self._began = time.monotonic()
+
+    def reached(self, *, worked: bool) -> None:
+        """The cloud answered; `worked`: it also did what was asked."""
+        self._away_since = None
+        if worked:
+            self.pause_s, self._busy = 0.5, 0
 
     def busy(self) -> bool:
         """Whether a busy cloud may be asked once more."""
@@ -230,21 +259,28 @@ class _Tries:
 
     async def pause(self, error: NetworkAwayError | CozeError) -> None:
         """Wait before the next try. Raises `error` where the network has been away for too long."""
+        pause_s = self.pause_s
         if isinstance(error, NetworkAwayError):
-            now = time.monotonic()
             if self._away_since is None:
-                self._away_since = now
-            if self.patience_s is not None and now + self.pause_s - self._away_since > self.patience_s:
+                self._away_since = self._began
+            if self.patience_s is not None and time.monotonic() + pause_s - self._away_since > self.patience_s:
                 raise error
-        await asyncio.sleep(self.pause_s)
+        else:
+            pause_s = max(pause_s, min(error.retry_after_s, 60.0))
+        await asyncio.sleep(pause_s)
         self.pause_s = min(self.pause_s * 2, 30.0)
+
+
+def _output(message: dict[str, Any]) -> Output:
+    text = str(message.get("content") or "")
+    return Output(str(message.get("id") or text), text)
 
 
 def _tool_calls(data: dict[str, Any], logid: str) -> ToolCalls | Failed:
     try:
         said = data["required_action"]["submit_tool_outputs"]["tool_calls"]
         calls = tuple(_tool_call(call) for call in said)
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, AttributeError):
         calls = ()
     if not calls:
         return Failed("unreadable", _("Coze waits for something this program can't read."), "", logid)
@@ -269,12 +305,11 @@ def _tool_call(call: dict[str, Any]) -> ToolCall:
 def _failed(data: Any, logid: str) -> Failed:
     """From `last_error` of a chat, or the bare {"code", "msg"} that some failures come with."""
     said: dict[str, Any] = data if isinstance(data, dict) else {}
-    error = said.get("last_error") or said
-    code = str(error.get("code") or "failed")
-    message = str(error.get("msg") or "") or _("Coze gave no reason.")
-    return Failed(
-        code, _("The chat failed ({code}): {message}").format(code=code, message=message), advice(code), logid
-    )
+    error = said.get("last_error") if isinstance(said.get("last_error"), dict) else said
+    code = str((error or said).get("code") or "failed")
+    message = str((error or said).get("msg") or "") or _("Coze gave no reason.")
+    text = _("The chat failed ({code}): {message}").format(code=code, message=message)
+    return Failed(code, text, advice(code), logid)
 
 
 def _lost(error: NetworkAwayError) -> Failed:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,14 +19,16 @@ from cozepy import AsyncCoze, AsyncTokenAuth
 from cozepy.request import AsyncHTTPClient
 from httpx_sse import EventSource
 
-from tray.coze.errors import CozeError, NetworkAwayError
+from tray.coze.errors import RETRIED, CozeError, NetworkAwayError
 from tray.locale import _
 from tray.network import proxy_for, tls
+from tray.text import whole_characters
 
 SILENT_S = 180.0
 """A stream that says nothing for so long is taken for dead; what became of the run is asked instead."""
 
-_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 @dataclass(frozen=True)
@@ -59,23 +62,24 @@ class Client:
     async def __aexit__(self, *_exc: object) -> None:
         await self._http.aclose()
 
-    async def call(self, method: str, path: str, params: dict[str, str]) -> Any:
-        """The `data` of a plain JSON answer. Raises CozeError or NetworkAwayError."""
-        async with self._response(method, path, params, None) as response:
-            with _network(sent=True):
+    async def call(self, method: str, path: str, params: dict[str, str]) -> tuple[Any, str]:
+        """The `data` of a plain JSON answer, and its logid. Raises CozeError or NetworkAwayError."""
+        async with self._response(method, path, params, None, None) as response:
+            with _network():
                 body = await response.aread()
-        return _checked(response, body).get("data")
+        return _checked(response, body).get("data"), _logid(response)
 
     @contextlib.asynccontextmanager
     async def stream(
-        self, path: str, params: dict[str, str], body: dict[str, Any]
+        self, path: str, params: dict[str, str], body: dict[str, Any], on_sending: Callable[[], None] | None = None
     ) -> AsyncIterator[AsyncGenerator[WireEvent, None]]:
-        """The events of a streamed POST; entered once the answer has begun. Raises CozeError where the answer is an
-        error, NetworkAwayError where the connection fails or breaks."""
-        async with self._response("POST", path, params, body) as response:
+        """The events of a streamed POST; entered once the answer has begun. `on_sending` is called when a connection
+        is there and the request goes out. Raises CozeError where the answer is an error, NetworkAwayError where the
+        connection fails or breaks."""
+        async with self._response("POST", path, params, body, on_sending) as response:
             chunks = response.aiter_bytes()
             first = b""
-            with _network(sent=True):
+            with _network():
                 async for first in chunks:
                     if first.strip():
                         break
@@ -89,15 +93,32 @@ class Client:
 
     @contextlib.asynccontextmanager
     async def _response(
-        self, method: str, path: str, params: dict[str, str], body: dict[str, Any] | None
+        self,
+        method: str,
+        path: str,
+        params: dict[str, str],
+        body: dict[str, Any] | None,
+        on_sending: Callable[[], None] | None,
     ) -> AsyncIterator[httpx.Response]:
-        request = await self._requester.amake_request(
+        made = await self._requester.amake_request(
             method, f"{self.base_url}{path}", params=params, json=body, stream=True
-        )
+        )  # fmt: skip
+        request, sent = made.as_httpx, False
+
+        async def trace(event: str, _info: dict[str, Any]) -> None:
+            nonlocal sent
+            if event == "http11.send_request_headers.started" and not sent:
+                sent = True
+                if on_sending:
+                    on_sending()
+
+        request.extensions = {**request.extensions, "trace": trace}
         try:
-            response = await self._http.send(request.as_httpx, stream=True)
+            response = await self._http.send(request, stream=True)
+        except httpx.LocalProtocolError:  # its text would quote the header with the token
+            raise CozeError("request", _("the request can't be sent as it is")) from None
         except httpx.TransportError as error:
-            raise NetworkAwayError(_in_words(error, self.base_url), sent=not isinstance(error, _NEVER_SENT)) from None
+            raise NetworkAwayError(_in_words(error, self.base_url), sent=sent) from None
         try:
             yield response
         finally:
@@ -112,7 +133,7 @@ async def _events(first: bytes, rest: AsyncIterator[bytes], logid: str) -> Async
         yield b"\n\n"  # some streams end without the blank line that ends their last event
 
     headers = {"content-type": "text/event-stream; charset=utf-8"}  # httpx-sse refuses to read without one
-    with _network(sent=True, logid=logid):
+    with _network(logid=logid):
         async for sse in EventSource(httpx.Response(200, headers=headers, content=body())).aiter_sse():
             if sse.data or sse.event != "message":  # comments and blank lines yield empty messages
                 yield WireEvent(sse.event, _parsed(sse.data), logid)
@@ -120,9 +141,12 @@ async def _events(first: bytes, rest: AsyncIterator[bytes], logid: str) -> Async
 
 def _parsed(data: str) -> Any:
     try:
-        return json.loads(data)
+        value = json.loads(data)
+        if _HALF.search(data):
+            value = json.loads(whole_characters(json.dumps(value, ensure_ascii=False)))
     except (ValueError, RecursionError):
         return data
+    return value
 
 
 def _checked(response: httpx.Response, body: bytes) -> dict[str, Any]:
@@ -135,13 +159,20 @@ def _checked(response: httpx.Response, body: bytes) -> dict[str, Any]:
         if code not in ("0", ""):
             detail = parsed.get("detail")
             logid = logid or str((detail.get("logid") if isinstance(detail, dict) else None) or "")
-            raise CozeError(code, str(parsed.get("msg") or parsed.get("message") or ""), logid)
+            message = str(parsed.get("msg") or parsed.get("message") or "")
+            raise CozeError(code, message, logid, _retry_after_s(response))
         if response.status_code < 300:
             return parsed
-    if response.status_code == 504:  # the gateway gave up waiting: Coze may be at work
-        raise NetworkAwayError(_("Coze's gateway timed out (504)"), sent=True, logid=logid)
-    text = body.decode("utf-8", "replace").strip()
-    raise CozeError(str(response.status_code), text[:200] or response.reason_phrase, logid)
+    code = str(response.status_code)
+    text = body.decode("utf-8", "replace").strip()[:200] or response.reason_phrase
+    if response.status_code >= 500 and code not in RETRIED:  # a gateway gave up: Coze may be at work all the same
+        raise NetworkAwayError(_("Coze's gateway answered {code}: {text}").format(code=code, text=text), sent=True)
+    raise CozeError(code, text, logid, _retry_after_s(response))
+
+
+def _retry_after_s(response: httpx.Response) -> float:
+    said = response.headers.get("retry-after", "")
+    return float(said) if said.isascii() and said.isdigit() else 0.0
 
 
 def _logid(response: httpx.Response) -> str:
@@ -149,15 +180,16 @@ def _logid(response: httpx.Response) -> str:
 
 
 @contextlib.contextmanager
-def _network(*, sent: bool, logid: str = "") -> Any:
+def _network(*, logid: str = "") -> Iterator[None]:
+    """Turns what breaks while an answer is read into NetworkAwayError."""
     try:
         yield
     except (httpx.TransportError, httpx.StreamError, httpx.DecodingError) as error:
-        raise NetworkAwayError(_in_words(error, ""), sent=sent, logid=logid) from None
+        raise NetworkAwayError(_in_words(error, ""), sent=True, logid=logid) from None
 
 
 def _in_words(error: Exception, url: str) -> str:
     why = str(error) or type(error).__name__
-    if isinstance(error, _NEVER_SENT):
+    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)):
         return _("{url} can't be reached ({why}).").format(url=url, why=why)
     return _("The connection to Coze broke ({why}).").format(why=why)

@@ -5,17 +5,20 @@ from __future__ import annotations
 from tray.errors import TrayError
 from tray.locale import _
 
-RETRIED = {"4009", "4013", "4020", "4102", "5000", "429", "500", "502", "503"}
-"""Busy, a model's error, too many requests a minute, risk control, an internal error: these pass by themselves."""
+RETRIED = {"4009", "4013", "4020", "4102", "5000", "429", "503"}
+"""Busy, a model's error, too many requests a minute, risk control, an internal error: these pass by themselves, and
+they are said instead of doing what was asked."""
+SIGN_IN = {"4100", "401", "700012006"}
 
 
 class CozeError(TrayError):
     """The cloud answered with an error. `code` is Coze's, or the HTTP status where it gave none."""
 
-    def __init__(self, code: str, message: str, logid: str = "") -> None:
+    def __init__(self, code: str, message: str, logid: str = "", retry_after_s: float = 0.0) -> None:
         super().__init__(_("Coze answered {code}: {message}").format(code=code, message=message), advice(code))
         self.code = code
         self.logid = logid
+        self.retry_after_s = retry_after_s
 
 
 class NetworkAwayError(TrayError):

@@ -6,11 +6,6 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Posting:
-    """The run's creation is sent as soon as the reader goes on: from then until Started, it may exist unknown."""
-
-
-@dataclass(frozen=True)
 class Started:
     """The cloud has begun, and these ids name the run from now on. Comes before anything else of it."""
 
@@ -25,8 +20,7 @@ class Connected:
 
 @dataclass(frozen=True)
 class Away:
-    """The cloud can't be reached or asks to wait; another try follows by itself. Before Started it says for sure that
-    nothing was created."""
+    """The cloud can't be reached or asks to wait; another try follows by itself."""
 
     reason: str
 
@@ -81,4 +75,4 @@ class Failed:
     logid: str = ""
 
 
-RunEvent = Posting | Started | Connected | Away | Text | Output | ToolCalls | Finished | Failed
+RunEvent = Started | Connected | Away | Text | Output | ToolCalls | Finished | Failed

@@ -31,19 +31,15 @@ class Program:
         self.ended = threading.Event()
         self._app: App | None = None
         self._settings: Settings | None = None
+        self._closed = False
 
-    def open(self, settings: Settings | None = None, *, resume: bool = True, token: str | None = None) -> App | None:
-        """Make the program and listen. What keeps it from that is shown as its state; then None."""
+    def open(self, settings: Settings | None = None, *, resume: bool = True, token: str | None = None) -> App:
+        """Make the program and listen. Raises TrayError for what keeps it from that."""
         from tray import settings as settings_module
         from tray.app import open_app
 
-        try:
-            self._settings = settings or settings_module.load()
-            self._app = open_app(self._settings, self.home, self.held, self.bus, resume=resume, token=token)
-        except TrayError as error:
-            log.warning("%s", error)
-            self.bus.publish(events.StateChanged("error", str(error)))
-            return None
+        self._settings = settings or settings_module.load()
+        self._app = open_app(self._settings, self.home, self.held, self.bus, resume=resume, token=token)
         self._app.listener.start()
         return self._app
 
@@ -73,10 +69,13 @@ class Program:
         self.ended.set()
 
     def close(self) -> None:
-        if self._app:
-            self._app.close()
-        else:
-            self.held.release()
+        """Stop listening and let another process be the one; nothing the second time."""
+        if not self._closed:
+            self._closed = True
+            if self._app:
+                self._app.close()
+            else:
+                self.held.release()
 
 
 def show(program: Program, work: Callable[[], object], tell: Callable[[str], None]) -> None:
@@ -94,7 +93,11 @@ def show(program: Program, work: Callable[[], object], tell: Callable[[str], Non
     def begin() -> None:
         notify.announce(program.bus, notify.notifier(tray.icon))
         threading.Thread(target=end, name="end", daemon=True).start()
-        work()
+        try:
+            work()
+        except Exception as error:  # the icon stays, and says what is wrong
+            log.exception("the program could not be opened")
+            program.bus.publish(events.StateChanged("error", str(error)))
 
     def end() -> None:
         program.ended.wait()
@@ -104,16 +107,28 @@ def show(program: Program, work: Callable[[], object], tell: Callable[[str], Non
 
 
 def run_without_icon(program: Program, work: Callable[[], object]) -> None:
-    """Do `work` in a thread, and return when the program is told to quit, by Ctrl-C or SIGTERM."""
+    """Do `work` in a thread, and return when the program is told to quit, by Ctrl-C or SIGTERM. Raises what it does."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_args: program.quit())
     notify.announce(program.bus, notify.notifier(None))
-    worker = threading.Thread(target=work, name="work")
+    failed: list[Exception] = []
+
+    def guarded() -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - raised again below, in the thread that can end the program
+            failed.append(error)
+            program.quit()
+
+    worker = threading.Thread(target=guarded, name="work")
     worker.start()
     # Windows can't interrupt a long wait with Ctrl-C.
     while not program.ended.wait(1 if sys.platform == "win32" else 3600):
         pass
+    program.close()  # whatever the work waits for ends with it
     worker.join()
+    if failed:
+        raise failed[0]
 
 
 def run(home: Path, held: instance.Instance, *, headless: bool, tell: Callable[[str], None]) -> None:

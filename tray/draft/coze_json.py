@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tray.locale import _
+from tray.text import whole_characters
 
 DEEPEST = 10
 
@@ -79,7 +80,7 @@ def _in_object(value: dict[str, Any], depth: int) -> Iterator[dict[str, Any] | N
 
 def _parsed(text: str) -> Any:
     """The JSON value of `text`, with whole characters only: half of an emoji, cut by a model, can't be written."""
-    text = _whole_characters(text).lstrip("\ufeff")
+    text = whole_characters(text).lstrip("\ufeff")
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
     except ValueError:
@@ -88,7 +89,7 @@ def _parsed(text: str) -> Any:
             raise
         value = json.loads(fenced, parse_constant=_refuse_constant)
     if re.search(r"\\u[dD][89a-fA-F]", text):
-        value = json.loads(_whole_characters(json.dumps(value, ensure_ascii=False)))
+        value = json.loads(whole_characters(json.dumps(value, ensure_ascii=False)))
     return value
 
 
@@ -98,10 +99,6 @@ def _fenced(text: str) -> str | None:
     line_end = text.find("\n", start)
     end = text.find("```", line_end)
     return text[line_end:end] if start >= 0 and line_end > 0 and end > 0 else None
-
-
-def _whole_characters(text: str) -> str:
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _refuse_constant(name: str) -> float:

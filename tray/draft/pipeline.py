@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -62,6 +62,15 @@ class Built:
     receipts: list[Receipt] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """The line that `build --json` ends with."""
+        return {
+            "status": "failed" if self.problems else "done",
+            "drafts": [asdict(receipt) for receipt in self.receipts],
+            "errors": [problem.to_json() for problem in self.problems],
+            "warnings": self.warnings,
+        }
 
 
 async def build(

@@ -9,8 +9,11 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+MOST_UNHEARD = 200
 
 Frames = Iterable[bytes]
 """A stream's bytes, a piece at a time. Ending it by raising ConnectionError cuts the connection."""
@@ -125,8 +128,7 @@ class Simulator:
         class Handler(_Handler):
             cloud = simulator
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=self._server.serve_forever, args=(0.05,), name="simulator", daemon=True).start()
         return self
 
@@ -141,6 +143,13 @@ class Simulator:
     @property
     def host(self) -> str:
         return f"127.0.0.1:{self._server.server_port}"
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        pass  # a client that goes away is no news
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -204,14 +213,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("x-tt-logid", "20260101000000SIMULATED")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
+        pieces = iter(frames)
         try:
-            for piece in frames:
+            for piece in pieces:
                 self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
                 self.wfile.flush()
                 time.sleep(self.cloud.pace_s)
             self.wfile.write(b"0\r\n\r\n")
-        except ConnectionError:
-            self.close_connection = True  # the client left, or the script cuts the line
+        except ConnectionError:  # the client left, or the script cuts the line
+            self.close_connection = True
+            for _piece in islice(pieces, MOST_UNHEARD):  # the cloud goes on all the same
+                pass
 
     def _media(self, name: str) -> None:
         data = self.cloud.media(name)

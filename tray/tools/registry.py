@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from tray.errors import TrayError
 from tray.locale import _
+from tray.text import whole_characters
 from tray.tools.context import ToolContext
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class Registry:
                     "The tool {name} failed on the user's computer ({error}); its log has the details."
                 ).format(name=name, error=type(error).__name__),
             }
-        return json.dumps(result, ensure_ascii=False)
+        return whole_characters(json.dumps(result, ensure_ascii=False))
 
     async def _called(self, name: str, arguments: str, ctx: ToolContext) -> dict[str, Any]:
         tool = self._tools.get(name)
