@@ -263,7 +263,7 @@ def test_a_fault_that_stays_ends_in_a_message_that_says_so(media, build, root):
 def test_a_stalled_download_is_tried_again(media, build, monkeypatch):
     import threading
 
-    monkeypatch.setattr("tray.draft.fetch.STALLED_S", 0.3)
+    monkeypatch.setattr("tray.draft.download.STALLED_S", 0.3)
     release = threading.Event()
     url = media.serve("/stall", lambda _handler: release.wait(10), png())
     assert build(export(draft(track(segment("image", url=url))))).receipts
@@ -423,7 +423,7 @@ def test_text_lies_above_pictures_whatever_is_said_first(media, build, content):
 def test_a_trickling_download_is_called_stalled(media, build, monkeypatch):
     import time
 
-    monkeypatch.setattr("tray.draft.fetch.STALLED_S", 0.4)
+    monkeypatch.setattr("tray.draft.download.STALLED_S", 0.4)
     monkeypatch.setattr("tray.draft.fetch.ATTEMPTS", 1)
 
     def trickle(handler):

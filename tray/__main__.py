@@ -8,9 +8,14 @@ def main() -> None:
     # First: in the packaged program a worker process starts here too, and must not go on to the command line.
     multiprocessing.freeze_support()
     try:
-        from tray.cli import run
+        if sys.argv[1:] in ([], ["--headless"]):
+            from tray.desktop import program
 
-        code = run()
+            code = program.main(headless=bool(sys.argv[1:]))
+        else:  # its packages are for the command line alone
+            from tray.cli import run
+
+            code = run()
     except KeyboardInterrupt:  # while the imports still go on
         code = 130
     sys.exit(code)

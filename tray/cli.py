@@ -90,9 +90,9 @@ def main(
         raise typer.Exit
     if context.invoked_subcommand is not None:
         return
-    from tray import commands
+    from tray.desktop import program
 
-    commands.tray(headless=headless)
+    raise typer.Exit(program.main(headless=headless))
 
 
 @app.command(help=_("Show the whole way on this computer: a simulated bot makes a real draft. No account, no network."))

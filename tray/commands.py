@@ -20,6 +20,7 @@ from tray.draft.pipeline import Built
 from tray.draft.problems import DraftError, Problem
 from tray.draft.spec import Place
 from tray.errors import HandOffError, SettingsError, TrayError
+from tray.home import home as home_folder
 from tray.locale import _
 from tray.settings import Settings
 from tray.text import for_terminal, whole_characters
@@ -30,31 +31,15 @@ DEMO_SECONDS_AFTER = 4.0
 """For how long the demo's icon stays when the draft is there: long enough to see it."""
 
 
-def tray(*, headless: bool) -> None:
-    """The tray icon, or the listener without it, until the user quits."""
-    from tray.desktop import program
-
-    home = settings_module.home()
-    held = _acquired(home)
-    if headless:
-        terminal.err.print(_("Listening without an icon; Ctrl-C ends it."), style="dim")
-    program.run(
-        home,
-        held,
-        headless=headless,
-        tell=_say_no_icon,
-    )
-
-
 def demo(drafts_dir: Path | None, *, icon: bool) -> int:
     """Run the real listener against the simulated cloud. Returns the exit code."""
-    from tray.desktop.program import Program, run_without_icon, show
+    from tray.desktop.program import Program, no_icon, run_without_icon, show
     from tray.simulator.demo import simulator
 
-    home = settings_module.home() / "demo"
+    home = home_folder() / "demo"
     root = (drafts_dir or home / "drafts").absolute()
     root.mkdir(parents=True, exist_ok=True)
-    program = Program(home, _acquired(home))
+    program = Program(home, instance.acquire_or_tell(home))
     outcome = terminal.Outcome()
     shows_icon = icon
     with simulator() as cloud:
@@ -71,14 +56,14 @@ def demo(drafts_dir: Path | None, *, icon: bool) -> int:
                 program.ended.wait(DEMO_SECONDS_AFTER)
             program.quit()
 
-        def no_icon(why: str) -> None:
+        def without_icon(why: str) -> None:
             nonlocal shows_icon
             shows_icon = False
-            _say_no_icon(why)
+            terminal.show_warning(no_icon(why))
 
         try:
             if icon:
-                show(program, work, no_icon)
+                show(program, work, without_icon)
             else:
                 run_without_icon(program, work)
         finally:
@@ -98,7 +83,7 @@ def ask(prompt: str, bot: str | None, wait_s: float) -> terminal.Outcome:
     prompt = whole_characters(prompt)
     if not prompt.strip():
         raise SettingsError(_("Nothing was asked."), _("Say what the bot should make."))
-    home = settings_module.home()
+    home = home_folder()
     try:
         question = app.Question(settings.base_url, bot_id, prompt, wait_s)
         outcome = terminal.watch(_happenings(home, settings, question))
@@ -114,7 +99,7 @@ def build(export: Path, drafts_dir: Path | None) -> Built:
     settings = settings_module.load()
     try:
         text = coze_json.text_of(export.read_bytes())
-        shop = app.workshop(settings, settings_module.home(), drafts_dir)
+        shop = app.workshop(settings, home_folder(), drafts_dir)
         with terminal.Bar() as bar:
             bar.say(_("Reading the export"))
             built = asyncio.run(pipeline.build(text, shop, locale.use(settings.language or None), progress=bar.media))
@@ -176,7 +161,7 @@ def status() -> dict[str, Any]:
     """Show whether the program runs and is signed in, and the requests asked last."""
     from tray.journal import recent_requests
 
-    settings, home = settings_module.load(), settings_module.home()
+    settings, home = settings_module.load(), home_folder()
     state, detail = _state(home)
     signed_in = _signed_in(settings)
     terminal.out.print(_("Program: {state}").format(state=detail))
@@ -275,7 +260,7 @@ def _happenings(home: Path, settings: Settings, question: app.Question) -> Itera
             except HandOffError as error:
                 log.info("%s", error)
         threading.Event().wait(0.1)  # it has only just started, or is just ending
-    raise _already_runs(home)
+    raise instance.taken(home)
 
 
 def _show_outcome(outcome: terminal.Outcome) -> None:
@@ -319,26 +304,3 @@ def _signed_in(settings: Settings) -> bool:
     except TrayError:
         return False
     return True
-
-
-def _say_no_icon(why: str) -> None:
-    terminal.show_warning(_("No tray icon: {why} Going on without it.").format(why=why))
-
-
-def _acquired(home: Path) -> instance.Instance:
-    """The lock; `status` holds it for an instant. Raises HandOffError where another process keeps it."""
-    for _attempt in range(10):
-        held = instance.acquire(home)
-        if held is not None:
-            return held
-        threading.Event().wait(0.1)
-    raise _already_runs(home)
-
-
-def _already_runs(home: Path) -> HandOffError:
-    address = instance.running(home)
-    who = _("process {pid}").format(pid=address.pid) if address else _("another process")
-    return HandOffError(
-        _("coze-tray runs already ({who}) and holds the journal.").format(who=who),
-        _("Look for its icon in the tray, or end that process."),
-    )

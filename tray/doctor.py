@@ -14,6 +14,7 @@ from tray import settings as settings_module
 from tray.draft import folders
 from tray.draft.problems import DraftError
 from tray.errors import SecretsError, SettingsError
+from tray.home import home as home_folder
 from tray.locale import _
 
 
@@ -29,7 +30,7 @@ class Check:
 
 def checks() -> Iterator[Check]:
     """Every check, one after the other; some ask the keyring and the desktop and take a moment."""
-    home = settings_module.home()
+    home = home_folder()
     yield Check(_("home folder"), True, str(home))
     try:
         settings = settings_module.load()

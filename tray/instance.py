@@ -12,6 +12,7 @@ import secrets
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -97,6 +98,26 @@ def acquire(home: Path) -> Instance | None:
     except Timeout:
         return None
     return Instance(home, lock)
+
+
+def acquire_or_tell(home: Path) -> Instance:
+    """As `acquire`, but raises HandOffError that says who keeps the lock."""
+    for _attempt in range(10):  # `status` holds it for an instant
+        held = acquire(home)
+        if held is not None:
+            return held
+        time.sleep(0.1)
+    raise taken(home)
+
+
+def taken(home: Path) -> HandOffError:
+    """The error that says who keeps the lock."""
+    address = running(home)
+    who = _("process {pid}").format(pid=address.pid) if address else _("another process")
+    return HandOffError(
+        _("coze-tray runs already ({who}) and holds the journal.").format(who=who),
+        _("Look for its icon in the tray, or end that process."),
+    )
 
 
 def running(home: Path) -> Address | None:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import platformdirs
 import tomlkit
 from pydantic import BaseModel, ConfigDict, ValidationError
 from tomlkit.exceptions import TOMLKitError
 
 from tray.errors import SettingsError
+from tray.home import home
 from tray.locale import _
 from tray.network import is_loopback
 
@@ -48,12 +48,6 @@ class Settings(BaseModel):
     def api_host(self) -> str:
         """The host that a token belongs to, with its port if it has one."""
         return urlsplit(self.base_url).netloc
-
-
-def home() -> Path:
-    """The folder below which everything the program keeps lies."""
-    said = os.environ.get("COZE_TRAY_HOME")
-    return Path(said).absolute() if said else platformdirs.user_data_path("coze-tray", appauthor=False)
 
 
 def settings_file() -> Path:

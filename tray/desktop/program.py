@@ -14,6 +14,8 @@ from tray import events, instance
 from tray.desktop import host, notify
 from tray.desktop.tray import Tray
 from tray.errors import TrayError
+from tray.home import home
+from tray.locale import _
 
 if TYPE_CHECKING:
     from tray.app import App
@@ -131,13 +133,40 @@ def run_without_icon(program: Program, work: Callable[[], object]) -> None:
         raise failed[0]
 
 
-def run(home: Path, held: instance.Instance, *, headless: bool, tell: Callable[[str], None]) -> None:
-    """Run until the user quits. `tell` is told why there is no icon, where one was wanted and can't be shown."""
-    program = Program(home, held)
+def main(*, headless: bool) -> int:
+    """`coze-tray` itself: the icon, or with `headless` the listener without it, until the user quits.
+
+    Returns the exit code. It says little, and on standard error; the command line's packages are not imported.
+    """
+    from tray.locale import use
+
+    use()
+    try:
+        _run(home(), headless=headless)
+    except TrayError as error:
+        _say(str(error))
+        return 1
+    return 0
+
+
+def _run(folder: Path, *, headless: bool) -> None:
+    program = Program(folder, instance.acquire_or_tell(folder))
     try:
         if headless:
+            _say(_("Listening without an icon; Ctrl-C ends it."))
             run_without_icon(program, program.open)
         else:
-            show(program, program.open, tell)
+            show(program, program.open, lambda why: _say(no_icon(why)))
     finally:
         program.close()
+
+
+def no_icon(why: str) -> str:
+    """What the user is told where there can be no icon."""
+    return _("No tray icon: {why} Going on without it.").format(why=why)
+
+
+def _say(text: str) -> None:
+    if sys.stderr is not None:  # a windowed program has none
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()

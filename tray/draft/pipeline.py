@@ -103,6 +103,16 @@ async def build(
     return built
 
 
+@dataclass(frozen=True)
+class _Bench:
+    """Where one export's drafts are put together, and with what."""
+
+    folder: Path
+    workshop: Workshop
+    worker: Worker
+    ledger: Ledger | None
+
+
 async def _build(
     wanted: list[CozeDraft],
     built: Built,
@@ -115,13 +125,14 @@ async def _build(
         publish.free_name(workshop.root, draft.name)  # a path that is too long is said before anything is fetched
     made_root = await asyncio.to_thread(_made, workshop.root)
     try:
-        with publish.staging(workshop.root) as bench:
+        with publish.staging(workshop.root) as folder:
             async with Worker(language) as worker:
-                media = bench / "media"
+                bench = _Bench(folder, workshop, worker, ledger)
+                media = folder / "media"
                 media.mkdir()
                 probes, faults = await _media(wanted, media, workshop.policy, worker, progress)
                 for draft in wanted:
-                    outcome = await _write(draft, probes, faults, bench, workshop, worker, ledger)
+                    outcome = await _write(draft, probes, faults, bench)
                     if isinstance(outcome, Receipt):
                         built.receipts.append(outcome)
                     else:
@@ -199,18 +210,12 @@ async def _probed(media: Media, worker: Worker) -> Probe | str:
 
 
 async def _write(
-    draft: CozeDraft,
-    probes: Mapping[str, Probe],
-    faults: Mapping[str, str],
-    bench: Path,
-    workshop: Workshop,
-    worker: Worker,
-    ledger: Ledger | None,
+    draft: CozeDraft, probes: Mapping[str, Probe], faults: Mapping[str, str], bench: _Bench
 ) -> Receipt | list[Problem]:
     """Build the draft and move it in; whatever goes wrong with it is its problem alone."""
     place = Place(draft=draft.number)
     try:
-        return await _written(draft, probes, faults, bench, workshop, worker, ledger)
+        return await _written(draft, probes, faults, bench)
     except WorkerDiedError:
         return [Problem(place, _("the builder crashed; please report this export"))]
     except DraftError as error:
@@ -224,30 +229,24 @@ async def _write(
 
 
 async def _written(
-    draft: CozeDraft,
-    probes: Mapping[str, Probe],
-    faults: Mapping[str, str],
-    bench: Path,
-    workshop: Workshop,
-    worker: Worker,
-    ledger: Ledger | None,
+    draft: CozeDraft, probes: Mapping[str, Probe], faults: Mapping[str, str], bench: _Bench
 ) -> Receipt | list[Problem]:
+    root, ledger = bench.workshop.root, bench.ledger
     used = {url: probes[url] for url, _place in draft.urls() if url in probes}
     missing = [Problem(place, faults[url]) for url, place in draft.urls() if url in faults]
     while True:
-        name = publish.free_name(workshop.root, draft.name)
-        staged = bench / f"draft-{uuid.uuid4().hex[:8]}"
-        outcome = await worker.run(compose, draft, used, missing, staged, workshop.root / name)
+        final = root / publish.free_name(root, draft.name)
+        staged = bench.folder / f"draft-{uuid.uuid4().hex[:8]}"
+        outcome = await bench.worker.run(compose, draft, used, missing, staged, final)
         if isinstance(outcome, list):
             return outcome
         if ledger:
             ledger.about_to_write(draft.key, outcome.receipt)
-        if await asyncio.to_thread(publish.move_in, staged, workshop.root / name):
+        if await asyncio.to_thread(publish.move_in, staged, final):
             break
         await asyncio.to_thread(shutil.rmtree, staged)
-    warning = await asyncio.to_thread(
-        publish.register, workshop.root, outcome.registry_entry, workshop.locks / "registry.lock"
-    )
+    lock = bench.workshop.locks / "registry.lock"
+    warning = await asyncio.to_thread(publish.register, root, outcome.registry_entry, lock)
     receipt = outcome.receipt
     if warning:
         receipt = replace(receipt, warnings=[*receipt.warnings, warning])
