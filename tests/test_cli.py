@@ -356,3 +356,42 @@ def test_an_export_saved_by_a_chinese_windows_is_read(env, tmp_path, root):
         (tmp_path / "x.json").write_bytes(export(draft(track(segment()), name=f"草稿 {encoding}")).encode(encoding))
         done = coze_tray("build", str(tmp_path / "x.json"), "--drafts-dir", str(root), "--json", env=env)
         assert last_line(done)["drafts"][0]["name"] == f"草稿 {encoding}"
+
+
+def test_a_failed_login_changes_nothing(env, tmp_path):
+    assert coze_tray("login", "--region", "com", "--bot", "5", env=env, stdin="pat_x\n").returncode == 1
+    assert not (tmp_path / "home" / "settings.toml").exists()
+
+
+def test_the_language_of_the_settings_is_spoken(env, tmp_path):
+    (tmp_path / "home").mkdir()
+    written(tmp_path / "home" / "settings.toml", 'language = "zh_CN"')
+    assert "程序" in coze_tray("status", env=env).stdout
+    written(tmp_path / "home" / "settings.toml", 'language = "fr"')
+    assert "language" in coze_tray("status", env=env).stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["status"], ["demo", "--drafts-dir", "{file}"], ["demo", "--drafts-dir", "{file}/x"]]
+)
+def test_a_file_where_a_folder_is_needed_is_no_bug_to_report(arguments, env, tmp_path):
+    file = written(tmp_path / "file", "")
+    more = {"COZE_TRAY_HOME": file} if arguments == ["status"] else {}
+    done = coze_tray(*(a.format(file=file) for a in arguments), env={**env, **more})
+    assert done.returncode in (1, 2)
+    assert "report" not in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_ends_the_demo_without_a_trace(env, tmp_path):
+    import signal
+
+    for moment in (0.0, 0.3, 0.6, 0.9):
+        running = start("demo", "--no-icon", env={**env, "COZE_TRAY_HOME": str(tmp_path / str(moment))})
+        assert running.stdout is not None
+        running.stdout.readline()  # it has begun to ask
+        threading.Event().wait(moment)
+        running.send_signal(signal.SIGINT)
+        _out, errors = running.communicate(timeout=DEADLINE_S)
+        assert "Traceback" not in errors
+        assert running.returncode in (0, 130)

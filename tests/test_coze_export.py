@@ -173,3 +173,9 @@ def test_a_source_range_in_another_unit_than_the_time_plays_at_normal_speed():
     arranged = arrange(imported.spec, {"u": Probe(Path("u.wav"), "audio", 0, 0, 4_000_000)})
     assert arranged.lanes[0].placed[0].speed == 1.0
     assert any("speed" in warning for warning in arranged.warnings)
+
+
+def test_a_track_whose_segments_are_misspelt_is_a_problem_not_an_empty_track():
+    wrong = {"track_type": "audio", "segment": [segment("audio", url="u")]}
+    assert coze_export.read(export(draft(track(segment()), wrong)))[0].problems[0].place.track == 2
+    assert not coze_export.read(export(draft(track(segment()), {"track_type": "audio", "segments": None})))[0].problems

@@ -181,6 +181,7 @@ def test_macos_hands_the_texts_over_as_arguments_not_as_script(monkeypatch: pyte
 
 def test_linux_uses_plyer_with_the_programs_icon(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = _plyer(monkeypatch)
+    monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setattr(sys, "platform", "linux")
     notifier = notify.notifier(None)
     notifier.show("-n <b>", "-x <b> & more")

@@ -49,9 +49,12 @@ def run() -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     except KeyboardInterrupt:
+        terminal.show_warning(_("Interrupted."))
         return 130
     except TrayError as error:
         terminal.show_problem(error.message, error.advice)
+    except OSError as error:
+        terminal.show_problem(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except Exception as error:
         log.exception("a command failed")
         terminal.show_problem(
@@ -69,8 +72,10 @@ def json_of_failure(as_json: bool, made_of: Callable[[Failure], dict[str, Any]])
     except BaseException as error:
         if as_json:
             advice = error.advice if isinstance(error, TrayError) else ""
-            code = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            interrupted = isinstance(error, KeyboardInterrupt)
+            code = "interrupted" if interrupted else "failed"
             message = error.message if isinstance(error, TrayError) else str(error) or type(error).__name__
+            message = _("Interrupted.") if interrupted else message
             terminal.show_json(made_of(Failure(code, message, advice)))
         raise
 

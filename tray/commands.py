@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ def demo(drafts_dir: Path | None, *, icon: bool) -> int:
 
     home = home_folder() / "demo"
     root = (drafts_dir or home / "drafts").absolute()
-    root.mkdir(parents=True, exist_ok=True)
+    if drafts_dir is None:
+        root.mkdir(parents=True, exist_ok=True)
     program = Program(home, instance.acquire_or_tell(home))
     outcome = terminal.Outcome()
     shows_icon = icon
@@ -68,12 +70,14 @@ def demo(drafts_dir: Path | None, *, icon: bool) -> int:
                 run_without_icon(program, work)
         finally:
             program.close()
+    if not outcome.receipts and (outcome.failure is None or outcome.failure.code == "stopped"):
+        raise KeyboardInterrupt  # the program was told to quit before the bot was done
     return 0 if outcome.receipts and not outcome.failure else 1
 
 
 def ask(prompt: str, bot: str | None, wait_s: float) -> terminal.Outcome:
     """Ask the bot here, or by the coze-tray that runs already."""
-    settings = settings_module.load()
+    settings = _settings()
     bot_id = bot or settings.bot_id
     if not bot_id:
         raise SettingsError(
@@ -88,7 +92,7 @@ def ask(prompt: str, bot: str | None, wait_s: float) -> terminal.Outcome:
         question = app.Question(settings.base_url, bot_id, prompt, wait_s)
         outcome = terminal.watch(_happenings(home, settings, question))
     except KeyboardInterrupt:
-        terminal.show_warning(_("Interrupted. The request is kept and goes on when coze-tray runs."))
+        terminal.show_warning(_("The request is kept and goes on when coze-tray runs."))
         raise
     _show_outcome(outcome)
     return outcome
@@ -96,7 +100,7 @@ def ask(prompt: str, bot: str | None, wait_s: float) -> terminal.Outcome:
 
 def build(export: Path, drafts_dir: Path | None) -> Built:
     """Build the export's drafts and show what became of each."""
-    settings = settings_module.load()
+    settings = _settings()
     try:
         text = coze_json.text_of(export.read_bytes())
         shop = app.workshop(settings, home_folder(), drafts_dir)
@@ -127,9 +131,9 @@ def login(bot: str | None, region: str | None) -> None:
 
     if region is not None and region not in settings_module.REGIONS:
         raise SettingsError(_("The region is “{region}”.").format(region=region), _("It is cn or com."))
+    settings = _settings()
     if region is not None:
-        settings_module.save(region=region)
-    settings = settings_module.load()
+        settings = settings.model_copy(update={"region": region, "api_base": ""})
     if sys.stdin.isatty():
         site = settings.base_url.replace("://api.", "://www.")
         terminal.err.print(
@@ -139,8 +143,8 @@ def login(bot: str | None, region: str | None) -> None:
     else:
         token = sys.stdin.readline()
     secrets.write_token(settings.api_host, secrets.checked(token, _("the input")))
-    if bot is not None:
-        settings_module.save(bot_id=bot)
+    remembered = {"region": region, "bot_id": bot}
+    settings_module.save(**{key: value for key, value in remembered.items() if value is not None})
     terminal.out.print(_("Signed in to {host}; the token is in the keyring.").format(host=settings.api_host))
     if os.environ.get("COZE_API_TOKEN"):
         terminal.show_warning(_("COZE_API_TOKEN is set and is used instead of it."))
@@ -150,7 +154,7 @@ def logout() -> None:
     """Delete the token."""
     from tray import secrets
 
-    host = settings_module.load().api_host
+    host = _settings().api_host
     if secrets.delete_token(host):
         terminal.out.print(_("Signed out of {host}; the token is deleted.").format(host=host))
     else:
@@ -161,7 +165,7 @@ def status() -> dict[str, Any]:
     """Show whether the program runs and is signed in, and the requests asked last."""
     from tray.journal import recent_requests
 
-    settings, home = settings_module.load(), home_folder()
+    settings, home = _settings(), home_folder()
     state, detail = _state(home)
     signed_in = _signed_in(settings)
     terminal.out.print(_("Program: {state}").format(state=detail))
@@ -175,7 +179,7 @@ def status() -> dict[str, Any]:
     for request in recent_requests(home / "journal.db"):
         requests.append({"request_id": request.id, "prompt": request.prompt, "state": request.state})
         prompt = for_terminal(" ".join(request.prompt.split()))[:60]
-        terminal.out.print(f"  {request.id}  {request.state:8}  {prompt}", markup=False)
+        terminal.out.print(f"  {request.id}  {words.of_request(request.state)}  {prompt}", markup=False)
     return {
         "running": state != "off",
         "state": state,
@@ -188,7 +192,7 @@ def status() -> dict[str, Any]:
 
 def drafts(drafts_dir: Path | None) -> list[dict[str, Any]]:
     """List the drafts in the drafts folder."""
-    root = folders.drafts_folder(drafts_dir or settings_module.load().drafts_dir)
+    root = folders.drafts_folder(drafts_dir or _settings().drafts_dir)
     found = folders.drafts(root)
     terminal.out.print(str(root), style="dim", markup=False)
     for draft in found:
@@ -214,6 +218,10 @@ def autostart(switch: str) -> None:
 
     if switch == "on":
         desktop_autostart.enable()
+        for name in ("COZE_API_TOKEN", "COZE_BOT_ID", "COZE_API_BASE"):
+            if os.environ.get(name):
+                text = _("{name} is set in this terminal alone; at login it is not there. Use coze-tray login.")
+                terminal.show_warning(text.format(name=name))
     elif switch == "off":
         desktop_autostart.disable()
     registered = desktop_autostart.status()
@@ -227,16 +235,25 @@ def doctor() -> int:
     """Show every check. Returns the exit code: 1 where something is missing."""
     from tray.doctor import checks
 
+    with suppress(SettingsError):  # the checks say what is wrong with them
+        _settings()
     missing = 0
     for check in checks():
         sign = {True: "[green]✓[/green]", False: "[red]✗[/red]", None: "·"}[check.ok]
         terminal.out.print(sign, end=" ")
-        terminal.out.print(f"{check.name}: {check.found}", markup=False)
+        terminal.out.print(_("{name}: {text}").format(name=check.name, text=check.found), markup=False)
         if check.ok is False:
             missing += 1
             if check.mend:
                 terminal.out.print(f"  → {check.mend}", markup=False)
     return 1 if missing else 0
+
+
+def _settings() -> Settings:
+    """The settings, in whose language everything is said from now on."""
+    settings = settings_module.load()
+    locale.use(settings.language or None)
+    return settings
 
 
 def _happenings(home: Path, settings: Settings, question: app.Question) -> Iterator[events.Event]:

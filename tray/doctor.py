@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tray import settings as settings_module
+from tray.desktop import notify
 from tray.draft import folders
 from tray.draft.problems import DraftError
 from tray.errors import SecretsError, SettingsError
@@ -37,7 +38,8 @@ def checks() -> Iterator[Check]:
     except SettingsError as error:
         yield Check(_("settings"), False, error.message, error.advice)
         return
-    yield Check(_("settings"), True, str(settings_module.settings_file()))
+    file = settings_module.settings_file()
+    yield Check(_("settings"), True, str(file) if file.exists() else _("the defaults; no {file} yet").format(file=file))
     yield Check(_("Coze"), True, settings.base_url)
     yield _token(settings)
     yield Check(
@@ -50,9 +52,11 @@ def checks() -> Iterator[Check]:
     yield _icon()
     if sys.platform == "linux":
         has_sender = shutil.which("notify-send") is not None or importlib.util.find_spec("dbus") is not None
-        yield Check(
-            _("notifications"), has_sender, "notify-send" if has_sender else _("none"), "sudo apt install libnotify-bin"
-        )
+        found = "notify-send" if has_sender else _("none")
+        if not notify.has_session_bus():
+            yield Check(_("notifications"), None, _("no desktop session here"))
+        else:
+            yield Check(_("notifications"), has_sender, found, "sudo apt install libnotify-bin")
     from tray.desktop import autostart
 
     registered = autostart.status()
@@ -81,7 +85,8 @@ def _folders(settings: settings_module.Settings) -> Iterator[Check]:
     except DraftError as error:
         yield Check(_("drafts folder"), False, error.message, error.advice)
     else:
-        usable = os.access(chosen if chosen.exists() else chosen.parent, os.W_OK)
+        there = chosen if chosen.exists() else chosen.parent  # it is made where only its last part is missing
+        usable = there.is_dir() and os.access(there, os.W_OK)
         yield Check(_("drafts folder"), usable, str(chosen), _("It can't be written: choose another folder."))
     for name, path in settings.folders.items():
         yield Check(

@@ -13,6 +13,8 @@ TrayError                     what happened, and what to do next
 
 from __future__ import annotations
 
+from tray.locale import _
+
 
 class TrayError(Exception):
     """An error to show: `message` says what happened and to which thing, `advice` what to do next (may be empty)."""
@@ -23,7 +25,11 @@ class TrayError(Exception):
         self.advice = advice
 
     def __str__(self) -> str:
-        return f"{self.message} {self.advice}".strip()
+        if not self.advice:
+            return self.message
+        if self.message.endswith((".", "。", "!", "?")):
+            return f"{self.message} {self.advice}"
+        return _("{message}. {advice}").format(message=self.message, advice=self.advice)
 
 
 class SettingsError(TrayError):

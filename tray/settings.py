@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import tomlkit
@@ -30,7 +30,7 @@ class Settings(BaseModel):
     region: str = "cn"
     api_base: str = ""
     bot_id: str = ""
-    language: str = ""
+    language: Literal["", "zh_CN", "en"] = ""
     drafts_dir: Path | None = None
     folders: dict[str, Path] = {}
     """Further drafts folders by name, which a bot may choose from (`output_folder`)."""

@@ -18,6 +18,11 @@ def of_state(state: State) -> str:
     }[state]
 
 
+def of_request(state: str) -> str:
+    """A request's state in the journal."""
+    return {"queued": _("waiting"), "running": _("unfinished"), "done": _("done"), "failed": _("failed")}[state]
+
+
 def of_segments(receipt: Receipt) -> str:
     """How many segments a draft has."""
     n = sum(receipt.segments.values())

@@ -5,12 +5,14 @@ from __future__ import annotations
 import atexit
 import html
 import logging
+import os
 import queue
 import subprocess
 import sys
 import threading
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tray import words
@@ -119,13 +121,28 @@ class LinuxNotifier(Notifier):
         )
 
 
+class NoNotifier(Notifier):
+    """Where there is no desktop session: what would be shown is logged."""
+
+    def send(self, title: str, message: str) -> None:
+        log.info("%s: %s", title, message)
+
+
+def has_session_bus() -> bool:
+    """Whether there is a D-Bus session to send to (Linux); without one notify-send complains on the terminal."""
+    if os.environ.get("DBUS_SESSION_BUS_ADDRESS") or os.environ.get("DISPLAY"):
+        return True
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    return runtime is not None and Path(runtime, "bus").exists()
+
+
 def notifier(icon: Any | None) -> Notifier:
     """The notifier of this platform. `icon`: pystray's icon, or None where none is shown."""
     if sys.platform == "win32":
         return WindowsNotifier(icon)
     if sys.platform == "darwin":
         return MacNotifier()
-    return LinuxNotifier()
+    return LinuxNotifier() if has_session_bus() else NoNotifier()
 
 
 def announce(bus: Bus, notifier: Notifier) -> Callable[[], None]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,13 +126,32 @@ def run_without_icon(program: Program, work: Callable[[], object]) -> None:
 
     worker = threading.Thread(target=guarded, name="work")
     worker.start()
-    # Windows can't interrupt a long wait with Ctrl-C.
-    while not program.ended.wait(1 if sys.platform == "win32" else 3600):
-        pass
+    _wait(program)
     program.close()  # whatever the work waits for ends with it
     worker.join()
     if failed:
         raise failed[0]
+
+
+def _wait(program: Program) -> None:
+    """Until the program is told to end. A signal may be taken by any thread (and Windows' waits hear none), so the main
+    thread waits on a socket that each signal writes to."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.setblocking(False)
+        before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+
+        def wake() -> None:
+            program.ended.wait()
+            with suppress(OSError):
+                theirs.send(b"\0")
+
+        threading.Thread(target=wake, name="wake", daemon=True).start()
+        try:
+            while not program.ended.is_set():
+                ours.recv(1)
+        finally:
+            signal.set_wakeup_fd(before)
 
 
 def main(*, headless: bool) -> int:

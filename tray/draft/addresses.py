@@ -77,6 +77,5 @@ def _check(host: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address) ->
     if inner in FAKE_ADDRESSES:
         return
     if not inner.is_global or inner.is_multicast:
-        raise RefusedError(
-            _("{host} is at {address}, a private or link-local address").format(host=host, address=address)
-        )
+        text = _("{host} ({address}) is in a private network. If it is a server of yours, name it in allow_hosts.")
+        raise RefusedError(text.format(host=host, address=address))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tray.draft.probe import Probe
-from tray.draft.problems import Problem, name_of
+from tray.draft.problems import Problem, name_of, said_of
 from tray.draft.spec import AudioSegment, DraftSpec, Segment, Span, TextSegment, Track, VisualSegment
 from tray.locale import _
 
@@ -78,7 +78,7 @@ def _fit(segment: Segment, probes: Mapping[str, Probe], frame_us: int, warnings:
         return Placed(segment, target, Span(start_us=0, duration_us=target.duration_us), 1.0, probe)
 
     def warn(text: str) -> None:
-        warnings.append(f"{name_of(segment.place)}: {text}")
+        warnings.append(said_of(name_of(segment.place), text))
 
     source, speed = _source(segment)
     if not SLOWEST <= speed <= FASTEST:

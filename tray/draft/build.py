@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import uuid
 from typing import Any, Literal, cast
+from urllib.parse import unquote
 
 import pyJianYingDraft as jy
 from pyJianYingDraft.script_material import ScriptMaterial
@@ -76,6 +77,13 @@ def _media_path(probe: Probe, draft_path: str) -> str:
     return f"{draft_path}/Resources/local/{probe.path.name}"
 
 
+def _material_name(placed: Placed) -> str:
+    """What JianYing's media list shows: the link's own file name where it has one, else the file's."""
+    probe, url = cast(Probe, placed.probe), getattr(placed.segment, "url", "")
+    name = unquote(url.partition("?")[0]).rpartition("/")[2]
+    return name[-60:] if "." in name and not url.startswith("data:") else probe.path.name
+
+
 def _video_material(placed: Placed, draft_path: str, known: dict[str, jy.VideoMaterial]) -> jy.VideoMaterial:
     probe = cast(Probe, placed.probe)
     path = _media_path(probe, draft_path)
@@ -83,7 +91,7 @@ def _video_material(placed: Placed, draft_path: str, known: dict[str, jy.VideoMa
         material = jy.VideoMaterial.__new__(jy.VideoMaterial)
         material.material_id = uuid.uuid4().hex
         material.local_material_id = str(uuid.uuid4())
-        material.material_name = probe.path.name
+        material.material_name = _material_name(placed)
         material.path = path
         material.duration = probe.length_us or PHOTO_LENGTH_US
         material.width, material.height = probe.width, probe.height
@@ -99,7 +107,7 @@ def _audio_material(placed: Placed, draft_path: str, known: dict[str, jy.AudioMa
     if path not in known:
         material = jy.AudioMaterial.__new__(jy.AudioMaterial)
         material.material_id = uuid.uuid4().hex  # pyJianYingDraft writes it as local_material_id too
-        material.material_name = probe.path.name
+        material.material_name = _material_name(placed)
         material.path = path
         material.duration = cast(int, probe.length_us)
         known[path] = material

@@ -202,7 +202,7 @@ def _segments_of(track: Any) -> list[Any]:
 
 
 def _track(place: spec.Place, value: Any, problems: list[Problem], warnings: list[str]) -> CozeTrack:
-    if not isinstance(value, dict) or not isinstance(value.get("segments") or [], list):
+    if not isinstance(value, dict) or "segments" not in value or not isinstance(value["segments"] or [], list):
         problems.append(Problem(place, _("this is not a track (an object with “segments”)")))
         return CozeTrack(False, None, [])
     segments: list[CozeSegment] = []

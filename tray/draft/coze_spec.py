@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tray.draft import coze_style, spec
 from tray.draft.coze_export import CozeDraft, CozeSegment, CozeTrack, SaidRange, SaidTransform
-from tray.draft.problems import Problem, name_of
+from tray.draft.problems import Problem, name_of, said_of
 from tray.draft.units import US_PER, Timed, Unit, settle
 from tray.locale import _
 
@@ -47,7 +47,7 @@ def to_spec(draft: CozeDraft, lengths_us: Mapping[str, int | None]) -> Imported:
                     problems.append(Problem(segment.place, str(error)))
                     continue
                 built.append(made)
-                warnings += [f"{name_of(segment.place)}: {warning}" for warning in warned]
+                warnings += [said_of(name_of(segment.place), warning) for warning in warned]
             tracks.append(spec.Track(kind=kind, muted=track.muted, segments=tuple(built)))
     # JianYing has text above every picture, whatever the order in which a flow says them.
     tracks.sort(key=lambda track: ("visual", "audio", "text").index(track.kind))

@@ -27,7 +27,11 @@ class Problem:
 
     def __str__(self) -> str:
         where = name_of(self.place)
-        return f"{where}: {self.message}" if where else self.message
+        return said_of(where, self.message) if where else self.message
+
+
+def said_of(place: str, text: str) -> str:
+    return _("{name}: {text}").format(name=place, text=text)
 
 
 def name_of(place: Place) -> str:

@@ -57,7 +57,7 @@ def storyboard(base_url: str) -> dict[str, Any]:
                 yield {"type": kind, "material_url": f"{base_url}/media/{kind}/{n}", "time_range": time_range}
 
     tracks = [{"track_type": kind, "segments": list(segments(kind))} for kind in ("image", "audio", "text")]
-    project = {"name": _("Demo: a day in four scenes"), "width": 1080, "height": 1920, "fps": 30}
+    project = {"name": _("Demo (a day in four scenes)"), "width": 1080, "height": 1920, "fps": 30}
     draft = {"draft_id": "00000000-0000-4000-8000-000000000000", "project": project, "tracks": tracks}
     return {"format_version": "1.0", "export_type": "single_draft", "draft_count": 1, "drafts": [draft]}
 
