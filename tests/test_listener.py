@@ -326,3 +326,21 @@ def test_a_stop_while_a_chat_is_being_created_waits_for_its_id(listen):
         assert arrived.wait(DEADLINE_S)
         one.app.listener.stop(timeout_s=5)
         assert one.app.journal.request(request_id).ids is not None
+
+
+def test_an_ask_that_comes_while_the_program_closes_ends_at_once(listen):
+    with tool_bot("no_tool", {}) as cloud:
+        for moment in range(20):
+            one = listen(cloud)
+            one.app.listener.start()
+            question = app.Question(one.settings.base_url, "bot", "问", None)
+            ended = threading.Event()
+
+            def ask(asked: Any = one.app, what: app.Question = question, done: threading.Event = ended) -> None:
+                list(app.ask(asked, what))
+                done.set()
+
+            threading.Thread(target=ask, daemon=True).start()
+            ended.wait(moment / 2000)
+            one.app.close()
+            assert ended.wait(DEADLINE_S)

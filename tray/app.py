@@ -20,7 +20,7 @@ from tray.draft.fetch import FetchPolicy
 from tray.draft.folders import drafts_folder
 from tray.draft.pipeline import Workshop
 from tray.draft.publish import sweep
-from tray.errors import SecretsError
+from tray.errors import JournalError, SecretsError
 from tray.events import Bus
 from tray.journal import Journal, Request
 from tray.listener import DraftLedger, Listener
@@ -48,7 +48,7 @@ class App:
         """Stop listening and give up the journal. Requests that ran go on at the next start, or in the process that
         handed them on."""
         self.closing.set()
-        self.listener.stop(timeout_s=4.0, grace_s=2.0)
+        self.listener.close(timeout_s=4.0, grace_s=2.0)
         self.journal.close()
         self.instance.release()
 
@@ -128,6 +128,9 @@ def ask(app: App, question: Question) -> Iterator[events.Event]:
         if not app.closing.is_set():
             _begin(app, question, heard)
             yield from _followed(app, question.request_id, heard)
+    except JournalError:
+        if not app.closing.is_set():
+            raise
     finally:
         unsubscribe()
 

@@ -70,7 +70,7 @@ def demo(drafts_dir: Path | None, *, icon: bool) -> int:
                 run_without_icon(program, work)
         finally:
             program.close()
-    if not outcome.receipts and (outcome.failure is None or outcome.failure.code == "stopped"):
+    if not outcome.done and (outcome.failure is None or outcome.failure.code == "stopped"):
         raise KeyboardInterrupt  # the program was told to quit before the bot was done
     return 0 if outcome.receipts and not outcome.failure else 1
 

@@ -79,7 +79,8 @@ def _token(settings: settings_module.Settings) -> Check:
 
 def _folders(settings: settings_module.Settings) -> Iterator[Check]:
     for candidate in folders.candidates():
-        yield Check(candidate.source, None, f"{candidate.path} ({_('usable') if candidate.usable else _('not there')})")
+        found = _("{path} (usable)") if candidate.usable else _("{path} (not there)")
+        yield Check(candidate.source, None, found.format(path=candidate.path))
     try:
         chosen = folders.drafts_folder(settings.drafts_dir)
     except DraftError as error:

@@ -80,6 +80,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         """Open the journal at `path`, or make it. Raises JournalError."""
         self._lock = threading.Lock()
+        self._closed = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
@@ -95,6 +96,7 @@ class Journal:
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             self._db.close()
 
     def add_request(self, request_id: str, base_url: str, bot_id: str, prompt: str) -> None:
@@ -187,6 +189,8 @@ class Journal:
 
     def _run(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         with self._lock:
+            if self._closed:
+                raise JournalError(_("The journal is closed."))
             return self._db.execute(sql, values).fetchall()
 
 

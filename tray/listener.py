@@ -104,6 +104,7 @@ class Listener:
         self._connect, self._tools, self._context = connect, tools, context
         self._resume = resume
         self._guard = threading.RLock()
+        self._closed = False
         self._thread: threading.Thread | None = None
         self._ending: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -123,9 +124,9 @@ class Listener:
         return self._thread is not None
 
     def start(self) -> None:
-        """Begin to listen; nothing if it listens already."""
+        """Begin to listen; nothing if it listens already, or after `close`."""
         with self._guard:
-            if self._thread is None:
+            if self._thread is None and not self._closed:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(
                     target=self._live, args=(self._loop, self._ending), name="listener", daemon=True
@@ -145,6 +146,12 @@ class Listener:
             return
         loop.call_soon_threadsafe(self._cancel_all, loop, grace_s)
         thread.join(timeout_s)
+
+    def close(self, timeout_s: float, grace_s: float) -> None:
+        """Stop for good."""
+        with self._guard:
+            self._closed = True
+        self.stop(timeout_s, grace_s)
 
     def go_on(self, request_id: str, patience_s: float | None = None) -> None:
         """Run a request of the journal that is not finished, if it does not run already. `patience_s`: for how long the

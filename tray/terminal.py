@@ -31,6 +31,7 @@ class Outcome:
     warnings: list[str] = field(default_factory=list)
     """What a tool could not do, as the bot was told."""
     failure: Failure | None = None
+    done: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The line that `ask --json` ends with."""
@@ -103,7 +104,7 @@ def watch(happenings: Iterable[events.Event]) -> Outcome:
                 if event.receipt.draft_id not in [known.draft_id for known in outcome.receipts]:
                     outcome.receipts.append(event.receipt)
             elif isinstance(event, events.RequestDone):
-                outcome.text = event.text
+                outcome.text, outcome.done = event.text, True
             elif isinstance(event, events.RequestFailed):
                 outcome.failure = event.failure
                 outcome.text = heard

@@ -172,7 +172,7 @@ def _about(receipt: Receipt) -> str:
     if receipt.warnings:
         n = len(receipt.warnings)
         counts.append(ngettext("{n} warning", "{n} warnings", n).format(n=n))
-    return f"{_(', ').join(counts)}\n{words.how_to_see_it()}"
+    return _(", ").join(counts) + "\n" + words.how_to_see_it()
 
 
 def _no_option(text: str) -> str:
