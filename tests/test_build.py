@@ -484,3 +484,21 @@ def test_a_bench_that_is_just_being_made_is_not_swept(root):
     fresh.mkdir()
     publish.sweep(root)
     assert fresh.exists()
+
+
+def test_the_length_of_a_sound_is_read_in_whatever_way_it_was_written(tmp_path):
+    """A WAV written to a pipe says 0xFFFFFFFF bytes; a cut one says more than there is."""
+    from tray.draft.probe import ProbeError, probe
+
+    whole = wav(2.0)
+    piped = bytearray(whole)
+    piped[4:8] = piped[40:44] = b"\xff" * 4
+    for number, body in enumerate((whole, bytes(piped))):
+        (tmp_path / str(number)).write_bytes(body)
+        found = probe(tmp_path / str(number))
+        assert (found.kind, found.length_us, found.path.suffix) == ("audio", 2_000_000, ".wav")
+    (tmp_path / "short").write_bytes(bytes(piped[:4044]))
+    assert probe(tmp_path / "short").length_us == 500_000
+    (tmp_path / "cut").write_bytes(whole[:4044])
+    with pytest.raises(ProbeError, match="cut off"):
+        probe(tmp_path / "cut")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 TRAY = Path(__file__).parents[1] / "tray"
-HEAVY = {"typer", "rich", "pydantic", "cozepy", "httpx", "keyring", "pyJianYingDraft", "PIL", "tomlkit", "sqlite3"}
+HEAVY = {"typer", "rich", "pydantic", "cozepy", "httpx", "keyring", "pyJianYingDraft", "PIL", "tomlkit"}
 
 
 def imported(statement: str) -> set[str]:

@@ -4,6 +4,9 @@
 
 The server runs in a process of its own on loopback and answers each request after 50 ms. The bare download is one httpx
 client with 16 requests at once, into files.
+
+Seen on 2 cores, N=1000, nothing cached: 2.12 × the bare download while MediaInfo read every WAV (6.7 ms each), 1.00 ×
+(7.1 s) since their headers are read with `wave` (0.08 ms); 81 MB in the program, 116 MB in its worker.
 """
 
 from __future__ import annotations
