@@ -112,6 +112,16 @@ def test_a_killed_build_leaves_no_worker_and_the_next_start_sweeps(tmp_path: Pat
     assert [path.name for path in root.parent.iterdir()] == [root.name]
 
 
+def test_what_a_killed_build_left_is_swept_when_the_program_starts(tmp_path: Path, root: Path):
+    left = root.parent / ".coze-tray-dead"
+    (left / "draft").mkdir(parents=True)
+    (left / "lock").touch()
+    running = start("--headless", env=environment(tmp_path / "home", COZE_TRAY_DRAFTS_DIR=str(root)))
+    wait_until(lambda: not left.exists(), "the left folder is swept")
+    running.terminate()
+    running.communicate(timeout=DEADLINE_S)
+
+
 def children(pid: int) -> list[str]:
     if not Path("/proc").is_dir():
         pytest.skip("needs /proc")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import logging.handlers
 import os
@@ -19,6 +20,7 @@ from tray.coze.client import Client
 from tray.draft.fetch import FetchPolicy
 from tray.draft.folders import drafts_folder
 from tray.draft.pipeline import Workshop
+from tray.draft.problems import DraftError
 from tray.draft.publish import sweep
 from tray.errors import JournalError, SecretsError
 from tray.events import Bus
@@ -79,6 +81,8 @@ def open_app(
             ledger=ledger,
         )
 
+    with contextlib.suppress(DraftError):  # there may be no drafts folder yet
+        sweep(drafts_folder(settings.drafts_dir))
     listener = Listener(bus, journal, connect, tools, context, resume=resume)
     app = App(settings, bus, journal, listener, held)
     held.serve(lambda message: _answer(app, message))

@@ -166,8 +166,14 @@ def main(*, headless: bool) -> int:
         _run(home(), headless=headless)
     except TrayError as error:
         _say(str(error))
-        return 1
-    return 0
+    except OSError as error:
+        _say(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except Exception as error:
+        log.exception("the program failed")
+        _say(_("Something in this program failed: {error}").format(error=f"{type(error).__name__}: {error}"))
+    else:
+        return 0
+    return 1
 
 
 def _run(folder: Path, *, headless: bool) -> None:
