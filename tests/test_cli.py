@@ -395,3 +395,9 @@ def test_ctrl_c_ends_the_demo_without_a_trace(env, tmp_path):
         _out, errors = running.communicate(timeout=DEADLINE_S)
         assert "Traceback" not in errors
         assert running.returncode in (0, 130)
+
+
+def test_help_is_whole_in_chinese_on_a_narrow_terminal(env):
+    done = coze_tray("--help", env={**env, "LANG": "zh_CN.UTF-8", "COLUMNS": "60"})
+    assert "不用联网" in "".join(done.stdout.split())
+    assert "…" not in done.stdout

@@ -24,6 +24,7 @@ app = typer.Typer(
     help=_("Let a Coze bot make JianYing drafts on this computer. Without a command: the tray icon."),
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # its tables cut Chinese off instead of wrapping it
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -45,7 +46,7 @@ def run() -> int:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
-        app()
+        app(prog_name="coze-tray")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     except KeyboardInterrupt:
