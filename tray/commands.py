@@ -43,11 +43,12 @@ def demo(drafts_dir: Path | None, *, icon: bool) -> int:
         root.mkdir(parents=True, exist_ok=True)
     program = Program(home, instance.acquire_or_tell(home))
     outcome = terminal.Outcome()
+    failed: list[Exception] = []
     shows_icon = icon
     with simulator() as cloud:
         settings = Settings(api_base=cloud.base_url, bot_id="demo", drafts_dir=root, allow_hosts=(cloud.host,))
 
-        def work() -> None:
+        def play() -> None:
             nonlocal outcome
             opened = program.open(settings, resume=False, token="demo")  # noqa: S106 - the simulator takes any
             prompt = _("Make a short video of a day in four scenes")
@@ -56,7 +57,14 @@ def demo(drafts_dir: Path | None, *, icon: bool) -> int:
             _show_outcome(outcome)
             if outcome.receipts and shows_icon:
                 program.ended.wait(DEMO_SECONDS_AFTER)
-            program.quit()
+
+        def work() -> None:
+            try:
+                play()
+            except Exception as error:  # noqa: BLE001 - raised again below; the demo's icon must not stay
+                failed.append(error)
+            finally:
+                program.quit()
 
         def without_icon(why: str) -> None:
             nonlocal shows_icon
@@ -70,6 +78,8 @@ def demo(drafts_dir: Path | None, *, icon: bool) -> int:
                 run_without_icon(program, work)
         finally:
             program.close()
+    if failed:
+        raise failed[0]
     if not outcome.done and (outcome.failure is None or outcome.failure.code == "stopped"):
         raise KeyboardInterrupt  # the program was told to quit before the bot was done
     return 0 if outcome.receipts and not outcome.failure else 1
