@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from tray import events, instance, locale
 from tray.coze.client import Client
+from tray.draft.cache import CachePolicy
 from tray.draft.fetch import FetchPolicy
 from tray.draft.folders import drafts_folder
 from tray.draft.pipeline import Workshop
@@ -94,7 +95,8 @@ def workshop(settings: Settings, home: Path, folder: Path | None = None) -> Work
     root = drafts_folder(folder or settings.drafts_dir)
     sweep(root)
     policy = FetchPolicy(frozenset(settings.allow_hosts), settings.media_folders, settings.max_media_bytes)
-    return Workshop(root, policy, home / "locks")
+    cache = CachePolicy(home / "cache", settings.cache_hours, settings.cache_max_bytes)
+    return Workshop(root, policy, home / "locks", cache)
 
 
 def token_for(base_url: str, settings: Settings) -> str:

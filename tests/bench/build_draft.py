@@ -107,6 +107,7 @@ async def bare(urls: list[str], into: Path) -> None:
 
 def main() -> None:
     from tray.draft import pipeline
+    from tray.draft.cache import CachePolicy
     from tray.draft.fetch import FetchPolicy
 
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
@@ -123,7 +124,7 @@ def main() -> None:
         bare_s = time.perf_counter() - began
 
         (folder / "drafts").mkdir()
-        shop = pipeline.Workshop(folder / "drafts", FetchPolicy(frozenset({"127.0.0.1"})), folder / "locks")
+        shop = pipeline.Workshop(folder / "drafts", FetchPolicy(frozenset({"127.0.0.1"})), folder / "locks", CachePolicy(folder / "cache"))
         began = time.perf_counter()
         built = asyncio.run(pipeline.build(export(base, count), shop, "en", progress=lambda *_args: None))
         build_s = time.perf_counter() - began

@@ -10,16 +10,16 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import aclosing
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from tray.draft import coze_export, publish
+from tray.draft import coze_export, media, publish
+from tray.draft.cache import Cache, CachePolicy
 from tray.draft.coze_export import CozeDraft
-from tray.draft.fetch import Fetcher, FetchPolicy, Media
-from tray.draft.probe import Probe, ProbeError, probe
+from tray.draft.fetch import FetchPolicy, Progress
+from tray.draft.probe import Probe
 from tray.draft.problems import DraftError, Problem, name_of
 from tray.draft.spec import Place
 from tray.draft.worker import Worker, WorkerDiedError
@@ -27,9 +27,6 @@ from tray.events import Receipt
 from tray.locale import _
 
 log = logging.getLogger(__name__)
-
-Progress = Callable[[int, int, int], None]
-"""Called with media files done, files in all, and bytes received so far."""
 
 
 class Ledger(Protocol):
@@ -52,6 +49,7 @@ class Workshop:
     root: Path
     policy: FetchPolicy
     locks: Path
+    cache: CachePolicy
 
 
 @dataclass
@@ -126,11 +124,10 @@ async def _build(
     made_root = await asyncio.to_thread(_made, workshop.root)
     try:
         with publish.staging(workshop.root) as folder:
-            async with Worker(language) as worker:
+            async with Worker(language) as worker, Cache(workshop.cache) as cache:
                 bench = _Bench(folder, workshop, worker, ledger)
-                media = folder / "media"
-                media.mkdir()
-                probes, faults = await _media(wanted, media, workshop.policy, worker, progress)
+                urls = [url for draft in wanted for url, _place in draft.urls()]
+                probes, faults = await media.gather(urls, workshop.policy, cache, worker, progress)
                 for draft in wanted:
                     outcome = await _write(draft, probes, faults, bench)
                     if isinstance(outcome, Receipt):
@@ -172,41 +169,6 @@ def _done_before(key: str, ledger: Ledger | None) -> Receipt | None:
         return None
     ledger.written(key, receipt)
     return receipt
-
-
-async def _media(
-    drafts: Iterable[CozeDraft], into: Path, policy: FetchPolicy, worker: Worker, progress: Progress
-) -> tuple[dict[str, Probe], dict[str, str]]:
-    """By URL: what each file is, and why the others can't be used. Each is probed while the others still come."""
-    urls = [url for draft in drafts for url, _place in draft.urls()]
-    probes: dict[str, Probe] = {}
-    faults: dict[str, str] = {}
-    by_content: dict[str, Probe | str] = {}
-    async with aclosing(Fetcher(into, policy).all(urls, progress)) as arriving:
-        async for got in arriving:
-            if not isinstance(got, Media):
-                faults[got[0]] = str(got[1])
-                continue
-            if got.sha256 not in by_content:
-                by_content[got.sha256] = await _probed(got, worker)
-            known = by_content[got.sha256]
-            if isinstance(known, str):
-                faults[got.url] = known
-            else:
-                probes[got.url] = known
-    return probes, faults
-
-
-async def _probed(media: Media, worker: Worker) -> Probe | str:
-    try:
-        return await worker.run(probe, media.path)
-    except ProbeError as error:
-        return str(error)
-    except WorkerDiedError:
-        return _("the file makes the media reader crash; it is broken")
-    except Exception as error:  # the media libraries raise anything for a broken file
-        log.exception("a file could not be probed")
-        return _("it can't be read, it may be broken ({error})").format(error=error or type(error).__name__)
 
 
 async def _write(
@@ -269,7 +231,7 @@ def compose(
     Returns the problems instead where there are any, those of its `missing` media among them, in the order of their
     places. Raises OSError where it can't be written.
     """
-    from tray.draft import arrange, build, coze_spec, meta
+    from tray.draft import arrange, build, copies, coze_spec, meta
 
     imported = coze_spec.to_spec(draft, {url: one.length_us for url, one in probes.items()})
     spec = imported.spec
@@ -281,7 +243,7 @@ def compose(
     path = final.as_posix()
     content = build.content(spec, arranged, path, warnings)
 
-    sizes = _place_media(probes.values(), staged / "Resources" / "local")
+    sizes = copies.place(probes.values(), staged / "Resources" / "local")
     facts = meta.Facts(
         name=final.name,
         draft_id=str(uuid.uuid4()).upper(),
@@ -312,22 +274,6 @@ def compose(
         warnings=warnings,
     )
     return Composed(receipt, meta.registry_entry(facts))
-
-
-def _place_media(probes: Iterable[Probe], local: Path) -> dict[str, int]:
-    """Put each file into the draft once. Returns bytes by file name."""
-    local.mkdir(parents=True)
-    sizes: dict[str, int] = {}
-    for one in probes:
-        if one.path.name in sizes:
-            continue
-        target = local / one.path.name
-        try:
-            os.link(one.path, target)  # the bench is on the same volume and goes away: nothing is copied
-        except OSError:
-            shutil.copyfile(one.path, target)
-        sizes[one.path.name] = one.size_bytes
-    return sizes
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:

@@ -53,6 +53,7 @@ class Probe:
     width: int
     height: int
     length_us: int | None
+    has_audio: bool = False
 
     @property
     def size_bytes(self) -> int:
@@ -66,6 +67,20 @@ class ProbeError(Exception):
 def probe(path: Path) -> Probe:
     """Tell what `path` is and give it the extension of its content. Raises ProbeError."""
     return _image(path) or _pcm_wav(path) or _timed(path)
+
+
+def probe_all(paths: list[Path]) -> list[Probe | str]:
+    """What each file is, or why it can't be used."""
+    return [_probe_or_reason(path) for path in paths]
+
+
+def _probe_or_reason(path: Path) -> Probe | str:
+    try:
+        return probe(path)
+    except ProbeError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001 - the media libraries raise anything for a broken file
+        return _("it can't be read, it may be broken ({error})").format(error=error or type(error).__name__)
 
 
 def _image(path: Path) -> Probe | None:
