@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from datetime import datetime, timezone
@@ -241,6 +242,7 @@ def whole_number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else None
 
 
+@functools.lru_cache(256)  # a URL is looked at twice
 def parsed(url: str) -> httpx.URL:
     """Raises FetchError for what is no link. httpx keeps what is quoted as it is: a signature is over it."""
     not_a_link = FetchError(_("“{url}” is not a link").format(url=short(url)))

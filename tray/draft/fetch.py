@@ -36,6 +36,11 @@ ATTEMPTS = 5
 LONGEST_WAIT_S = 20.0
 """A longer Retry-After is waited for this long only: the user waits too."""
 SLOWEST_BYTES_PER_S = 512
+IN_MEMORY_BYTES = 256 * 1024
+"""A file up to here is written when it is whole, together with others, by a thread: making a file takes longer than
+getting a small one, and nothing else arrives meanwhile."""
+MOST_WAITING = 128
+"""Files that are here and not yet asked for; then the downloads wait."""
 
 
 @dataclass(frozen=True)
@@ -71,21 +76,27 @@ class Fetcher:
     received_bytes: int = 0
     _dead: dict[str, str] = field(default_factory=dict)
 
-    async def all(self, urls: Iterable[str]) -> AsyncGenerator[Media | tuple[str, FetchError], None]:
-        """Each URL's file, or the reason why it can't be had, as they come. Closing it ends every download."""
+    async def all(self, urls: Iterable[str]) -> AsyncGenerator[list[Media | tuple[str, FetchError]], None]:
+        """Each URL's file, or the reason why it can't be had: as many at a time as have come meanwhile. Closing it ends
+        every download; not asking for more pauses them after a while."""
         wanted = list(dict.fromkeys(urls))
         waiting = iter(wanted)
-        got: asyncio.Queue[Media | tuple[str, FetchError]] = asyncio.Queue()
+        here: asyncio.Queue[tuple[str, _Part | FetchError]] = asyncio.Queue(MOST_WAITING)
         connections = self._connections() if any(is_http(url) for url in wanted) else None
 
         async def work() -> None:
             for url in waiting:
-                got.put_nowait(await self._one(url, connections))
+                await here.put((url, await self._one(url, connections)))
 
         crew = [asyncio.ensure_future(work()) for _n in range(min(AT_ONCE, len(wanted)))]
+        left = len(wanted)
         try:
-            for _n in wanted:
-                yield await got.get()
+            while left:
+                batch = [await here.get()]
+                while not here.empty():
+                    batch.append(here.get_nowait())
+                left -= len(batch)
+                yield await asyncio.to_thread(_stored, batch)
         finally:
             for task in crew:
                 task.cancel()
@@ -98,7 +109,7 @@ class Fetcher:
 
         return Connections(AddressBook(self.policy.allow_hosts))
 
-    async def _one(self, url: str, connections: Connections | None) -> Media | tuple[str, FetchError]:
+    async def _one(self, url: str, connections: Connections | None) -> _Part | FetchError:
         try:
             if url[:5].lower() == "data:":
                 return await asyncio.to_thread(self._keep_data, url)
@@ -106,12 +117,12 @@ class Fetcher:
                 return await asyncio.to_thread(self._keep_local, url)
             return await self._download(url, connections)
         except FetchError as error:
-            return url, error
+            return error
         except Exception as error:  # one odd link must not take the others with it
             log.exception("a link could not be fetched")
-            return url, FetchError(_("it can't be fetched ({error})").format(error=error or type(error).__name__))
+            return FetchError(_("it can't be fetched ({error})").format(error=error or type(error).__name__))
 
-    async def _download(self, url: str, connections: Connections) -> Media:
+    async def _download(self, url: str, connections: Connections) -> _Part:
         from tray.draft import download
 
         host = download.parsed(url).netloc.decode("ascii")
@@ -132,7 +143,7 @@ class Fetcher:
                         announced = download.whole_number(response.headers.get("content-length", "")) or 0
                         if announced > self.policy.max_bytes:
                             raise too_large(announced, self.policy.max_bytes)
-                        return await self._keep(url, self._watched(download.body_of(response)))
+                        return await self._kept(self._watched(download.body_of(response)))
         except Passing as fault:
             text = _("{fault} (tried {n} times). Run it again in a few minutes.").format(fault=fault, n=ATTEMPTS)
             if isinstance(fault, Unreachable):
@@ -159,14 +170,14 @@ class Fetcher:
                 watched_from, watched_bytes = time.monotonic(), 0
             yield chunk
 
-    async def _keep(self, url: str, chunks: AsyncGenerator[bytes, None]) -> Media:
+    async def _kept(self, chunks: AsyncGenerator[bytes, None]) -> _Part:
         with _Part(self.into, self.policy.max_bytes) as part:
             async with aclosing(chunks) as body:
                 async for chunk in body:
                     part.write(chunk)
-            return part.finished(url)
+        return part
 
-    def _keep_data(self, url: str) -> Media:
+    def _keep_data(self, url: str) -> _Part:
         head, comma, body = url.partition(",")
         if not comma:
             raise FetchError(_("the data: URL has no comma, so no data"))
@@ -177,9 +188,9 @@ class Fetcher:
                 data = base64.b64decode(data + b"=" * (-len(data) % 4), validate=True)
             except (binascii.Error, ValueError):
                 raise FetchError(_("the data: URL is not valid base64")) from None
-        return self._copied(url, io.BytesIO(data))
+        return self._copied(io.BytesIO(data))
 
-    def _keep_local(self, url: str) -> Media:
+    def _keep_local(self, url: str) -> _Part:
         """A file of this machine, if the user allowed its folder. A UNC path is not even looked at: that alone would
         send the user's Windows login to the host it names."""
         text = url2pathname(urlsplit(url).path) if url[:5].lower() == "file:" else url
@@ -198,53 +209,76 @@ class Fetcher:
             raise refused
         try:
             with real.open("rb") as file:
-                return self._copied(url, file)
+                return self._copied(file)
         except OSError as error:
             raise FetchError(_("it can't be read: {error}").format(error=error.strerror or error)) from error
 
-    def _copied(self, url: str, data: BinaryIO) -> Media:
+    def _copied(self, data: BinaryIO) -> _Part:
         with _Part(self.into, self.policy.max_bytes) as part:
             while chunk := data.read(1 << 20):
                 part.write(chunk)
-            self.received_bytes += part.size_bytes
-            return part.finished(url)
+        self.received_bytes += part.size_bytes
+        return part
 
 
 class _Part:
-    """A file that is being written and hashed on the way. It is gone again unless it was finished."""
+    """A file that is coming: in memory while it is small, then in `folder`. Leaving its `with` by an error drops it."""
 
     def __init__(self, folder: Path, most_bytes: int) -> None:
         self.size_bytes = 0
-        self._most_bytes, self._digest, self._is_finished = most_bytes, hashlib.sha256(), False
-        self._path = folder / os.urandom(8).hex()
-        with _storing():
-            self._file = self._path.open("xb", buffering=0)
+        self._folder, self._most_bytes, self._digest = folder, most_bytes, hashlib.sha256()
+        self._memory: list[bytes] = []
+        self._file: io.FileIO | None = None
 
     def __enter__(self) -> _Part:
         return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_exc: object) -> None:
+        if self._file is not None:
+            self._file.close()
+            if kind is not None:
+                Path(self._file.name).unlink(missing_ok=True)
 
     def write(self, chunk: bytes) -> None:
         self.size_bytes += len(chunk)
         if self.size_bytes > self._most_bytes:
             raise too_large(self.size_bytes, self._most_bytes)
-        self._digest.update(chunk)
-        left = memoryview(chunk)
-        with _storing():
-            while left:
-                left = left[self._file.write(left) or 0 :]
+        self._memory.append(chunk)
+        if self._file is not None or self.size_bytes > IN_MEMORY_BYTES:
+            self._spill()
 
-    def finished(self, url: str) -> Media:
+    def stored(self, url: str) -> Media:
+        """The file, all of it on the disk. Raises FetchError where it can't be written."""
         if self.size_bytes == 0:
             raise FetchError(_("the file is empty"))
-        with _storing():
-            self._file.close()
-        self._is_finished = True
-        return Media(url, self._path, self._digest.hexdigest(), self.size_bytes)
+        if self._file is None:
+            with self:
+                file = self._spill()
+        else:
+            file = self._file
+        return Media(url, Path(file.name), self._digest.hexdigest(), self.size_bytes)
 
-    def __exit__(self, *_exc: object) -> None:
-        if not self._is_finished:
-            self._file.close()
-            self._path.unlink(missing_ok=True)
+    def _spill(self) -> io.FileIO:
+        with _storing():
+            if self._file is None:
+                self._file = io.FileIO(str(self._folder / os.urandom(8).hex()), "xb")
+            for chunk in self._memory:
+                self._digest.update(chunk)
+                left = memoryview(chunk)
+                while left:
+                    left = left[self._file.write(left) or 0 :]
+        self._memory.clear()
+        return self._file
+
+
+def _stored(batch: list[tuple[str, _Part | FetchError]]) -> list[Media | tuple[str, FetchError]]:
+    made: list[Media | tuple[str, FetchError]] = []
+    for url, part in batch:
+        try:
+            made.append(part.stored(url) if isinstance(part, _Part) else (url, part))
+        except FetchError as error:
+            made.append((url, error))
+    return made
 
 
 @contextmanager

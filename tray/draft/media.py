@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Iterable
 from contextlib import aclosing
@@ -17,10 +16,8 @@ from tray.locale import _
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 64
-"""Files that the worker is handed at once: asking it costs as much as telling what a small picture is."""
 LONGEST_S = 300.0
-"""For what it is handed at once: a sound of hours that is converted takes a minute."""
+"""For what the worker is handed at once: a sound of hours that is converted takes a minute."""
 
 
 async def gather(
@@ -34,52 +31,34 @@ async def gather(
     if not missing:
         progress(len(wanted), len(wanted), 0)
         return probes, faults
-    arrived: asyncio.Queue[Media | None] = asyncio.Queue()
-    telling = asyncio.ensure_future(_tell(arrived, cache, worker))
-    fetcher = Fetcher(cache.parts, policy)
-    try:
-        async with aclosing(fetcher.all(missing)) as arriving:
-            done = len(probes)
-            async for got in arriving:
-                done += 1
-                progress(done, len(wanted), fetcher.received_bytes)
-                if isinstance(got, Media):
-                    arrived.put_nowait(got)
+    fetcher, told = Fetcher(cache.parts, policy), dict[str, Probe | str]()
+    async with aclosing(fetcher.all(missing)) as arriving:
+        done = len(probes)
+        async for batch in arriving:
+            media = [one for one in batch if isinstance(one, Media)]
+            faults.update((one[0], str(one[1])) for one in batch if not isinstance(one, Media))
+            await _tell(media, told, cache, worker)
+            for one in media:
+                what = told[one.sha256]
+                if isinstance(what, str):
+                    faults[one.url] = what
                 else:
-                    faults[got[0]] = str(got[1])
-        arrived.put_nowait(None)
-        for url, told in (await telling).items():
-            if isinstance(told, str):
-                faults[url] = told
-            else:
-                probes[url] = told
-    finally:
-        telling.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await telling
+                    probes[one.url] = what
+            done += len(batch)
+            progress(done, len(wanted), fetcher.received_bytes)
     return probes, faults
 
 
-async def _tell(arrived: asyncio.Queue[Media | None], cache: Cache, worker: Worker) -> dict[str, Probe | str]:
-    """By URL what each file that arrives is, or why it can't be used; until None arrives."""
-    hashes: dict[str, str] = {}
-    told: dict[str, Probe | str] = {}
-    is_over = False
-    while not is_over:
-        batch = [await arrived.get()]
-        while len(batch) < AT_ONCE and not arrived.empty():
-            batch.append(arrived.get_nowait())
-        is_over = batch[-1] is None
-        media = [one for one in batch if one is not None]
-        new = {one.sha256: one.path for one in media if one.sha256 not in told}
-        told.update(await cache.known(new))
-        told.update(await _new({sha256: path for sha256, path in new.items() if sha256 not in told}, cache, worker))
-        hashes.update((one.url, one.sha256) for one in media)
-        good = {one.url: one.sha256 for one in media if is_http(one.url) and isinstance(told[one.sha256], Probe)}
-        await cache.remember(good)
-        for one in media:  # a content that came twice, or that is refused
-            one.path.unlink(missing_ok=True)
-    return {url: told[sha256] for url, sha256 in hashes.items()}
+async def _tell(media: list[Media], told: dict[str, Probe | str], cache: Cache, worker: Worker) -> None:
+    """Put into `told`, by hash, what these files are, or why they can't be used. The good ones are in the cache then,
+    the others gone."""
+    new = {one.sha256: one.path for one in media if one.sha256 not in told}
+    told.update(await cache.known(new))
+    told.update(await _new({sha256: path for sha256, path in new.items() if sha256 not in told}, cache, worker))
+    good = [one for one in media if isinstance(told[one.sha256], Probe)]
+    await cache.remember({one.url: one.sha256 for one in good if is_http(one.url)})
+    for one in media:  # a content that came twice, or that is refused
+        one.path.unlink(missing_ok=True)
 
 
 async def _new(paths: dict[str, Path], cache: Cache, worker: Worker) -> dict[str, Probe | str]:
