@@ -51,9 +51,17 @@ Build = Callable[..., Built]
 def build(root: Path, tmp_path: Path) -> Build:
     """Build an export into `root`, with media from loopback allowed."""
 
-    def run(text: str, *, allow: tuple[str, ...] = ("127.0.0.1",), folder: Path = root, **policy: Any) -> Built:
-        workshop = Workshop(folder, FetchPolicy(frozenset(allow), **policy), tmp_path / "locks",
-                            CachePolicy(tmp_path / "cache"))  # fmt: skip
+    def run(
+        text: str,
+        *,
+        allow: tuple[str, ...] = ("127.0.0.1",),
+        folder: Path = root,
+        cache_hours: float = 24,
+        cache_max_bytes: int = 10**10,
+        **policy: Any,
+    ) -> Built:
+        cache = CachePolicy(tmp_path / "cache", cache_hours, cache_max_bytes)
+        workshop = Workshop(folder, FetchPolicy(frozenset(allow), **policy), tmp_path / "locks", cache)
         return asyncio.run(pipeline.build(text, workshop, "en", progress=lambda *_args: None))
 
     return run

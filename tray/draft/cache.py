@@ -30,6 +30,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from tray.draft.probe import Probe
+from tray.draft.problems import DraftError
+from tray.locale import _
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +57,7 @@ class CachePolicy:
 
 
 class Cache:
-    """One build's use of the cache: an async context manager. Raises OSError where it can't be read or written."""
+    """One build's use of the cache: an async context manager. Raises DraftError where it can't be read or written."""
 
     def __init__(self, policy: CachePolicy) -> None:
         self._policy = policy
@@ -66,42 +68,63 @@ class Cache:
         self._lock = FileLock(self.parts / "lock", thread_local=False)
         self._turn = threading.Lock()  # a cancelled call's thread may still be at it
         self._number = 0
+        self._is_broken = False
 
     async def __aenter__(self) -> Cache:
-        for folder in (self._files, self._builds):
-            folder.mkdir(parents=True, exist_ok=True)
-        self._db = self._connected()
-        try:
-            with self._writing() as db:  # nobody sweeps meanwhile
-                self.parts.mkdir()
-                self._lock.acquire()
-                made = db.execute("INSERT INTO builds (folder) VALUES (?)", (self.parts.name,))
-                self._number = made.lastrowid or 0
-                self._sweep(db)
-        except BaseException:
-            self._end()
-            raise
+        with self._usable():
+            for folder in (self._files, self._builds):
+                folder.mkdir(parents=True, exist_ok=True)
+            self._db = self._connected()
+            try:
+                with self._writing() as db:  # nobody sweeps meanwhile
+                    self.parts.mkdir()
+                    self._lock.acquire()
+                    made = db.execute("INSERT INTO builds (folder) VALUES (?)", (self.parts.name,))
+                    self._number = made.lastrowid or 0
+                    self._sweep(db)
+            except BaseException:
+                self._end()
+                raise
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
-        await asyncio.to_thread(self._close)
+        try:
+            await asyncio.to_thread(self._close)
+        except (OSError, sqlite3.Error) as error:  # the drafts are there all the same
+            log.warning("the media cache could not be tidied: %s", error)
 
     async def find(self, links: Iterable[str]) -> dict[str, Probe]:
         """The links that need not be asked for again, and their files."""
-        return await asyncio.to_thread(self._find, list(links))
+        with self._usable():
+            return await asyncio.to_thread(self._find, list(links))
 
     async def known(self, hashes: Iterable[str]) -> dict[str, Probe]:
         """Those contents that are here already, wherever they came from."""
-        return await asyncio.to_thread(self._known, list(hashes))
+        with self._usable():
+            return await asyncio.to_thread(self._known, list(hashes))
 
     async def keep(self, found: Mapping[str, Probe]) -> dict[str, Probe]:
-        """Move files in from `parts`, by the hash of what was fetched (a converted file is another's). Returns where
-        each is now."""
-        return await asyncio.to_thread(self._keep, dict(found))
+        """Move files in from `parts`, by the hash of what was fetched (a converted file's own is another).
+
+        Returns where each is now."""
+        with self._usable():
+            return await asyncio.to_thread(self._keep, dict(found))
 
     async def remember(self, links: Mapping[str, str]) -> None:
         """That these links gave these contents just now."""
-        await asyncio.to_thread(self._remember, dict(links))
+        with self._usable():
+            await asyncio.to_thread(self._remember, dict(links))
+
+    @contextlib.contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            why = error.strerror if isinstance(error, OSError) and error.strerror else error
+            raise DraftError(
+                _("The media cache {folder} can't be used: {error}").format(folder=self._policy.folder, error=why),
+                _("Check that the disk is there, not full and not write-protected, or delete that folder."),
+            ) from error
 
     def _find(self, links: list[str]) -> dict[str, Probe]:
         if self._policy.hours <= 0:
@@ -180,6 +203,8 @@ class Cache:
 
     def _end(self) -> None:
         self._db.close()
+        if self._is_broken:
+            self._forget()
         self._lock.release()
         shutil.rmtree(self.parts, ignore_errors=True)
 
@@ -221,16 +246,18 @@ class Cache:
 
     def _connected(self) -> sqlite3.Connection:
         """The index. One that is broken or of another version is begun anew, and its files are swept."""
-        path = self._policy.folder / "index.db"
         try:
-            return _opened(path)
-        except sqlite3.OperationalError as error:  # locked, or it can't be read
-            raise OSError(None, str(error), str(path)) from error
+            return _opened(self._policy.folder / "index.db")
+        except sqlite3.OperationalError:  # locked, or it can't be read
+            raise
         except sqlite3.DatabaseError as error:
             log.warning("the media cache is begun anew: %s", error)
-            for name in ("index.db", "index.db-wal", "index.db-shm"):
-                path.with_name(name).unlink(missing_ok=True)
-            return _opened(path)
+            self._forget()
+            return _opened(self._policy.folder / "index.db")
+
+    def _forget(self) -> None:
+        for name in ("index.db", "index.db-wal", "index.db-shm"):
+            (self._policy.folder / name).unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
@@ -244,8 +271,9 @@ class Cache:
                     self._db.execute("ROLLBACK")
                     raise
                 self._db.execute("COMMIT")
-            except sqlite3.Error as error:
-                raise OSError(None, str(error), str(self._policy.folder)) from error
+            except sqlite3.DatabaseError as error:
+                self._is_broken = not isinstance(error, sqlite3.OperationalError)
+                raise
 
 
 def _opened(path: Path) -> sqlite3.Connection:

@@ -48,7 +48,7 @@ def to_mov(image: Image.Image, target: Path) -> tuple[Path, int]:
 
     frames = getattr(image, "n_frames", 1)
     width, height = image.size
-    if frames * width * height > MOST_ANIMATION_PIXELS:
+    if frames * max(width * height, 10_000) > MOST_ANIMATION_PIXELS:  # a tiny one's frames take their time, too
         raise ProbeError(
             _("the animation ({name}, {n} frames of {width}×{height}) is too large to be converted. "
               "Make it an MP4 or a GIF.").format(name=image.format, n=frames, width=width, height=height)

@@ -20,7 +20,7 @@ import aiohttp
 import httpx
 import yarl
 from aiohttp.abc import AbstractResolver, ResolveResult
-from python_socks import ProxyError
+from aiohttp_socks import ProxyConnectionError, ProxyConnector, ProxyError, ProxyTimeoutError
 
 from tray.draft.addresses import AddressBook, RefusedError
 from tray.draft.faults import FetchError, Passing, Unreachable, short
@@ -70,8 +70,6 @@ class Connections:
             return aiohttp.TCPConnector(ssl=tls(), limit=0, resolver=_Checked(self.book), use_dns_cache=False)
         if not _is_socks(proxy):  # the names are the proxy's to resolve, its own is the system's
             return aiohttp.TCPConnector(ssl=tls(), limit=0)
-        from aiohttp_socks import ProxyConnector
-
         plain = proxy.replace("socks5h://", "socks5://").replace("socks4a://", "socks4://")  # it resolves the names
         return ProxyConnector.from_url(plain, rdns=True, ssl=tls(), limit=0)
 
@@ -149,9 +147,9 @@ class _Response:
             opening = self._connections.session(proxy).get(yarl.URL(str(url), encoded=True), allow_redirects=False)
             self._response = await asyncio.wait_for(opening, 2 * STALLED_S)
             self._room = room
-        except asyncio.TimeoutError:
+        except (asyncio.TimeoutError, ProxyTimeoutError):
             raise _in_time(url.host) from None
-        except (aiohttp.ClientError, ProxyError, OSError, ValueError) as error:
+        except (aiohttp.ClientError, ProxyConnectionError, ProxyError, OSError, ValueError) as error:
             raise _fault(error, url.host) from None
         finally:
             if self._response is None:
@@ -182,7 +180,7 @@ def _in_time(host: str) -> Passing:
 
 
 def _fault(error: Exception, host: str) -> Passing:
-    if isinstance(error, (aiohttp.ClientConnectorError, ProxyError, ConnectionRefusedError)):
+    if isinstance(error, (aiohttp.ClientConnectorError, ProxyConnectionError, ProxyError)):
         return Unreachable(_("{host} can't be reached: {error}").format(host=host, error=error))
     if isinstance(error, (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError)):
         return Passing(_("{host} cut the file off before its end").format(host=host))

@@ -126,8 +126,12 @@ def _found(media: av.container.InputContainer, path: Path) -> _Found:
 
     demuxer = media.format.name.partition(",")[0]
     name = _NAMES.get(demuxer, demuxer.upper())
+    if demuxer == "mov" and _is_cut_mp4(path):
+        raise _cut_off(name)
     video = next((one for one in media.streams.video if not one.disposition & Disposition.attached_pic), None)
     stream: Any = video or next(iter(media.streams.audio), None)
+    if not len(media.streams) or (stream is not None and stream.codec_context is None):
+        raise ProbeError(_("it can't be read ({name}): it is broken or cut off").format(name=name))
     if stream is None:
         raise ProbeError(_("it is neither a picture, a video nor a sound, but {name}").format(name=name))
     length_us = _length_us(media, stream, demuxer, path)
@@ -154,7 +158,7 @@ def _size(media: av.container.InputContainer, video: Any, name: str) -> tuple[in
     """As it is shown: a phone held upright films lying pictures and says so."""
     import av
 
-    width, height = (video.codec_context.width, video.codec_context.height) if video.codec_context else (0, 0)
+    width, height = video.codec_context.width, video.codec_context.height
     if not (width and height):
         raise ProbeError(_("the size of the video ({name}) can't be read").format(name=name))
     check_size(width, height)
@@ -173,8 +177,6 @@ def _length_us(media: av.container.InputContainer, stream: Any, demuxer: str, pa
         of_stream_us = int(stream.duration * stream.time_base * 1_000_000)
     else:
         of_stream_us = said_us
-    if demuxer == "mov" and _is_cut_mp4(path):
-        raise _cut_off(_NAMES[demuxer])
     if demuxer not in _READ_TO_THEIR_END and of_stream_us > 0:
         return of_stream_us
     held_us, end_us = _held_us(media, stream)
