@@ -110,6 +110,11 @@ class _Bench:
     worker: Worker
     ledger: Ledger | None
 
+    @property
+    def media(self) -> Path:
+        """Where copies of the media lie ready for the drafts."""
+        return self.folder / "media"
+
 
 async def _build(
     wanted: list[CozeDraft],
@@ -126,8 +131,9 @@ async def _build(
         with publish.staging(workshop.root) as folder:
             async with Worker(language) as worker, Cache(workshop.cache) as cache:
                 bench = _Bench(folder, workshop, worker, ledger)
+                bench.media.mkdir()
                 urls = [url for draft in wanted for url, _place in draft.urls()]
-                probes, faults = await media.gather(urls, workshop.policy, cache, worker, progress)
+                probes, faults = await media.gather(urls, workshop.policy, cache, worker, progress, bench.media)
                 for draft in wanted:
                     outcome = await _write(draft, probes, faults, bench)
                     if isinstance(outcome, Receipt):
@@ -243,7 +249,7 @@ def compose(
     path = final.as_posix()
     content = build.content(spec, arranged, path, warnings)
 
-    sizes = copies.place(probes.values(), staged / "Resources" / "local")
+    sizes = copies.place(probes.values(), staged / "Resources" / "local", staged.parent / "media")
     facts = meta.Facts(
         name=final.name,
         draft_id=str(uuid.uuid4()).upper(),
