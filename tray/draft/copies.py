@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from tray.draft.probe import Probe
@@ -21,20 +21,30 @@ def lay_ready(probes: Iterable[Probe], ready: Path) -> None:
 
 
 def place(probes: Iterable[Probe], folder: Path, ready: Path) -> dict[str, int]:
-    """Put each file into the new `folder` once: from `ready` if it still lies there, else a copy. Returns bytes by
+    """Put each file into the new `folder` once: what lies in `ready` is moved there, the rest copied. Returns bytes by
     file name. Raises OSError."""
-    folder.mkdir(parents=True)
-    sizes: dict[str, int] = {}
-    for one in probes:
-        name = one.path.name
-        if name in sizes:
-            continue
-        try:
-            (ready / name).rename(folder / name)
-        except FileNotFoundError:  # another draft of this export has it
-            copy(one.path, folder / name)
-        sizes[name] = (folder / name).stat().st_size
-    return sizes
+    paths = {one.path.name: one.path for one in probes}
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if not _moved_whole(ready, folder, paths.keys()):
+        folder.mkdir()
+        for name, path in paths.items():
+            try:
+                (ready / name).rename(folder / name)
+            except OSError:  # another draft of this export has it, or it could not be laid ready
+                copy(path, folder / name)
+    with os.scandir(folder) as files:
+        return {file.name: file.stat().st_size for file in files}
+
+
+def _moved_whole(ready: Path, folder: Path, names: Collection[str]) -> bool:
+    """Whether `ready` holds just what the draft needs, and could become its folder with one step."""
+    try:
+        if {path.name for path in ready.iterdir()} != set(names):
+            return False
+        ready.rename(folder)
+    except OSError:
+        return False
+    return True
 
 
 def copy(source: Path, target: Path) -> None:
