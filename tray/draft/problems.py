@@ -20,10 +20,13 @@ class Problem:
 
     place: Place
     message: str
+    field: str = ""
+    """The field of the place that is wrong, as `clip.opacity`."""
 
     def to_json(self) -> dict[str, Any]:
-        """As `coze-tray build --json` lists it: draft, track, segment, id, url, message."""
-        return {**self.place.model_dump(), "message": self.message}
+        """As `coze-tray build --json` lists it: draft, track, segment, id, url, path, message."""
+        path = ".".join(part for part in (self.place.path, self.field) if part)
+        return {**self.place.model_dump(), "path": path, "message": self.message}
 
     def __str__(self) -> str:
         where = name_of(self.place)

@@ -1,139 +1,463 @@
-"""The declarative description of a draft, in this program's own schema. It knows no JSON dialect.
+"""The declarative description of a draft, in this program's own schema. It knows no JSON dialect but its own.
 
-Times are integers in microseconds. Positions are in half canvases from the canvas's centre, x to the right, y up
-(pyJianYingDraft, segment.py, ClipSettings). Colours are "#RRGGBB".
+A spec as written may leave things open: times (segments follow each other, media plays whole), names as people say
+them, captions as SRT. `resolve` settles all that and gives a spec again: every `start` and `duration` said, names as
+the catalogue has them, media as files inside the draft. `build` writes a resolved spec, `read` reads one back.
+
+Times are integers in microseconds, or text with a unit ("1.5s", "500ms"). Positions are in half canvases from the
+canvas's centre, x to the right, y up (pyJianYingDraft, segment.py, ClipSettings). Colours are "#RRGGBB".
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic.json_schema import SkipJsonSchema
+
+from tray.locale import _
+
+VERSION = 1
+LONGEST_US = 24 * 3600 * 1_000_000
+"""A timeline can be a day long."""
+SLOWEST, FASTEST = 0.1, 100.0
+"""JianYing's range of speeds."""
+LOUDEST = 10.0
+"""JianYing's loudest is +20 dB, ten times."""
+
+_US_PER = {"us": 1, "µs": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "min": 60_000_000, "h": 3_600_000_000}
+_TIME = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?) *(us|µs|ms|s|m|min|h)")
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+def parse_time(value: Any) -> Any:
+    """Microseconds of "1.5s", "500ms", … Anything else is left for pydantic to judge. Raises ValueError."""
+    if isinstance(value, str):
+        found = _TIME.fullmatch(value.strip())
+        if found is None:
+            raise ValueError(_("a time is an integer in microseconds or a number with its unit, like “1.5s” or “500ms”"))
+        return round(float(found[1]) * _US_PER[found[2]])
+    if isinstance(value, bool):
+        raise ValueError(_("a time is an integer in microseconds or a number with its unit, like “1.5s” or “500ms”"))
+    return value
 
 
-class Place(_Value):
-    """Where in the source a thing was said; draft, track and segment are counted from 1. What messages name."""
+_TIME_SCHEMA = {
+    "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? *(us|ms|s|m|h)$"}],
+    "description": "microseconds, or a number with its unit: 1.5s, 500ms",
+}
+Time = Annotated[int, BeforeValidator(parse_time), Field(ge=0, le=LONGEST_US), WithJsonSchema(_TIME_SCHEMA)]
+Length = Annotated[int, BeforeValidator(parse_time), Field(gt=0, le=LONGEST_US), WithJsonSchema(_TIME_SCHEMA)]
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+Percent = Annotated[float, Field(ge=0, le=100)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Name = Annotated[str, Field(min_length=1, max_length=100)]
 
-    draft: int | None = None
-    track: int | None = None
-    segment: int | None = None
-    id: str | None = None
-    url: str | None = None
 
-
-class Span(_Value):
+class Span(NamedTuple):
     """A stretch of a timeline or of a media file, in microseconds."""
 
-    start_us: int = Field(ge=0)
-    duration_us: int = Field(gt=0)
+    start_us: int
+    duration_us: int
 
     @property
     def end_us(self) -> int:
         return self.start_us + self.duration_us
 
 
-class Clip(_Value):
-    """How a picture lies on the canvas. `opacity` 0 to 1, `rotation_deg` clockwise, scale 1 = as fitted."""
+class _Value(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True, serialize_by_alias=True
+    )
 
-    x: float = 0.0
-    y: float = 0.0
-    scale_x: float = 1.0
-    scale_y: float = 1.0
-    rotation_deg: float = 0.0
-    opacity: float = Field(default=1.0, ge=0, le=1)
+
+class Place(_Value):
+    """Where in the source a thing was said; draft, track and segment are counted from 1. What messages name.
+
+    `path` is the same for programs, as `drafts[0].tracks[2].segments[14]`, counted from 0.
+    """
+
+    draft: int | None = None
+    track: int | None = None
+    segment: int | None = None
+    id: str | None = None
+    url: str | None = None
+    path: str = ""
+
+
+class Clip(_Value):
+    """How a picture lies on the canvas. Scale 1 = as `fit` has it, rotation clockwise, `opacity` 0 to 1.
+
+    `scale` is short for `scale_x` and `scale_y`.
+    """
+
+    x: float = Field(default=0.0, ge=-1000, le=1000)
+    y: float = Field(default=0.0, ge=-1000, le=1000)
+    scale_x: float = Field(default=1.0, ge=-10_000, le=10_000)
+    scale_y: float = Field(default=1.0, ge=-10_000, le=10_000)
+    rotation_deg: float = Field(default=0.0, alias="rotation", ge=-1e6, le=1e6)
+    opacity: Share = 1.0
+    flip_horizontal: bool = False
+    flip_vertical: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _both_scales(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "scale" in value:
+            value = dict(value)
+            both = value.pop("scale")
+            value.setdefault("scale_x", both)
+            value.setdefault("scale_y", both)
+        return value
+
+
+class Crop(_Value):
+    """The part of the picture that is shown, as shares of its width and height from its upper left corner."""
+
+    left: Share = 0.0
+    top: Share = 0.0
+    right: Share = 1.0
+    bottom: Share = 1.0
+
+    @model_validator(mode="after")
+    def _has_area(self) -> Crop:
+        if self.left >= self.right or self.top >= self.bottom:
+            raise ValueError(_("nothing is left of the picture: left must be below right, top below bottom"))
+        return self
+
+
+class Animation(_Value):
+    """An intro, outro, group or loop animation. `duration` None: the animation's own."""
+
+    name: Name
+    duration_us: Length | None = Field(default=None, alias="duration")
+
+
+class Transition(_Value):
+    """To the next segment of the same track. `duration` None: the transition's own."""
+
+    name: Name
+    duration_us: Length | None = Field(default=None, alias="duration")
+
+
+class Filter(_Value):
+    name: Name
+    intensity: Share = 1.0
+
+
+class Effect(_Value):
+    """A scene or character effect of a picture, or a sound effect of a sound. `params` in JianYing's order and scale,
+    0 to 100; None (or left out at the end) is that parameter's default. `kind` None: whichever has the name."""
+
+    name: Name
+    kind: Literal["scene", "character", "audio_scene", "tone", "speech_to_song"] | None = None
+    params: tuple[Percent | None, ...] = ()
+
+
+class Mask(_Value):
+    """`x`, `y`: its centre in half media sizes from the media's centre. `size`: its height as a share of the media's.
+    `width` and `round_corner` are a rectangle's alone. Rotation clockwise."""
+
+    name: Name
+    x: float = Field(default=0.0, ge=-100, le=100)
+    y: float = Field(default=0.0, ge=-100, le=100)
+    size: float = Field(default=0.5, gt=0, le=100)
+    width: float | None = Field(default=None, gt=0, le=100)
+    rotation_deg: float = Field(default=0.0, alias="rotation", ge=-1e6, le=1e6)
+    feather: Percent = 0.0
+    round_corner: Percent = 0.0
+    invert: bool = False
+
+
+class Chroma(_Value):
+    """The colour that becomes transparent."""
+
+    colour: Colour
+    intensity: Percent = 20.0
+    shadow: Percent = 0.0
+    edge_smooth: Percent = 0.0
+    spill: Percent = 0.0
+
+
+class Fill(_Value):
+    """What is seen beside a picture that does not cover the canvas: the picture blurred, or a colour. One of the two.
+
+    JianYing's four strengths of blur are 0.0625, 0.375, 0.75 and 1. It counts on the main track alone.
+    """
+
+    blur: Share | None = None
+    colour: Colour | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Fill:
+        if (self.blur is None) == (self.colour is None):
+            raise ValueError(_("a background fill is either “blur” or “colour”"))
+        return self
+
+
+KeyframeProperty = Literal[
+    "position_x", "position_y", "rotation", "scale", "scale_x", "scale_y", "opacity",
+    "saturation", "contrast", "brightness", "volume",
+]  # fmt: skip
+
+
+class Keyframe(_Value):
+    """`time` from the segment's start. `value` in the property's own unit: half canvases, degrees, factors; saturation,
+    contrast and brightness -1 to 1."""
+
+    time_us: Time = Field(alias="time")
+    value: float = Field(ge=-1e6, le=1e6)
+
+
+Keyframes = dict[KeyframeProperty, tuple[Keyframe, ...]]
 
 
 class Border(_Value):
-    colour: str = "#000000"
-    width: float = Field(default=40.0, ge=0, le=100)
-    """In JianYing's own scale, 0 to 100."""
+    """`width` in JianYing's own scale, 0 to 100."""
+
+    colour: Colour = "#000000"
+    width: Percent = 40.0
+    opacity: Share = 1.0
 
 
 class Shadow(_Value):
-    colour: str = "#000000"
-    distance: float = Field(default=5.0, ge=0, le=100)
-    angle_deg: float = Field(default=-45.0, ge=-180, le=180)
-    diffuse: float = Field(default=15.0, ge=0, le=100)
+    colour: Colour = "#000000"
+    opacity: Share = 1.0
+    distance: Percent = 5.0
+    angle_deg: float = Field(default=-45.0, alias="angle", ge=-180, le=180)
+    diffuse: Percent = 15.0
 
 
 class Background(_Value):
-    colour: str = "#000000"
-    opacity: float = Field(default=1.0, ge=0, le=1)
+    """A box behind the text. Lengths are shares, in JianYing's own scale."""
+
+    colour: Colour = "#000000"
+    opacity: Share = 1.0
+    style: Literal[1, 2] = 1
+    round_radius: Share = 0.0
+    width: Share = 0.14
+    height: Share = 0.14
+    horizontal_offset: Share = 0.5
+    vertical_offset: Share = 0.5
 
 
 class TextStyle(_Value):
-    """`size` in JianYing's own scale (8 is a usual caption); `font` is a name pyJianYingDraft knows, or None."""
+    """`size` in JianYing's own scale (8 is a usual caption); spacings in JianYing's own scale too; `max_line_width` as
+    a share of the canvas's width; `font` None: the system's."""
 
-    size: float = Field(default=8.0, gt=0)
-    font: str | None = None
+    size: float = Field(default=8.0, gt=0, le=1000)
+    font: Name | None = None
     bold: bool = False
     italic: bool = False
     underline: bool = False
-    colour: str = "#FFFFFF"
+    colour: Colour = "#FFFFFF"
+    opacity: Share = 1.0
     align: Literal["left", "center", "right"] = "center"
+    vertical: bool = False
+    letter_spacing: float = Field(default=0.0, ge=-100, le=1000)
+    line_spacing: float = Field(default=0.0, ge=-100, le=1000)
+    auto_wrap: bool = True
+    max_line_width: Share = 0.82
     border: Border | None = None
     shadow: Shadow | None = None
     background: Background | None = None
 
 
-class VisualSegment(_Value):
-    """A video or a picture; which of the two, the media itself tells. `source` is ignored for a picture.
+class StyledRange(_Value):
+    """Another style for the characters from `start` up to `end` (not included), counted from 0. What is None is as in
+    the segment's style."""
 
-    `speed` None: as `source` and `target` imply (1 without a source).
+    start: int = Field(ge=0)
+    end: int = Field(gt=0)
+    size: float | None = Field(default=None, gt=0, le=1000)
+    font: Name | None = None
+    bold: bool | None = None
+    italic: bool | None = None
+    underline: bool | None = None
+    colour: Colour | None = None
+    border: Border | None = None
+    shadow: Shadow | None = None
+
+    @model_validator(mode="after")
+    def _has_length(self) -> StyledRange:
+        if self.start >= self.end:
+            raise ValueError(_("a styled range ends after it starts"))
+        return self
+
+
+class Bubble(_Value):
+    """A speech bubble behind a text: ids as a draft made in JianYing has them."""
+
+    effect_id: Name
+    resource_id: Name
+
+
+class _Segment(_Value):
+    """`start` None: where the segment before it on its track ends. `duration` None: as long as its media plays (from
+    `source_start` on), 5 s for a picture, 3 s for anything else."""
+
+    place: SkipJsonSchema[Place] = Field(default=Place(), exclude=True, repr=False)
+    start_us: Time | None = Field(default=None, alias="start")
+    duration_us: Length | None = Field(default=None, alias="duration")
+
+    @property
+    def target(self) -> Span:
+        """Where it lies on the timeline. A resolved segment has it."""
+        if self.start_us is None or self.duration_us is None:
+            raise ValueError("not resolved")
+        return Span(self.start_us, self.duration_us)
+
+
+class _Played(_Segment):
+    """`media`: an http(s) link, a data: URL, or a file in an allowed folder; in a resolved spec the path inside the
+    draft. `source_start`, `source_duration`: the part of the media that is played; None: as much as the duration takes.
+    `speed` None: as source and duration imply, 1 without them."""
+
+    media: str = Field(min_length=1)
+    source_start_us: Time = Field(default=0, alias="source_start")
+    source_duration_us: Length | None = Field(default=None, alias="source_duration")
+    speed: float | None = Field(default=None, ge=SLOWEST, le=FASTEST)
+    change_pitch: bool = False
+    volume: float = Field(default=1.0, ge=0, le=LOUDEST)
+    fade_in_us: Time = Field(default=0, alias="fade_in")
+    fade_out_us: Time = Field(default=0, alias="fade_out")
+    reverse: bool = False
+    keyframes: Keyframes = {}
+
+    @property
+    def source(self) -> Span:
+        """The part of the media that is played. A resolved segment has it."""
+        if self.source_duration_us is None:
+            raise ValueError("not resolved")
+        return Span(self.source_start_us, self.source_duration_us)
+
+
+class VisualSegment(_Played):
+    """A video or a picture; which of the two, the media itself tells, and a resolved segment says it. A picture has no
+    source, speed or sound; they are ignored.
+
+    `fit`: how the media is scaled to the canvas before `clip` (fit: all of it is seen, fill: the canvas is covered,
+    stretch: both, its shape changes). A group animation excludes an intro and an outro.
     """
 
-    kind: Literal["visual"] = "visual"
-    place: Place
-    url: str
-    target: Span
-    source: Span | None = None
-    speed: float | None = Field(default=None, gt=0)
-    volume: float = Field(default=1.0, ge=0)
+    kind: Literal["video", "image"] = "video"
     clip: Clip = Clip()
+    crop: Crop | None = None
+    fit: Literal["fit", "fill", "stretch"] = "fit"
+    transition: Transition | None = None
+    intro: Animation | None = None
+    outro: Animation | None = None
+    group: Animation | None = None
+    filters: tuple[Filter, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    mask: Mask | None = None
+    mix_mode: Name | None = None
+    chroma: Chroma | None = None
+    fill: Fill | None = None
 
 
-class AudioSegment(_Value):
-    """A sound. `source` and `speed` as in VisualSegment."""
+class AudioSegment(_Played):
+    """A sound. `effects`: one of each kind."""
 
     kind: Literal["audio"] = "audio"
-    place: Place
-    url: str
-    target: Span
-    source: Span | None = None
-    speed: float | None = Field(default=None, gt=0)
-    volume: float = Field(default=1.0, ge=0)
-    change_pitch: bool = False
+    effects: tuple[Effect, ...] = ()
 
 
-class TextSegment(_Value):
+class TextSegment(_Segment):
+    """A caption or title. `flower`: the effect id of a JianYing text effect (花字)."""
+
     kind: Literal["text"] = "text"
-    place: Place
-    text: str
-    target: Span
+    text: str = Field(min_length=1, max_length=20_000)
     clip: Clip = Clip()
     style: TextStyle = TextStyle()
+    ranges: tuple[StyledRange, ...] = ()
+    bubble: Bubble | None = None
+    flower: Name | None = None
+    intro: Animation | None = None
+    outro: Animation | None = None
+    loop: Animation | None = None
+    keyframes: Keyframes = {}
 
 
-Segment = Annotated[VisualSegment | AudioSegment | TextSegment, Field(discriminator="kind")]
+class StickerSegment(_Segment):
+    """A sticker by its resource id, as a draft made in JianYing has it."""
+
+    kind: Literal["sticker"] = "sticker"
+    sticker: Name
+    clip: Clip = Clip()
+    keyframes: Keyframes = {}
+
+
+class EffectSegment(_Segment):
+    """A scene or character effect over everything below."""
+
+    kind: Literal["effect"] = "effect"
+    effect: Effect
+
+
+class FilterSegment(_Segment):
+    """A filter over everything below."""
+
+    kind: Literal["filter"] = "filter"
+    filter: Filter
+
+
+Segment = Annotated[
+    VisualSegment | AudioSegment | TextSegment | StickerSegment | EffectSegment | FilterSegment,
+    Field(discriminator="kind"),
+]
+TrackKind = Literal["video", "audio", "text", "sticker", "effect", "filter"]
 
 
 class Track(_Value):
-    """Segments of one kind. Tracks are listed from the bottom up; the first visual one is JianYing's main track."""
+    """Segments of one kind (a video track holds videos and pictures). `volume` multiplies its segments' own."""
 
-    kind: Literal["visual", "audio", "text"]
-    segments: tuple[Segment, ...]
+    kind: TrackKind
+    segments: tuple[Segment, ...] = ()
     muted: bool = False
+    volume: float = Field(default=1.0, ge=0, le=LOUDEST)
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> Track:
+        for segment in self.segments:
+            kind = "video" if segment.kind == "image" else segment.kind
+            if kind != self.kind:
+                raise ValueError(
+                    _("a {track} track can't hold a segment of kind {kind}").format(track=self.kind, kind=segment.kind)
+                )
+        return self
+
+
+class Captions(_Value):
+    """Subtitles as SRT, given as text or by link: a text track of their own. `offset` is added to every time.
+    `max_chars`: a longer cue is split at its punctuation, its time shared out by length."""
+
+    place: SkipJsonSchema[Place] = Field(default=Place(), exclude=True, repr=False)
+    srt: str | None = Field(default=None, max_length=20_000_000)
+    url: str | None = None
+    offset_us: Time = Field(default=0, alias="offset")
+    max_chars: int | None = Field(default=None, ge=4, le=1000)
+    clip: Clip = Clip(y=-0.8)
+    style: TextStyle = TextStyle(size=5.0)
+
+    @model_validator(mode="after")
+    def _one(self) -> Captions:
+        if (self.srt is None) == (self.url is None):
+            raise ValueError(_("captions are given either as “srt” or as “url”"))
+        return self
 
 
 class DraftSpec(_Value):
-    """A whole draft. `width`, `height` in pixels, `fps` frames a second."""
+    """A whole draft. `width`, `height` in pixels, `fps` frames a second. Tracks are listed from the bottom up; the
+    first video track is JianYing's main track. `background`: the fill of the main track's segments that say none."""
 
-    name: str
-    width: int = Field(ge=16, le=16384)
-    height: int = Field(ge=16, le=16384)
-    fps: int = Field(ge=1, le=240)
-    tracks: tuple[Track, ...]
+    version: Literal[1] = 1
+    name: str = Field(default="", max_length=1000)
+    width: int = Field(default=1920, ge=16, le=16384)
+    height: int = Field(default=1080, ge=16, le=16384)
+    fps: int = Field(default=30, ge=1, le=240)
+    background: Fill | None = None
+    tracks: tuple[Track, ...] = ()
+    captions: tuple[Captions, ...] = ()
+    cover: str | None = None
+    """A picture to be the draft's cover; None: the first picture or video frame."""

@@ -1,0 +1,52 @@
+"""What a draft is made from: an export of a Coze flow, this program's own spec, or a recipe. All become DraftSpecs.
+
+Two steps, because some things can only be told once the media is here (an export's unit of time, the length of a
+recipe's speech): `read` finds and checks the drafts that a text holds, `to_spec` makes each a DraftSpec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from tray.draft.problems import Problem
+from tray.draft.spec import DraftSpec, Place
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A draft as a spec, without the segments that have problems; and what was guessed or left off on the way.
+
+    `time_unit`: "us", "ms", "s" or "mixed", and the reason for it in words.
+    """
+
+    spec: DraftSpec
+    time_unit: str
+    time_unit_reason: str
+    problems: list[Problem]
+    warnings: list[str]
+
+
+class Source(Protocol):
+    """One draft of what was given, checked as far as it can be without its media. It can be pickled.
+
+    `number` counts from 1; `key` is the same for the same draft said twice; `said` counts the segments it says.
+    """
+
+    number: int
+    key: str
+    name: str
+    said: int
+    problems: list[Problem]
+    warnings: list[str]
+
+    def urls(self) -> Iterator[tuple[str, Place]]:
+        """Each media URL and the place that asks for it, in order."""
+
+    def caption_urls(self) -> Iterator[tuple[str, Place]]:
+        """Each link to SRT captions and the place that asks for it."""
+
+    def to_spec(self, lengths_us: Mapping[str, int | None]) -> Imported:
+        """The draft as a spec. `lengths_us`: by URL the real length of its media, None for a picture; media that can't
+        be had is not there."""
