@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tray.draft.spec import Place
@@ -20,12 +20,12 @@ class Problem:
 
     place: Place
     message: str
-    field: str = ""
+    at: str = ""
     """The field of the place that is wrong, as `clip.opacity`."""
 
     def to_json(self) -> dict[str, Any]:
         """As `coze-tray build --json` lists it: draft, track, segment, id, url, path, message."""
-        path = ".".join(part for part in (self.place.path, self.field) if part)
+        path = ".".join(part for part in (self.place.path, self.at) if part)
         return {**self.place.model_dump(), "path": path, "message": self.message}
 
     def __str__(self) -> str:
@@ -50,3 +50,18 @@ def name_of(place: Place) -> str:
     ]
     name = _(", ").join(words)
     return f"{name} (id {place.id})" if place.id else name
+
+
+@dataclass
+class Notes:
+    """What is found on the way: `problems` keep a draft from being built, `warnings` are told with it."""
+
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def fail(self, place: Place, text: str, at: str = "") -> None:
+        self.problems.append(Problem(place, text, at))
+
+    def warn(self, place: Place, text: str) -> None:
+        where = name_of(place)
+        self.warnings.append(said_of(where, text) if where else text)
