@@ -21,7 +21,8 @@ TRIMMED_FRAMES = 2
 
 @dataclass
 class Placed:
-    """A segment on its way to being resolved: its times so far, and what else of it changes. `probe` None: no media."""
+    """A segment on its way to being resolved: its times so far, what else of it changes, and whether it is left off as
+    a whole. `probe` None: it has no media."""
 
     segment: Segment
     probe: Probe | None
@@ -31,6 +32,7 @@ class Placed:
     source_duration_us: int = 0
     speed: float = 1.0
     changes: dict[str, Any] = field(default_factory=dict)
+    is_left_off: bool = False
 
     @property
     def end_us(self) -> int:

@@ -38,6 +38,8 @@ from tray.draft.spec import (
 from tray.locale import _
 
 T = TypeVar("T")
+TRANSITION_US = 500_000
+"""For a transition whose own length is not known."""
 RECTANGLE = "矩形"
 """The mask that has a width and round corners of its own (pyJianYingDraft, video_segment.py, add_mask)."""
 _EFFECTS: tuple[names.Kind, ...] = ("scene", "character")
@@ -93,10 +95,12 @@ class Looks:
             self._text(one, segment)
         elif isinstance(segment, EffectSegment):
             found = self._effects((segment.effect,), _EFFECTS, segment.place, "effect.name")
-            one.changes = {"effect": found[0]} if found else {"dropped": True}
+            one.is_left_off = not found
+            one.changes = {"effect": found[0]} if found else {}
         elif isinstance(segment, FilterSegment):
             found_filters = self._filters((segment.filter,), segment.place, "filter.name")
-            one.changes = {"filter": found_filters[0]} if found_filters else {"dropped": True}
+            one.is_left_off = not found_filters
+            one.changes = {"filter": found_filters[0]} if found_filters else {}
         if getattr(segment, "keyframes", None) and "keyframes" not in one.changes:
             one.changes["keyframes"] = motion.keyframes(one, getattr(segment, "clip", Clip()), self._notes)
 
@@ -273,7 +277,7 @@ class Looks:
             text = _("the transition {name} is left off: no segment begins where this one ends")
             self._notes.warn(place, text.format(name=entry.title))
             return None
-        duration_us = said.duration_us or entry.default_us or OTHER_TRANSITION_US
+        duration_us = said.duration_us or entry.default_us or TRANSITION_US
         most_us = min(one.duration_us, around.next_us)
         if duration_us > most_us:
             text = _("the transition {name} is longer than the segments beside it; it takes {now:.2f} s")
@@ -345,6 +349,3 @@ class Looks:
                 ranges.append(StyledRange(start=start, end=index, **differs))
             start = index
         return tuple(ranges)
-
-
-OTHER_TRANSITION_US = 500_000

@@ -18,11 +18,7 @@ from tray.draft.folders import Profile
 from tray.draft.looks import Looks, Neighbourhood
 from tray.draft.probe import Probe
 from tray.draft.problems import Notes, Problem
-from tray.draft.spec import DraftSpec, Segment, Track
-
-MEDIA = "Resources/local"
-"""Where media lies in a draft: the application's own layout."""
-
+from tray.draft.spec import MEDIA, DraftSpec, Segment, Track
 
 @dataclass(frozen=True)
 class Resolved:
@@ -66,8 +62,9 @@ def resolve(
                     path = f"{MEDIA}/{one.probe.path.name}"
                     files[path] = one.probe
                     shown.setdefault(path, _shown_name(one))
-            segments = tuple(_resolved(one) for one in lane)
-            tracks.append(Track.model_construct(kind=track.kind, segments=segments, muted=track.muted, volume=1.0))
+            segments = tuple(_resolved(one) for one in lane if not one.is_left_off)
+            if segments:
+                tracks.append(Track.model_construct(kind=track.kind, segments=segments, muted=track.muted, volume=1.0))
     whole = spec.model_copy(update={"tracks": tuple(tracks), "captions": (), "background": None, "cover": None})
     return Resolved(whole, files, shown, main is not None and has_gaps(main), notes.problems, notes.warnings)
 

@@ -18,7 +18,8 @@ from pydantic.json_schema import SkipJsonSchema
 
 from tray.locale import _
 
-VERSION = 1
+MEDIA = "Resources/local"
+"""Where media lies in a draft: the application's own layout."""
 LONGEST_US = 24 * 3600 * 1_000_000
 """A timeline can be a day long."""
 SLOWEST, FASTEST = 0.1, 100.0
@@ -35,7 +36,9 @@ def parse_time(value: Any) -> Any:
     if isinstance(value, str):
         found = _TIME.fullmatch(value.strip())
         if found is None:
-            raise ValueError(_("a time is an integer in microseconds or a number with its unit, like “1.5s” or “500ms”"))
+            raise ValueError(
+                _("a time is an integer in microseconds or a number with its unit, like “1.5s” or “500ms”")
+            )
         return round(float(found[1]) * _US_PER[found[2]])
     if isinstance(value, bool):
         raise ValueError(_("a time is an integer in microseconds or a number with its unit, like “1.5s” or “500ms”"))
