@@ -51,7 +51,14 @@ Build = Callable[..., Built]
 def build(root: Path, tmp_path: Path) -> Build:
     """Build an export into `root`, with media from loopback allowed."""
 
-    def run(text: str, *, allow: tuple[str, ...] = ("127.0.0.1",), folder: Path = root, options: Options = Options(), **policy: Any) -> Built:
+    def run(
+        text: str,
+        *,
+        allow: tuple[str, ...] = ("127.0.0.1",),
+        folder: Path = root,
+        options: Options = Options(),
+        **policy: Any,
+    ) -> Built:
         workshop = Workshop(folder, FetchPolicy(frozenset(allow), **policy), tmp_path / "locks", options)
         return asyncio.run(pipeline.build(text, workshop, "en", progress=lambda *_args: None))
 

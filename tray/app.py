@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 from tray import events, instance, locale
 from tray.coze.client import Client
-from tray.draft.fetch import FetchPolicy
 from tray.draft.compose import Options
+from tray.draft.fetch import FetchPolicy
 from tray.draft.folders import drafts_folder, profile_of
 from tray.draft.pipeline import Workshop
 from tray.draft.problems import DraftError

@@ -134,10 +134,12 @@ def build(
     export: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help=_("The JSON (or SRT) file."))],
     drafts_dir: DraftsDir = None,
     profile: Annotated[
-        Literal["jianying", "capcut"] | None, typer.Option(help=_("The application to make drafts for; else the drafts folder's."))
+        Literal["jianying", "capcut"] | None,
+        typer.Option(help=_("The application to make drafts for; else the drafts folder's.")),
     ] = None,
     time_unit: Annotated[
-        Literal["auto", "ms", "us", "s"] | None, typer.Option("--unit", help=_("The unit of the export's times; else its media tells."))
+        Literal["auto", "ms", "us", "s"] | None,
+        typer.Option("--unit", help=_("The unit of the export's times; else its media tells.")),
     ] = None,
     strict: Annotated[bool, typer.Option(help=_("Refuse effects, filters, fonts, … that are not JianYing's."))] = False,
     portable: Annotated[bool, typer.Option(help=_("Write media paths that hold wherever the draft is put."))] = False,
@@ -145,9 +147,7 @@ def build(
 ) -> None:
     from tray import commands
 
-    options = commands.BuildOptions(
-        drafts_dir, profile, time_unit, strict=strict, portable=portable
-    )
+    options = commands.BuildOptions(drafts_dir, profile, time_unit, strict=strict, portable=portable)
     with json_of_failure(as_json, lambda failure: commands.not_built(str(failure.message)).to_json()):
         built = commands.build(export, options)
     if as_json:

@@ -20,6 +20,7 @@ from tray.draft.probe import Probe
 from tray.draft.problems import Notes, Problem
 from tray.draft.spec import MEDIA, DraftSpec, Segment, Track
 
+
 @dataclass(frozen=True)
 class Resolved:
     """`files`: by path inside the draft what each media file is; `shown_names`: by the same path its name in JianYing's
