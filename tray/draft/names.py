@@ -261,7 +261,7 @@ def _entry(kind: Kind, member: Any) -> Entry:
 
 def _said(param: Any) -> float:
     """A default from 0 to 100; one entry's lies below its range (银杏飘落)."""
-    share = float(param.default_value - param.min_value) / (param.max_value - param.min_value)
+    share: float = (param.default_value - param.min_value) / (param.max_value - param.min_value)
     return round(min(max(share, 0.0), 1.0) * 100, 4)
 
 
