@@ -1,12 +1,12 @@
-"""A draft as an OpenTimelineIO timeline, for DaVinci Resolve, Premiere Pro, Kdenlive, Blender and whoever else reads it.
+"""A draft as an OpenTimelineIO timeline, for DaVinci Resolve, Premiere Pro, Kdenlive, Blender and others that read it.
 
 Every time has the canvas's frame rate and is a whole number of frames. OpenTimelineIO allows fractions, but those who
 read it don't all: Kdenlive takes its own rate from the timeline's and rounds each clip's start and length apart, so
-that with fractions clips overlap by a frame and are left out (KDE/kdenlive, src/doc/otioimport.cpp), and DaVinci
+that with fractions clips overlap by a frame and are left out (KDE/kdenlive, otioimport.cpp), and DaVinci
 Resolve's scripting refuses them (tmoroney/auto-subs, issue 745). So each edge goes to its nearest frame, neighbours
 stay neighbours, and nothing drifts; what is shorter than a frame gets one. The exact microseconds, and everything that
 OpenTimelineIO has no word for, are in the metadata: `metadata["coze_tray"]` of the timeline, of its tracks and of its
-clips together are the whole spec (`spec_of` puts it together again).
+clips together are the whole spec.
 
 A retimed clip has, as is usual, the length it has on the timeline and a LinearTimeWarp (AcademySoftwareFoundation/
 OpenTimelineIO, pull request 842). Texts are clips of a generator, as Resolve writes its titles.
@@ -58,15 +58,6 @@ def timeline(spec: DraftSpec, folder: Path, name: str) -> otio.schema.Timeline:
 def text_of(made: otio.schema.Timeline) -> str:
     """What an .otio file says of it."""
     return str(made.to_json_string(indent=2)) + "\n"
-
-
-def spec_of(made: otio.schema.Timeline) -> DraftSpec:
-    """The resolved spec that the timeline was made of, to the microsecond, from its metadata."""
-    tracks = [
-        _plain(track.metadata[KEY]) | {"segments": [_plain(clip.metadata[KEY]) for clip in track.find_clips()]}
-        for track in made.tracks
-    ]
-    return DraftSpec.model_validate(_plain(made.metadata[KEY]) | {"tracks": tracks})
 
 
 def _track(
@@ -235,12 +226,3 @@ def _lengths_in_meta(folder: Path) -> dict[str, int]:
         }
     except (OSError, ValueError, KeyError, TypeError):
         return {}
-
-
-def _plain(value: Any) -> Any:
-    """Metadata as plain dictionaries and lists."""
-    if isinstance(value, Mapping) or hasattr(value, "items"):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if hasattr(value, "__iter__") and not isinstance(value, str):
-        return [_plain(one) for one in value]
-    return value
