@@ -92,7 +92,8 @@ def _picture(file: Path, size: tuple[int, int]) -> Image:
 
     enough = 2 * max(size)
     with Image.open(file) as image:
-        image.draft("RGB", (enough, enough))
+        shrink = min(1.0, enough / max(image.size))
+        image.draft("RGB", (int(image.width * shrink), int(image.height * shrink)))  # a JPEG is; others aren't
         _check(image.width, image.height)
         if image.mode in ("RGB", "RGBA", "L"):  # the usual ones; others can't be made smaller well
             image.thumbnail((enough, enough))
