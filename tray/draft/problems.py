@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
@@ -25,12 +25,12 @@ class Problem:
 
     place: Place
     message: str
-    field: str = ""
+    at: str = ""
     """The field of the place that is wrong, as `clip.opacity`."""
 
     def to_json(self) -> dict[str, Any]:
         """As `coze-tray build --json` lists it: draft, track, segment, id, url, path, message."""
-        path = ".".join(part for part in (self.place.path, self.field) if part)
+        path = ".".join(part for part in (self.place.path, self.at) if part)
         return {**self.place.model_dump(), "path": path, "message": self.message}
 
     def __str__(self) -> str:
@@ -55,6 +55,21 @@ def name_of(place: Place) -> str:
     ]
     name = _(", ").join(words)
     return f"{name} (id {place.id})" if place.id else name
+
+
+@dataclass
+class Notes:
+    """What is found on the way: `problems` keep a draft from being built, `warnings` are told with it."""
+
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def fail(self, place: Place, text: str, at: str = "") -> None:
+        self.problems.append(Problem(place, text, at))
+
+    def warn(self, place: Place, text: str) -> None:
+        where = name_of(place)
+        self.warnings.append(said_of(where, text) if where else text)
 
 
 def in_words(error: ValidationError) -> Iterator[tuple[str, str]]:
