@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from factory import SHARED, MediaServer
 from tray.draft import pipeline
+from tray.draft.compose import Options
 from tray.draft.fetch import FetchPolicy
 from tray.draft.pipeline import Built, Workshop
 
@@ -50,8 +51,15 @@ Build = Callable[..., Built]
 def build(root: Path, tmp_path: Path) -> Build:
     """Build an export into `root`, with media from loopback allowed."""
 
-    def run(text: str, *, allow: tuple[str, ...] = ("127.0.0.1",), folder: Path = root, **policy: Any) -> Built:
-        workshop = Workshop(folder, FetchPolicy(frozenset(allow), **policy), tmp_path / "locks")
+    def run(
+        text: str,
+        *,
+        allow: tuple[str, ...] = ("127.0.0.1",),
+        folder: Path = root,
+        options: Options = Options(),
+        **policy: Any,
+    ) -> Built:
+        workshop = Workshop(folder, FetchPolicy(frozenset(allow), **policy), tmp_path / "locks", options)
         return asyncio.run(pipeline.build(text, workshop, "en", progress=lambda *_args: None))
 
     return run

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -129,19 +129,37 @@ def ask(
     raise typer.Exit(1 if outcome.failure else 0)
 
 
-@app.command(help=_("Build the drafts of an export that a Coze flow produced. No cloud is needed."))
+@app.command(help=_("Build the drafts of an export, a spec, a recipe or an SRT file. No cloud is needed."))
 def build(
-    export: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help=_("The JSON file."))],
+    export: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help=_("The JSON (or SRT) file."))],
     drafts_dir: DraftsDir = None,
+    profile: Annotated[
+        Literal["jianying", "capcut"] | None,
+        typer.Option(help=_("The application to make drafts for; else the drafts folder's.")),
+    ] = None,
+    time_unit: Annotated[
+        Literal["auto", "ms", "us", "s"] | None,
+        typer.Option("--unit", help=_("The unit of the export's times; else its media tells.")),
+    ] = None,
+    strict: Annotated[bool, typer.Option(help=_("Refuse effects, filters, fonts, … that are not JianYing's."))] = False,
+    portable: Annotated[bool, typer.Option(help=_("Write media paths that hold wherever the draft is put."))] = False,
     as_json: JsonFlag = False,
 ) -> None:
     from tray import commands
 
+    options = commands.BuildOptions(drafts_dir, profile, time_unit, strict=strict, portable=portable)
     with json_of_failure(as_json, lambda failure: commands.not_built(str(failure.message)).to_json()):
-        built = commands.build(export, drafts_dir)
+        built = commands.build(export, options)
     if as_json:
         terminal.show_json(built.to_json())
     raise typer.Exit(1 if built.problems else 0)
+
+
+@app.command(help=_("Print the JSON Schema of this program's own drafts."))
+def schema() -> None:
+    from tray import commands
+
+    commands.schema()
 
 
 @app.command(help=_("Sign in: store a Coze token in the keyring of this computer. It is read without echo."))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import json
 import logging
 import os
 import sys
@@ -11,14 +12,17 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tray import app, events, instance, locale, terminal, words
 from tray import settings as settings_module
-from tray.draft import coze_json, folders, pipeline
+from tray.draft import coze_json, folders, own_spec, pipeline
+from tray.draft.folders import Profile
 from tray.draft.pipeline import Built
 from tray.draft.problems import DraftError, Problem
+from tray.draft.source import TimeUnit
 from tray.draft.spec import Place
 from tray.errors import HandOffError, SettingsError, TrayError
 from tray.home import home as home_folder
@@ -108,12 +112,26 @@ def ask(prompt: str, bot: str | None, wait_s: float) -> terminal.Outcome:
     return outcome
 
 
-def build(export: Path, drafts_dir: Path | None) -> Built:
-    """Build the export's drafts and show what became of each."""
+@dataclass(frozen=True)
+class BuildOptions:
+    """What `build` was told on the command line; None: as the settings say."""
+
+    drafts_dir: Path | None = None
+    profile: Profile | None = None
+    time_unit: TimeUnit | None = None
+    strict: bool = False
+    portable: bool = False
+
+
+def build(export: Path, options: BuildOptions) -> Built:
+    """Build the drafts in the file and show what became of each."""
     settings = _settings()
+    said = {"profile": options.profile, "time_unit": options.time_unit, "strict": options.strict or None}
+    settings = settings.model_copy(update={key: value for key, value in said.items() if value is not None})
     try:
         text = coze_json.text_of(export.read_bytes())
-        shop = app.workshop(settings, home_folder(), drafts_dir)
+        shop = app.workshop(settings, home_folder(), options.drafts_dir)
+        shop = replace(shop, options=replace(shop.options, portable=options.portable))
         with terminal.Bar() as bar:
             bar.say(_("Reading the export"))
             built = asyncio.run(pipeline.build(text, shop, locale.use(settings.language or None), progress=bar.media))
@@ -128,6 +146,11 @@ def build(export: Path, drafts_dir: Path | None) -> Built:
     for problem in built.problems:
         terminal.show_problem(str(problem), problem.place.url or "")
     return built
+
+
+def schema() -> None:
+    """Print the JSON Schema of the spec."""
+    print(json.dumps(own_spec.schema(), ensure_ascii=False, indent=2))  # noqa: T201 - rich would colour and wrap it
 
 
 def not_built(why: str) -> Built:

@@ -1,4 +1,4 @@
-"""Export in, drafts out: import -> fetch -> probe -> build -> publish. No cloud is needed."""
+"""Text in, drafts out: import -> fetch -> probe -> resolve -> build -> publish. No cloud is needed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
 import shutil
-import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing
@@ -16,17 +14,21 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from tray.draft import coze_export, publish
-from tray.draft.coze_export import CozeDraft
+from tray.draft import publish, source
+from tray.draft.compose import Materials, Options, compose
+from tray.draft.coze_json import text_of
 from tray.draft.fetch import Fetcher, FetchPolicy, Media
 from tray.draft.probe import Probe, ProbeError, probe
 from tray.draft.problems import DraftError, Problem, name_of
+from tray.draft.source import Source, TimeUnit
 from tray.draft.spec import Place
 from tray.draft.worker import Worker, WorkerDiedError
 from tray.events import Receipt
 from tray.locale import _
 
 log = logging.getLogger(__name__)
+
+LARGEST_SRT_BYTES = 20_000_000
 
 Progress = Callable[[int, int, int], None]
 """Called with media files done, files in all, and bytes received so far."""
@@ -52,6 +54,8 @@ class Workshop:
     root: Path
     policy: FetchPolicy
     locks: Path
+    options: Options
+    time_unit: TimeUnit = "auto"
 
 
 @dataclass
@@ -76,20 +80,20 @@ class Built:
 async def build(
     text: str, workshop: Workshop, language: str, *, progress: Progress, ledger: Ledger | None = None
 ) -> Built:
-    """Build every draft that the export `text` holds. Each is written whole or not at all.
+    """Build every draft that `text` holds: an export, a spec, a recipe. Each is written whole or not at all.
 
     Raises DraftError where nothing can be built at all: no JSON, no draft in it, a drafts folder that can't be written.
     Cancelling it leaves nothing behind.
     """
-    drafts = await asyncio.to_thread(coze_export.read, text)
+    drafts = await asyncio.to_thread(source.read, text, workshop.time_unit)
     built = Built()
-    wanted: list[CozeDraft] = []
+    wanted: list[Source] = []
     keys: set[str] = set()
     for draft in drafts:
         done = _done_before(draft.key, ledger)
         if done:
             built.receipts.append(done)
-        elif draft.is_empty:
+        elif not draft.said and not draft.problems:
             built.warnings.append(_("{draft} ({name}) has no segments and is skipped").format(
                 draft=name_of(Place(draft=draft.number)), name=draft.name or "?"))  # fmt: skip
             built.warnings.extend(draft.warnings)
@@ -114,7 +118,7 @@ class _Bench:
 
 
 async def _build(
-    wanted: list[CozeDraft],
+    wanted: list[Source],
     built: Built,
     workshop: Workshop,
     language: str,
@@ -131,8 +135,9 @@ async def _build(
                 media = folder / "media"
                 media.mkdir()
                 probes, faults = await _media(wanted, media, workshop.policy, worker, progress)
+                found = _Found(probes, await _captions(wanted, folder, workshop.policy, faults), faults)
                 for draft in wanted:
-                    outcome = await _write(draft, probes, faults, bench)
+                    outcome = await _write(draft, found, bench)
                     if isinstance(outcome, Receipt):
                         built.receipts.append(outcome)
                     else:
@@ -175,7 +180,7 @@ def _done_before(key: str, ledger: Ledger | None) -> Receipt | None:
 
 
 async def _media(
-    drafts: Iterable[CozeDraft], into: Path, policy: FetchPolicy, worker: Worker, progress: Progress
+    drafts: Iterable[Source], into: Path, policy: FetchPolicy, worker: Worker, progress: Progress
 ) -> tuple[dict[str, Probe], dict[str, str]]:
     """By URL: what each file is, and why the others can't be used. Each is probed while the others still come."""
     urls = [url for draft in drafts for url, _place in draft.urls()]
@@ -209,13 +214,42 @@ async def _probed(media: Media, worker: Worker) -> Probe | str:
         return _("it can't be read, it may be broken ({error})").format(error=error or type(error).__name__)
 
 
-async def _write(
-    draft: CozeDraft, probes: Mapping[str, Probe], faults: Mapping[str, str], bench: _Bench
-) -> Receipt | list[Problem]:
+@dataclass(frozen=True)
+class _Found:
+    """By URL: what each media file is, what each link to captions gave, and why the others can't be had."""
+
+    probes: Mapping[str, Probe]
+    srt_texts: Mapping[str, str]
+    faults: Mapping[str, str]
+
+
+async def _captions(
+    drafts: Iterable[Source], folder: Path, policy: FetchPolicy, faults: dict[str, str]
+) -> dict[str, str]:
+    """By URL the text of each link to captions; what can't be had goes to `faults`."""
+    urls = [url for draft in drafts for url, _place in draft.caption_urls()]
+    texts: dict[str, str] = {}
+    if urls:
+        into = folder / "captions"
+        into.mkdir()
+        policy = replace(policy, max_bytes=min(policy.max_bytes, LARGEST_SRT_BYTES))
+        async with aclosing(Fetcher(into, policy).all(urls, lambda *_counts: None)) as arriving:
+            async for got in arriving:
+                if not isinstance(got, Media):
+                    faults[got[0]] = str(got[1])
+                    continue
+                try:
+                    texts[got.url] = text_of(got.path.read_bytes())
+                except UnicodeDecodeError:
+                    faults[got.url] = _("it is no text, so no captions")
+    return texts
+
+
+async def _write(draft: Source, found: _Found, bench: _Bench) -> Receipt | list[Problem]:
     """Build the draft and move it in; whatever goes wrong with it is its problem alone."""
     place = Place(draft=draft.number)
     try:
-        return await _written(draft, probes, faults, bench)
+        return await _written(draft, found, bench)
     except WorkerDiedError:
         return [Problem(place, _("the builder crashed; please report this export"))]
     except DraftError as error:
@@ -228,16 +262,19 @@ async def _write(
         return [Problem(place, text.format(error=f"{type(error).__name__}: {error}"))]
 
 
-async def _written(
-    draft: CozeDraft, probes: Mapping[str, Probe], faults: Mapping[str, str], bench: _Bench
-) -> Receipt | list[Problem]:
+async def _written(draft: Source, found: _Found, bench: _Bench) -> Receipt | list[Problem]:
     root, ledger = bench.workshop.root, bench.ledger
-    used = {url: probes[url] for url, _place in draft.urls() if url in probes}
-    missing = [Problem(place, faults[url]) for url, place in draft.urls() if url in faults]
+    urls = [*draft.urls(), *draft.caption_urls()]
+    missing = [Problem(place, found.faults[url]) for url, place in urls if url in found.faults]
+    used = Materials(
+        {url: found.probes[url] for url, _place in draft.urls() if url in found.probes},
+        {url: found.srt_texts[url] for url, _place in draft.caption_urls() if url in found.srt_texts},
+        missing,
+    )
     while True:
         final = root / publish.free_name(root, draft.name)
         staged = bench.folder / f"draft-{uuid.uuid4().hex[:8]}"
-        outcome = await bench.worker.run(compose, draft, used, missing, staged, final)
+        outcome = await bench.worker.run(compose, draft, used, bench.workshop.options, staged, final)
         if isinstance(outcome, list):
             return outcome
         if ledger:
@@ -253,96 +290,3 @@ async def _written(
     if ledger:
         ledger.written(draft.key, receipt)
     return receipt
-
-
-@dataclass(frozen=True)
-class Composed:
-    receipt: Receipt
-    registry_entry: dict[str, Any]
-
-
-def compose(
-    draft: CozeDraft, probes: Mapping[str, Probe], missing: list[Problem], staged: Path, final: Path
-) -> Composed | list[Problem]:
-    """Write the whole draft folder at `staged`, as it will lie at `final`. Runs in the worker process.
-
-    Returns the problems instead where there are any, those of its `missing` media among them, in the order of their
-    places. Raises OSError where it can't be written.
-    """
-    from tray.draft import arrange, build, coze_spec, meta
-
-    imported = coze_spec.to_spec(draft, {url: one.length_us for url, one in probes.items()})
-    spec = imported.spec
-    arranged = arrange.arrange(spec, probes)
-    problems = [*missing, *imported.problems, *arranged.problems]
-    if problems:
-        return sorted(problems, key=lambda problem: (problem.place.track or 0, problem.place.segment or 0))
-    warnings = [*imported.warnings, *arranged.warnings]
-    path = final.as_posix()
-    content = build.content(spec, arranged, path, warnings)
-
-    sizes = _place_media(probes.values(), staged / "Resources" / "local")
-    facts = meta.Facts(
-        name=final.name,
-        draft_id=str(uuid.uuid4()).upper(),
-        path=path,
-        root=final.parent.as_posix(),
-        duration_us=content["duration"],
-        media_bytes=sum(sizes.values()),
-        created_us=time.time_ns() // 1000,
-    )
-    placed = [one for lane in arranged.lanes if lane.kind == "visual" for one in lane.placed]
-    first = min(
-        (one for one in placed if one.probe and one.probe.kind == "image"),
-        key=lambda one: one.target.start_us,
-        default=None,
-    )
-    meta.write_cover(staged / meta.COVER, spec, first.probe.path if first and first.probe else None)
-    _write_json(staged / meta.MAIN, content)
-    _write_json(staged / meta.META, meta.meta(facts, content["materials"], sizes))
-    receipt = Receipt(
-        path=str(final),
-        name=final.name,
-        draft_id=facts.draft_id,
-        segments=_counts(arranged.lanes),
-        duration_us=facts.duration_us,
-        media_bytes=facts.media_bytes,
-        time_unit=imported.time_unit,
-        time_unit_reason=imported.time_unit_reason,
-        warnings=warnings,
-    )
-    return Composed(receipt, meta.registry_entry(facts))
-
-
-def _place_media(probes: Iterable[Probe], local: Path) -> dict[str, int]:
-    """Put each file into the draft once. Returns bytes by file name."""
-    local.mkdir(parents=True)
-    sizes: dict[str, int] = {}
-    for one in probes:
-        if one.path.name in sizes:
-            continue
-        target = local / one.path.name
-        try:
-            os.link(one.path, target)  # the bench is on the same volume and goes away: nothing is copied
-        except OSError:
-            shutil.copyfile(one.path, target)
-        sizes[one.path.name] = one.size_bytes
-    return sizes
-
-
-def _write_json(path: Path, value: dict[str, Any]) -> None:
-    """Compact, on one line, on the disk when this returns: the rename that follows must not overtake it."""
-    with path.open("w", encoding="utf-8") as file:
-        json.dump(value, file, ensure_ascii=False, separators=(",", ":"))
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _counts(lanes: Iterable[Any]) -> dict[str, int]:
-    """How many segments of each kind: image, video, audio, text; those that there are."""
-    counts: dict[str, int] = {}
-    for lane in lanes:
-        for placed in lane.placed:
-            kind = placed.probe.kind if placed.probe else "text"
-            counts[kind] = counts.get(kind, 0) + 1
-    return counts

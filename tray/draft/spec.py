@@ -10,209 +10,88 @@ canvas's centre, x to the right, y up (pyJianYingDraft, segment.py, ClipSettings
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from tray.draft.spec_values import (
+    FASTEST,
+    LONGEST_US,
+    LOUDEST,
+    MEDIA,
+    SLOWEST,
+    Animation,
+    Chroma,
+    Clip,
+    Colour,
+    Crop,
+    Effect,
+    Fill,
+    Filter,
+    Keyframe,
+    KeyframeProperty,
+    Keyframes,
+    Length,
+    Mask,
+    Name,
+    Percent,
+    Place,
+    Share,
+    Span,
+    Time,
+    Transition,
+    Value,
+)
 from tray.locale import _
 
-VERSION = 1
-LONGEST_US = 24 * 3600 * 1_000_000
-"""A timeline can be a day long."""
-SLOWEST, FASTEST = 0.1, 100.0
-"""JianYing's range of speeds."""
-LOUDEST = 10.0
-"""JianYing's loudest is +20 dB, ten times."""
-
-_US_PER = {"us": 1, "µs": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "min": 60_000_000, "h": 3_600_000_000}
-_TIME = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?) *(us|µs|ms|s|m|min|h)")
-
-
-def parse_time(value: Any) -> Any:
-    """Microseconds of "1.5s", "500ms", … Anything else is left for pydantic to judge. Raises ValueError."""
-    if isinstance(value, str):
-        found = _TIME.fullmatch(value.strip())
-        if found is None:
-            raise ValueError(_("a time is an integer in microseconds or a number with its unit, like “1.5s” or “500ms”"))
-        return round(float(found[1]) * _US_PER[found[2]])
-    if isinstance(value, bool):
-        raise ValueError(_("a time is an integer in microseconds or a number with its unit, like “1.5s” or “500ms”"))
-    return value
-
-
-_TIME_SCHEMA = {
-    "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? *(us|ms|s|m|h)$"}],
-    "description": "microseconds, or a number with its unit: 1.5s, 500ms",
-}
-Time = Annotated[int, BeforeValidator(parse_time), Field(ge=0, le=LONGEST_US), WithJsonSchema(_TIME_SCHEMA)]
-Length = Annotated[int, BeforeValidator(parse_time), Field(gt=0, le=LONGEST_US), WithJsonSchema(_TIME_SCHEMA)]
-Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
-Percent = Annotated[float, Field(ge=0, le=100)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Name = Annotated[str, Field(min_length=1, max_length=100)]
-
-
-class Span(NamedTuple):
-    """A stretch of a timeline or of a media file, in microseconds."""
-
-    start_us: int
-    duration_us: int
-
-    @property
-    def end_us(self) -> int:
-        return self.start_us + self.duration_us
-
-
-class _Value(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True, serialize_by_alias=True
-    )
+__all__ = [
+    "FASTEST",
+    "LONGEST_US",
+    "LOUDEST",
+    "MEDIA",
+    "SLOWEST",
+    "Animation",
+    "AudioSegment",
+    "Background",
+    "Border",
+    "Bubble",
+    "Captions",
+    "Chroma",
+    "Clip",
+    "Colour",
+    "Crop",
+    "DraftSpec",
+    "Effect",
+    "EffectSegment",
+    "Fill",
+    "Filter",
+    "FilterSegment",
+    "Keyframe",
+    "KeyframeProperty",
+    "Keyframes",
+    "Length",
+    "Mask",
+    "Name",
+    "Percent",
+    "Place",
+    "Segment",
+    "Shadow",
+    "Share",
+    "Span",
+    "StickerSegment",
+    "StyledRange",
+    "TextSegment",
+    "TextStyle",
+    "Time",
+    "Track",
+    "TrackKind",
+    "Transition",
+    "VisualSegment",
+]
 
 
-class Place(_Value):
-    """Where in the source a thing was said; draft, track and segment are counted from 1. What messages name.
-
-    `path` is the same for programs, as `drafts[0].tracks[2].segments[14]`, counted from 0.
-    """
-
-    draft: int | None = None
-    track: int | None = None
-    segment: int | None = None
-    id: str | None = None
-    url: str | None = None
-    path: str = ""
-
-
-class Clip(_Value):
-    """How a picture lies on the canvas. Scale 1 = as `fit` has it, rotation clockwise, `opacity` 0 to 1.
-
-    `scale` is short for `scale_x` and `scale_y`.
-    """
-
-    x: float = Field(default=0.0, ge=-1000, le=1000)
-    y: float = Field(default=0.0, ge=-1000, le=1000)
-    scale_x: float = Field(default=1.0, ge=-10_000, le=10_000)
-    scale_y: float = Field(default=1.0, ge=-10_000, le=10_000)
-    rotation_deg: float = Field(default=0.0, alias="rotation", ge=-1e6, le=1e6)
-    opacity: Share = 1.0
-    flip_horizontal: bool = False
-    flip_vertical: bool = False
-
-    @model_validator(mode="before")
-    @classmethod
-    def _both_scales(cls, value: Any) -> Any:
-        if isinstance(value, dict) and "scale" in value:
-            value = dict(value)
-            both = value.pop("scale")
-            value.setdefault("scale_x", both)
-            value.setdefault("scale_y", both)
-        return value
-
-
-class Crop(_Value):
-    """The part of the picture that is shown, as shares of its width and height from its upper left corner."""
-
-    left: Share = 0.0
-    top: Share = 0.0
-    right: Share = 1.0
-    bottom: Share = 1.0
-
-    @model_validator(mode="after")
-    def _has_area(self) -> Crop:
-        if self.left >= self.right or self.top >= self.bottom:
-            raise ValueError(_("nothing is left of the picture: left must be below right, top below bottom"))
-        return self
-
-
-class Animation(_Value):
-    """An intro, outro, group or loop animation. `duration` None: the animation's own."""
-
-    name: Name
-    duration_us: Length | None = Field(default=None, alias="duration")
-
-
-class Transition(_Value):
-    """To the next segment of the same track. `duration` None: the transition's own."""
-
-    name: Name
-    duration_us: Length | None = Field(default=None, alias="duration")
-
-
-class Filter(_Value):
-    name: Name
-    intensity: Share = 1.0
-
-
-class Effect(_Value):
-    """A scene or character effect of a picture, or a sound effect of a sound. `params` in JianYing's order and scale,
-    0 to 100; None (or left out at the end) is that parameter's default. `kind` None: whichever has the name."""
-
-    name: Name
-    kind: Literal["scene", "character", "audio_scene", "tone", "speech_to_song"] | None = None
-    params: tuple[Percent | None, ...] = ()
-
-
-class Mask(_Value):
-    """`x`, `y`: its centre in half media sizes from the media's centre. `size`: its height as a share of the media's.
-    `width` and `round_corner` are a rectangle's alone. Rotation clockwise."""
-
-    name: Name
-    x: float = Field(default=0.0, ge=-100, le=100)
-    y: float = Field(default=0.0, ge=-100, le=100)
-    size: float = Field(default=0.5, gt=0, le=100)
-    width: float | None = Field(default=None, gt=0, le=100)
-    rotation_deg: float = Field(default=0.0, alias="rotation", ge=-1e6, le=1e6)
-    feather: Percent = 0.0
-    round_corner: Percent = 0.0
-    invert: bool = False
-
-
-class Chroma(_Value):
-    """The colour that becomes transparent."""
-
-    colour: Colour
-    intensity: Percent = 20.0
-    shadow: Percent = 0.0
-    edge_smooth: Percent = 0.0
-    spill: Percent = 0.0
-
-
-class Fill(_Value):
-    """What is seen beside a picture that does not cover the canvas: the picture blurred, or a colour. One of the two.
-
-    JianYing's four strengths of blur are 0.0625, 0.375, 0.75 and 1. It counts on the main track alone.
-    """
-
-    blur: Share | None = None
-    colour: Colour | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Fill:
-        if (self.blur is None) == (self.colour is None):
-            raise ValueError(_("a background fill is either “blur” or “colour”"))
-        return self
-
-
-KeyframeProperty = Literal[
-    "position_x", "position_y", "rotation", "scale", "scale_x", "scale_y", "opacity",
-    "saturation", "contrast", "brightness", "volume",
-]  # fmt: skip
-
-
-class Keyframe(_Value):
-    """`time` from the segment's start. `value` in the property's own unit: half canvases, degrees, factors; saturation,
-    contrast and brightness -1 to 1."""
-
-    time_us: Time = Field(alias="time")
-    value: float = Field(ge=-1e6, le=1e6)
-
-
-Keyframes = dict[KeyframeProperty, tuple[Keyframe, ...]]
-
-
-class Border(_Value):
+class Border(Value):
     """`width` in JianYing's own scale, 0 to 100."""
 
     colour: Colour = "#000000"
@@ -220,7 +99,7 @@ class Border(_Value):
     opacity: Share = 1.0
 
 
-class Shadow(_Value):
+class Shadow(Value):
     colour: Colour = "#000000"
     opacity: Share = 1.0
     distance: Percent = 5.0
@@ -228,7 +107,7 @@ class Shadow(_Value):
     diffuse: Percent = 15.0
 
 
-class Background(_Value):
+class Background(Value):
     """A box behind the text. Lengths are shares, in JianYing's own scale."""
 
     colour: Colour = "#000000"
@@ -241,7 +120,7 @@ class Background(_Value):
     vertical_offset: Share = 0.5
 
 
-class TextStyle(_Value):
+class TextStyle(Value):
     """`size` in JianYing's own scale (8 is a usual caption); spacings in JianYing's own scale too; `max_line_width` as
     a share of the canvas's width; `font` None: the system's."""
 
@@ -263,7 +142,7 @@ class TextStyle(_Value):
     background: Background | None = None
 
 
-class StyledRange(_Value):
+class StyledRange(Value):
     """Another style for the characters from `start` up to `end` (not included), counted from 0. What is None is as in
     the segment's style."""
 
@@ -285,14 +164,14 @@ class StyledRange(_Value):
         return self
 
 
-class Bubble(_Value):
+class Bubble(Value):
     """A speech bubble behind a text: ids as a draft made in JianYing has them."""
 
     effect_id: Name
     resource_id: Name
 
 
-class _Segment(_Value):
+class _Segment(Value):
     """`start` None: where the segment before it on its track ends. `duration` None: as long as its media plays (from
     `source_start` on), 5 s for a picture, 3 s for anything else."""
 
@@ -322,7 +201,7 @@ class _Played(_Segment):
     fade_in_us: Time = Field(default=0, alias="fade_in")
     fade_out_us: Time = Field(default=0, alias="fade_out")
     reverse: bool = False
-    keyframes: Keyframes = {}
+    keyframes: Keyframes = Field(default={})
 
     @property
     def source(self) -> Span:
@@ -376,7 +255,7 @@ class TextSegment(_Segment):
     intro: Animation | None = None
     outro: Animation | None = None
     loop: Animation | None = None
-    keyframes: Keyframes = {}
+    keyframes: Keyframes = Field(default={})
 
 
 class StickerSegment(_Segment):
@@ -385,7 +264,7 @@ class StickerSegment(_Segment):
     kind: Literal["sticker"] = "sticker"
     sticker: Name
     clip: Clip = Clip()
-    keyframes: Keyframes = {}
+    keyframes: Keyframes = Field(default={})
 
 
 class EffectSegment(_Segment):
@@ -409,7 +288,7 @@ Segment = Annotated[
 TrackKind = Literal["video", "audio", "text", "sticker", "effect", "filter"]
 
 
-class Track(_Value):
+class Track(Value):
     """Segments of one kind (a video track holds videos and pictures). `volume` multiplies its segments' own."""
 
     kind: TrackKind
@@ -428,7 +307,7 @@ class Track(_Value):
         return self
 
 
-class Captions(_Value):
+class Captions(Value):
     """Subtitles as SRT, given as text or by link: a text track of their own. `offset` is added to every time.
     `max_chars`: a longer cue is split at its punctuation, its time shared out by length."""
 
@@ -447,7 +326,7 @@ class Captions(_Value):
         return self
 
 
-class DraftSpec(_Value):
+class DraftSpec(Value):
     """A whole draft. `width`, `height` in pixels, `fps` frames a second. Tracks are listed from the bottom up; the
     first video track is JianYing's main track. `background`: the fill of the main track's segments that say none."""
 
