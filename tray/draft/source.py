@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from tray.draft.problems import Problem
 from tray.draft.spec import DraftSpec, Place
@@ -26,6 +26,10 @@ class Imported:
     time_unit_reason: str
     problems: list[Problem]
     warnings: list[str]
+
+
+TimeUnit = Literal["auto", "ms", "us", "s"]
+"""Of an export's times; auto: what its media's real length tells."""
 
 
 class Source(Protocol):
