@@ -6,12 +6,18 @@ recipe's speech): `read` finds and checks the drafts that a text holds, `to_spec
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
+from tray.draft.coze_json import _parsed
 from tray.draft.problems import Problem
 from tray.draft.spec import DraftSpec, Place
+
+TimeUnit = Literal["auto", "ms", "us", "s"]
+"""The unit of an export's times; auto: what its media's real length tells."""
 
 
 @dataclass(frozen=True)
@@ -54,3 +60,19 @@ class Source(Protocol):
     def to_spec(self, lengths_us: Mapping[str, int | None]) -> Imported:
         """The draft as a spec. `lengths_us`: by URL the real length of its media, None for a picture; media that can't
         be had is not there."""
+
+
+def key_of(value: Any) -> str:
+    """The same for the same JSON value, however it is written."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def parsed_inside(value: Any) -> Any:
+    """What a text holds that is a JSON list or object; anything else as it is. Flows hand such texts on as strings."""
+    if not isinstance(value, str) or value.strip()[:1] not in ("[", "{"):
+        return value
+    try:
+        return _parsed(value)
+    except (ValueError, RecursionError):
+        return value
