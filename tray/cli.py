@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from tray import __version__, locale, terminal
+from tray.draft.names import GROUPS
 from tray.errors import TrayError
 from tray.events import Failure
 from tray.locale import _
@@ -195,6 +196,29 @@ def drafts(drafts_dir: DraftsDir = None, as_json: JsonFlag = False) -> None:
 
     with json_of_failure(as_json, _failed):
         found = commands.drafts(drafts_dir)
+    if as_json:
+        terminal.show_json(found)
+
+
+def _name_kind(said: str) -> str:
+    kind = said.strip().lower().replace("_", "-")
+    if kind not in GROUPS:
+        raise typer.BadParameter(_("“{said}” is none of: {kinds}.").format(said=said, kinds=", ".join(GROUPS)))
+    return kind
+
+
+@app.command(help=_("Search JianYing's names of filters, effects, transitions, animations, fonts, masks and sounds."))
+def names(
+    kind: Annotated[
+        str, typer.Argument(callback=_name_kind, help=_("One of: {kinds}.").format(kinds=", ".join(GROUPS)))
+    ],
+    query: Annotated[str, typer.Argument(help=_("A part of the name, or what you call it; all without."))] = "",
+    as_json: JsonFlag = False,
+) -> None:
+    from tray import commands
+
+    with json_of_failure(as_json, _failed):
+        found = commands.names(kind, query)
     if as_json:
         terminal.show_json(found)
 

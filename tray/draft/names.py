@@ -68,7 +68,6 @@ GROUPS: Mapping[str, tuple[Kind, ...]] = {
 _LONGEST = 100
 """More characters are no name; the longest entry has 25."""
 
-_FEW = 10
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,7 @@ def find(kind: Kind, said: str) -> Entry | None:
 
 def near(kind: Kind, said: str, n: int = 5) -> list[str]:
     """Up to `n` names that look like `said`, best first: those that hold it or that it holds, then those that share
-    most of its characters; in a kind of few entries, the others too. Each is a name that `find` finds."""
+    most of its characters, then what JianYing lists first. Each is a name that `find` finds."""
     catalogue = _catalogue(kind)
     wanted = normal(said[:_LONGEST])
     grams = _grams(wanted)
@@ -125,8 +124,8 @@ def near(kind: Kind, said: str, n: int = 5) -> list[str]:
         rank = (alike + (name in wanted or wanted in name) - 0.01 * entry.is_vip, -i)
         best[entry.key] = max(rank, best.get(entry.key, rank))
     keys = sorted(best, key=lambda key: best[key], reverse=True)
-    if len(catalogue.entries) <= _FEW:  # then it helps to know what there is
-        keys += [entry.key for entry in catalogue.entries if entry.key not in best]
+    if len(keys) < n:  # then it helps to see what names are like
+        keys += [entry.key for entry in catalogue.entries[: 2 * n] if entry.key not in best]
     return [catalogue.name_of(catalogue.exact[key]) for key in keys[:n]]
 
 
