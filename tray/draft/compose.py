@@ -1,4 +1,4 @@
-"""Writes one whole draft folder. Runs in the worker process."""
+"""What the worker process does for a draft: read what was said, and write the whole draft folder."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from tray.draft import source
 from tray.draft.folders import Profile
 from tray.draft.probe import Probe
 from tray.draft.problems import Problem
-from tray.draft.source import Source
+from tray.draft.source import Source, TimeUnit
 from tray.draft.spec import MEDIA, DraftSpec
 from tray.events import Receipt
 
@@ -36,13 +38,26 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Materials:
-    """What of a draft's media is here. By URL what each file is, and what each link to captions gave; and the problems
-    of those that can't be had."""
+class Outline:
+    """What of a draft must be known to get its media. `number` counts from 1; `key` is the same for the same draft said
+    twice; `is_empty`: it says no segments, and nothing is wrong (real exports hold such drafts)."""
+
+    number: int
+    key: str
+    name: str
+    is_empty: bool
+    warnings: list[str]
+    urls: list[str]
+    caption_urls: list[str]
+
+
+@dataclass(frozen=True)
+class Found:
+    """By URL what each media file is, what each link to captions gave, and why the others can't be had."""
 
     probes: Mapping[str, Probe]
     srt_texts: Mapping[str, str]
-    missing: list[Problem]
+    faults: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -51,21 +66,40 @@ class Composed:
     registry_entry: dict[str, Any]
 
 
+def outlines(text: str, time_unit: TimeUnit) -> list[Outline]:
+    """The drafts that `text` holds. Raises DraftError for none."""
+    return [
+        Outline(
+            number=draft.number,
+            key=draft.key,
+            name=draft.name,
+            is_empty=not draft.said and not draft.problems,
+            warnings=draft.warnings,
+            urls=list(dict.fromkeys(url for url, _place in draft.urls())),
+            caption_urls=list(dict.fromkeys(url for url, _place in draft.caption_urls())),
+        )
+        for draft in _sources(text, time_unit)
+    ]
+
+
 def compose(
-    draft: Source, materials: Materials, options: Options, staged: Path, final: Path
+    text: str, time_unit: TimeUnit, number: int, found: Found, options: Options, staged: Path, final: Path
 ) -> Composed | list[Problem]:
-    """Write the whole draft folder at `staged`, as it will lie at `final`.
+    """Write the folder of draft `number` of `text` at `staged`, as it will lie at `final`.
 
     Returns the problems instead where there are any, in the order of their places. Raises OSError where it can't be
     written.
     """
     from tray.draft import build, cover, meta, resolve  # heavy, and wanted in the worker process alone
 
-    imported = draft.to_spec({url: one.length_us for url, one in materials.probes.items()})
+    draft = _sources(text, time_unit)[number - 1]
+    imported = draft.to_spec({url: one.length_us for url, one in found.probes.items()})
     resolved = resolve.resolve(
-        imported.spec, materials.probes, materials.srt_texts, profile=options.profile, strict=options.strict
+        imported.spec, found.probes, found.srt_texts, profile=options.profile, strict=options.strict
     )
-    problems = [*materials.missing, *imported.problems, *resolved.problems]
+    wanted = [*draft.urls(), *draft.caption_urls()]
+    missing = [Problem(place, found.faults[url]) for url, place in wanted if url in found.faults]
+    problems = [*missing, *imported.problems, *resolved.problems]
     if problems:
         return sorted(problems, key=lambda problem: (problem.place.track or 0, problem.place.segment or 0))
     spec = resolved.spec
@@ -82,7 +116,7 @@ def compose(
         media_bytes=sum(sizes.values()),
         created_us=time.time_ns() // 1000,
     )
-    chosen = materials.probes.get(imported.spec.cover or "")
+    chosen = found.probes.get(imported.spec.cover or "")
     cover.write_cover(
         staged / meta.COVER, spec, {name: probe.path for name, probe in resolved.files.items()}, chosen and chosen.path
     )
@@ -100,6 +134,12 @@ def compose(
         warnings=[*imported.warnings, *resolved.warnings],
     )
     return Composed(receipt, meta.registry_entry(facts))
+
+
+@lru_cache(maxsize=1)
+def _sources(text: str, time_unit: TimeUnit) -> list[Source]:
+    """What `text` holds, read once in the life of the worker, and again in that of the next if it crashes."""
+    return source.read(text, time_unit)
 
 
 def _place_media(files: Mapping[str, Probe], staged: Path) -> dict[str, int]:

@@ -8,25 +8,26 @@ import json
 import logging
 import shutil
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from tray.draft import publish, source
-from tray.draft.compose import Materials, Options, compose
+from tray.draft import publish
+from tray.draft.compose import Found, Options, Outline, compose, outlines
 from tray.draft.coze_json import text_of
 from tray.draft.fetch import Fetcher, FetchPolicy, Media
 from tray.draft.probe import Probe, ProbeError, probe
 from tray.draft.problems import DraftError, Problem, name_of
-from tray.draft.source import Source, TimeUnit
+from tray.draft.source import TimeUnit
 from tray.draft.spec import Place
 from tray.draft.worker import Worker, WorkerDiedError
 from tray.events import Receipt
 from tray.locale import _
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 LARGEST_SRT_BYTES = 20_000_000
 
@@ -85,67 +86,56 @@ async def build(
     Raises DraftError where nothing can be built at all: no JSON, no draft in it, a drafts folder that can't be written.
     Cancelling it leaves nothing behind.
     """
-    drafts = await asyncio.to_thread(source.read, text, workshop.time_unit)
     built = Built()
-    wanted: list[Source] = []
-    keys: set[str] = set()
-    for draft in drafts:
-        done = _done_before(draft.key, ledger)
-        if done:
-            built.receipts.append(done)
-        elif not draft.said and not draft.problems:
-            built.warnings.append(_("{draft} ({name}) has no segments and is skipped").format(
-                draft=name_of(Place(draft=draft.number)), name=draft.name or "?"))  # fmt: skip
-            built.warnings.extend(draft.warnings)
-        elif draft.key not in keys:
-            keys.add(draft.key)
-            wanted.append(draft)
-    if not wanted and not built.receipts:
-        built.problems.append(Problem(Place(), _("No draft in this export has any segments.")))
-    if wanted:
-        await _build(wanted, built, workshop, language, progress, ledger)
+    async with Worker(language) as worker:
+        drafts = await worker.run(outlines, text, workshop.time_unit)
+        wanted: list[Outline] = []
+        keys: set[str] = set()
+        for draft in drafts:
+            done = _done_before(draft.key, ledger)
+            if done:
+                built.receipts.append(done)
+            elif draft.is_empty:
+                built.warnings.append(_("{draft} ({name}) has no segments and is skipped").format(
+                    draft=name_of(Place(draft=draft.number)), name=draft.name or "?"))  # fmt: skip
+                built.warnings.extend(draft.warnings)
+            elif draft.key not in keys:
+                keys.add(draft.key)
+                wanted.append(draft)
+        if not wanted and not built.receipts:
+            built.problems.append(Problem(Place(), _("No draft in this export has any segments.")))
+        if wanted:
+            await _build(text, wanted, built, _Shop(workshop, worker, ledger), progress)
     return built
 
 
 @dataclass(frozen=True)
-class _Bench:
-    """Where one export's drafts are put together, and with what."""
+class _Shop:
+    """Who builds one text's drafts, and for whom."""
 
-    folder: Path
     workshop: Workshop
     worker: Worker
     ledger: Ledger | None
 
 
-async def _build(
-    wanted: list[Source],
-    built: Built,
-    workshop: Workshop,
-    language: str,
-    progress: Progress,
-    ledger: Ledger | None,
-) -> None:
+async def _build(text: str, wanted: list[Outline], built: Built, shop: _Shop, progress: Progress) -> None:
+    root = shop.workshop.root
     for draft in wanted:
-        publish.free_name(workshop.root, draft.name)  # a path that is too long is said before anything is fetched
-    made_root = await asyncio.to_thread(_made, workshop.root)
+        publish.free_name(root, draft.name)  # a path that is too long is said before anything is fetched
+    made_root = await asyncio.to_thread(_made, root)
     try:
-        with publish.staging(workshop.root) as folder:
-            async with Worker(language) as worker:
-                bench = _Bench(folder, workshop, worker, ledger)
-                media = folder / "media"
-                media.mkdir()
-                probes, faults = await _media(wanted, media, workshop.policy, worker, progress)
-                found = _Found(probes, await _captions(wanted, folder, workshop.policy, faults), faults)
-                for draft in wanted:
-                    outcome = await _write(draft, found, bench)
-                    if isinstance(outcome, Receipt):
-                        built.receipts.append(outcome)
-                    else:
-                        built.problems.extend(outcome)
+        with publish.staging(root) as folder:
+            found = await _found(wanted, folder, shop, progress)
+            for draft in wanted:
+                outcome = await _write(text, draft, found, folder, shop)
+                if isinstance(outcome, Receipt):
+                    built.receipts.append(outcome)
+                else:
+                    built.problems.extend(outcome)
     finally:
         if made_root and not built.receipts:
             with contextlib.suppress(OSError):
-                workshop.root.rmdir()
+                root.rmdir()
 
 
 def _made(root: Path) -> bool:
@@ -179,11 +169,21 @@ def _done_before(key: str, ledger: Ledger | None) -> Receipt | None:
     return receipt
 
 
+async def _found(wanted: list[Outline], folder: Path, shop: _Shop, progress: Progress) -> Found:
+    """All media and captions of the drafts."""
+    media = folder / "media"
+    media.mkdir()
+    policy = shop.workshop.policy
+    urls = [url for draft in wanted for url in draft.urls]
+    probes, faults = await _media(urls, media, policy, shop.worker, progress)
+    srt_texts = await _captions([url for draft in wanted for url in draft.caption_urls], folder, policy, faults)
+    return Found(probes, srt_texts, faults)
+
+
 async def _media(
-    drafts: Iterable[Source], into: Path, policy: FetchPolicy, worker: Worker, progress: Progress
+    urls: list[str], into: Path, policy: FetchPolicy, worker: Worker, progress: Progress
 ) -> tuple[dict[str, Probe], dict[str, str]]:
     """By URL: what each file is, and why the others can't be used. Each is probed while the others still come."""
-    urls = [url for draft in drafts for url, _place in draft.urls()]
     probes: dict[str, Probe] = {}
     faults: dict[str, str] = {}
     by_content: dict[str, Probe | str] = {}
@@ -214,20 +214,8 @@ async def _probed(media: Media, worker: Worker) -> Probe | str:
         return _("it can't be read, it may be broken ({error})").format(error=error or type(error).__name__)
 
 
-@dataclass(frozen=True)
-class _Found:
-    """By URL: what each media file is, what each link to captions gave, and why the others can't be had."""
-
-    probes: Mapping[str, Probe]
-    srt_texts: Mapping[str, str]
-    faults: Mapping[str, str]
-
-
-async def _captions(
-    drafts: Iterable[Source], folder: Path, policy: FetchPolicy, faults: dict[str, str]
-) -> dict[str, str]:
+async def _captions(urls: list[str], folder: Path, policy: FetchPolicy, faults: dict[str, str]) -> dict[str, str]:
     """By URL the text of each link to captions; what can't be had goes to `faults`."""
-    urls = [url for draft in drafts for url, _place in draft.caption_urls()]
     texts: dict[str, str] = {}
     if urls:
         into = folder / "captions"
@@ -245,11 +233,11 @@ async def _captions(
     return texts
 
 
-async def _write(draft: Source, found: _Found, bench: _Bench) -> Receipt | list[Problem]:
+async def _write(text: str, draft: Outline, found: Found, folder: Path, shop: _Shop) -> Receipt | list[Problem]:
     """Build the draft and move it in; whatever goes wrong with it is its problem alone."""
     place = Place(draft=draft.number)
     try:
-        return await _written(draft, found, bench)
+        return await _written(text, draft, found, folder, shop)
     except WorkerDiedError:
         return [Problem(place, _("the builder crashed; please report this export"))]
     except DraftError as error:
@@ -258,23 +246,23 @@ async def _write(draft: Source, found: _Found, bench: _Bench) -> Receipt | list[
         return [Problem(place, _("it can't be written: {error}").format(error=error.strerror or error))]
     except Exception as error:
         log.exception("draft %d could not be built", draft.number)
-        text = _("it can't be built ({error}); please report this export")
-        return [Problem(place, text.format(error=f"{type(error).__name__}: {error}"))]
+        message = _("it can't be built ({error}); please report this export")
+        return [Problem(place, message.format(error=f"{type(error).__name__}: {error}"))]
 
 
-async def _written(draft: Source, found: _Found, bench: _Bench) -> Receipt | list[Problem]:
-    root, ledger = bench.workshop.root, bench.ledger
-    urls = [*draft.urls(), *draft.caption_urls()]
-    missing = [Problem(place, found.faults[url]) for url, place in urls if url in found.faults]
-    used = Materials(
-        {url: found.probes[url] for url, _place in draft.urls() if url in found.probes},
-        {url: found.srt_texts[url] for url, _place in draft.caption_urls() if url in found.srt_texts},
-        missing,
+async def _written(text: str, draft: Outline, found: Found, folder: Path, shop: _Shop) -> Receipt | list[Problem]:
+    workshop, ledger = shop.workshop, shop.ledger
+    own = Found(
+        _only(found.probes, draft.urls),
+        _only(found.srt_texts, draft.caption_urls),
+        _only(found.faults, [*draft.urls, *draft.caption_urls]),
     )
     while True:
-        final = root / publish.free_name(root, draft.name)
-        staged = bench.folder / f"draft-{uuid.uuid4().hex[:8]}"
-        outcome = await bench.worker.run(compose, draft, used, bench.workshop.options, staged, final)
+        final = workshop.root / publish.free_name(workshop.root, draft.name)
+        staged = folder / f"draft-{uuid.uuid4().hex[:8]}"
+        outcome = await shop.worker.run(
+            compose, text, workshop.time_unit, draft.number, own, workshop.options, staged, final
+        )
         if isinstance(outcome, list):
             return outcome
         if ledger:
@@ -282,11 +270,15 @@ async def _written(draft: Source, found: _Found, bench: _Bench) -> Receipt | lis
         if await asyncio.to_thread(publish.move_in, staged, final):
             break
         await asyncio.to_thread(shutil.rmtree, staged)
-    lock = bench.workshop.locks / "registry.lock"
-    warning = await asyncio.to_thread(publish.register, root, outcome.registry_entry, lock)
+    lock = workshop.locks / "registry.lock"
+    warning = await asyncio.to_thread(publish.register, workshop.root, outcome.registry_entry, lock)
     receipt = outcome.receipt
     if warning:
         receipt = replace(receipt, warnings=[*receipt.warnings, warning])
     if ledger:
         ledger.written(draft.key, receipt)
     return receipt
+
+
+def _only(known: Mapping[str, T], urls: list[str]) -> dict[str, T]:
+    return {url: known[url] for url in urls if url in known}
