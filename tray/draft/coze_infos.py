@@ -86,9 +86,7 @@ def read(value: Mapping[str, Any], number: int, prefix: str, time_unit: TimeUnit
     ]
     unmoved = _move([one for track in tracks for one in track["segments"]], moving)
     project = {name: value[key] for key, name in _PROJECT.items() if key in value}
-    rest = {
-        name: one for name, one in value.items() if name not in _PROJECT and name not in said and name != "tracks"
-    }
+    rest = {name: one for name, one in value.items() if name not in _PROJECT and name not in said and name != "tracks"}
     if is_mate and time_unit == "auto":
         time_unit = "us"
     inner = read_export(json.dumps({"draft_id": "", **rest, "project": project, "tracks": tracks}), time_unit)[0]
@@ -225,7 +223,7 @@ def _move(segments: list[Any], moving: list[Any]) -> list[str]:
             said.append(
                 {
                     "property": _PROPERTIES.get(str(one.get("property")), one.get("property")),
-                    "time": start + offset if is_timed else offset,  # type: ignore[operator]
+                    "time": start + offset if is_timed else offset,
                     "value": one.get("value"),
                 }
             )

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from tray.draft import spec
-from tray.draft.problems import Notes, Problem, in_words, said_of, short
 from tray.draft.coze_json import key_of, parsed_inside
+from tray.draft.problems import Notes, Problem, in_words, said_of, short
 from tray.draft.source import Imported
 from tray.draft.spec import DraftSpec, Place
 from tray.locale import _
@@ -50,6 +50,7 @@ class OwnDraft:
     name: str
     said: int
     spec: DraftSpec
+    prefix: str = ""
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -59,7 +60,8 @@ class OwnDraft:
                 if isinstance(segment, (spec.VisualSegment, spec.AudioSegment)):
                     yield segment.media, segment.place
         if self.spec.cover is not None:
-            yield self.spec.cover, Place(draft=self.number, url=shown_url(self.spec.cover), path="cover")
+            path = join(self.prefix, "cover")
+            yield self.spec.cover, Place(draft=self.number, url=shown_url(self.spec.cover), path=path)
 
     def caption_urls(self) -> Iterator[tuple[str, Place]]:
         for captions in self.spec.captions:
@@ -102,7 +104,7 @@ def read(value: Mapping[str, Any], number: int, prefix: str = "") -> OwnDraft:
             "captions": tuple(one for one in subtitles if one is not None),
         }
     )
-    return OwnDraft(number, key_of(value), whole.name, count, whole, few(notes.problems, place), notes.warnings)
+    return OwnDraft(number, key_of(value), whole.name, count, whole, prefix, few(notes.problems, place), notes.warnings)
 
 
 def schema() -> dict[str, Any]:
@@ -125,6 +127,11 @@ def schema() -> dict[str, Any]:
 def shown_url(url: str) -> str:
     """The link as messages show it: a data: URL may be megabytes long."""
     return url if len(url) <= 2000 else f"{url[:100]}…"
+
+
+def join(*parts: str) -> str:
+    """A path of those that are not empty."""
+    return ".".join(part for part in parts if part)
 
 
 def check(model: type[M], value: Any, place: Place, notes: Notes) -> M | None:
@@ -172,7 +179,7 @@ def _head(said: Mapping[str, Any], place: Place, notes: Notes) -> DraftSpec:
 
 
 def _track(value: Any, index: int, draft: Place, notes: Notes) -> spec.Track | None:
-    place = draft.model_copy(update={"track": index + 1, "path": _path(draft, "tracks", index)})
+    place = draft.model_copy(update={"track": index + 1, "path": join(draft.path, f"tracks[{index}]")})
     if not isinstance(value, dict):
         notes.fail(place, _("this is no track: {value}").format(value=short(value)))
         return None
@@ -192,7 +199,7 @@ def _track(value: Any, index: int, draft: Place, notes: Notes) -> spec.Track | N
 
 def _segment(value: Any, index: int, track_kind: Any, track: Place, notes: Notes) -> spec.Segment | None:
     if not isinstance(value, dict):
-        place = track.model_copy(update={"segment": index + 1, "path": _path(track, "segments", index)})
+        place = track.model_copy(update={"segment": index + 1, "path": join(track.path, f"segments[{index}]")})
         notes.fail(place, _("this is no segment: {value}").format(value=short(value)))
         return None
     url = value.get("media")
@@ -201,7 +208,7 @@ def _segment(value: Any, index: int, track_kind: Any, track: Place, notes: Notes
         track=track.track,
         segment=index + 1,
         url=shown_url(url) if isinstance(url, str) else None,
-        path=_path(track, "segments", index),
+        path=join(track.path, f"segments[{index}]"),
     )
     kind = value.get("kind", track_kind)
     model = _MODELS.get(kind) if isinstance(kind, str) else None
@@ -224,7 +231,7 @@ def _captions(value: Any, index: int, draft: Place, notes: Notes) -> spec.Captio
     place = draft.model_copy(
         update={
             "url": shown_url(url) if isinstance(url, str) else None,
-            "path": _path(draft, "captions", index),
+            "path": join(draft.path, f"captions[{index}]"),
         }
     )
     if not isinstance(value, dict):
@@ -239,7 +246,3 @@ def _with_place(value: dict[str, Any], place: Place, notes: Notes) -> dict[str, 
     if "place" in value:
         notes.fail(place, said_of("place", _("no such field is known")), "place")
     return {**value, "place": place}
-
-
-def _path(outer: Place, name: str, index: int) -> str:
-    return f"{outer.path}.{name}[{index}]" if outer.path else f"{name}[{index}]"

@@ -7,7 +7,7 @@
 Lines follow each other. A line lasts for its `duration`, else as long as its speech, else its video, else as one needs
 to read it. `image` (or `video`; the file itself tells which it is) is shown until the next one begins; a video plays
 again where it is shorter, and without its sound where there is speech. `text` is the caption, split at its punctuation
-into `max_chars` characters. `style` and `clip` are a text segment's. `music` plays under it all.
+into at most `max_chars`. `style` and `clip` are a text segment's. `music` plays under it all.
 
 The other way round, SRT says what is said when:
 
@@ -19,6 +19,7 @@ follow each other from the start, and pictures share the time equally.
 
 from __future__ import annotations
 
+import itertools
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,10 +28,10 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, model_validator
 
 from tray.draft import spec, srt
-from tray.draft.own_spec import MOST_SEGMENTS, check, few, shown_url
+from tray.draft.coze_json import key_of, parsed_inside
+from tray.draft.own_spec import MOST_SEGMENTS, check, few, join, shown_url
 from tray.draft.problems import Notes, Problem, said_of, short
 from tray.draft.shots import Shot, pictures
-from tray.draft.coze_json import key_of, parsed_inside
 from tray.draft.source import Imported
 from tray.draft.spec import Clip, DraftSpec, Fill, Length, Place, TextStyle
 from tray.draft.spec_values import Value
@@ -43,6 +44,8 @@ SILENT_US = 5_000_000
 """How long a picture without any words is shown, as in JianYing."""
 FADED_US = 2_000_000
 """How long the music takes to end."""
+USUAL_CHARS = 20
+"""A caption of a recipe's line, unless it says otherwise; the cues of SRT are as long as they are."""
 MOST_PIECES = 1_000
 """Music that had to be played more often than this is played once."""
 
@@ -53,7 +56,7 @@ def _with(defaults: Mapping[str, Any]) -> BeforeValidator:
 
 
 Style = Annotated[TextStyle, _with({"size": 5.0})]
-Place_ = Annotated[Clip, _with({"y": -0.8})]
+Lie = Annotated[Clip, _with({"y": -0.8})]
 
 
 class Line(Value):
@@ -93,9 +96,9 @@ class Head(Value):
     background: Fill | None = None
     music: str | None = Field(default=None, min_length=1)
     music_volume: float = Field(default=0.2, ge=0, le=spec.LOUDEST)
-    max_chars: int = Field(default=20, ge=4, le=1000)
+    max_chars: int | None = Field(default=None, ge=4, le=1000)
     style: Style = TextStyle(size=5.0)
-    clip: Place_ = Clip(y=-0.8)
+    clip: Lie = Clip(y=-0.8)
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,7 @@ class Recipe:
     cues: list[srt.Cue] | None = None
     images: list[tuple[Place, str | None]] = field(default_factory=list)
     audios: list[tuple[Place, str | None]] = field(default_factory=list)
+    prefix: str = ""
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -136,7 +140,7 @@ class Recipe:
 
     @property
     def _music_place(self) -> Place:
-        return Place(draft=self.number, url=shown_url(self.head.music or ""), path="music")
+        return Place(draft=self.number, url=shown_url(self.head.music or ""), path=join(self.prefix, "music"))
 
     def to_spec(self, lengths_us: Mapping[str, int | None]) -> Imported:
         notes = Notes(list(self.problems), list(self.warnings))
@@ -164,7 +168,8 @@ class Recipe:
             tracks=tuple(track for track in tracks if track.segments),
             captions=(self.captions,) if self.captions else (),
         )
-        return Imported(whole, "us", _("the real length of its speech gives its times"), notes.problems, notes.warnings)
+        reason = _("the real length of its speech gives its times") if self.lines else _("its SRT says its times")
+        return Imported(whole, "us", reason, notes.problems, notes.warnings)
 
     def _music(self, end_us: int, lengths_us: Mapping[str, int | None]) -> list[spec.AudioSegment]:
         """The music from the start to `end_us`, again and again where it is shorter, its end faded."""
@@ -208,7 +213,7 @@ def read(value: Mapping[str, Any], number: int, prefix: str = "") -> Recipe:
         said = []
     lines: list[tuple[Place, Line]] = []
     for index, one in enumerate(said):
-        where = Place(draft=number, segment=index + 1, path=_path(prefix, f"recipe[{index}]"))
+        where = Place(draft=number, segment=index + 1, path=join(prefix, f"recipe[{index}]"))
         if not isinstance(parsed := parsed_inside(one), dict):
             notes.fail(where, _("this is no line of a recipe: {value}").format(value=short(one)))
         elif line := check(Line, parsed, where, notes):
@@ -226,7 +231,7 @@ def read_srt(value: Mapping[str, Any], number: int, prefix: str = "") -> Recipe:
     text = value["srt"].strip()
     is_link = text.startswith(("http://", "https://", "data:")) and "\n" not in text
     head = _head(value, {"srt", "images", "audios"}, place, notes)
-    at = Place(draft=number, url=shown_url(text) if is_link else None, path=_path(prefix, "srt"))
+    at = Place(draft=number, url=shown_url(text) if is_link else None, path=join(prefix, "srt"))
     said = {"url": text} if is_link else {"srt": text}
     captions = check(
         spec.Captions,
@@ -242,7 +247,9 @@ def read_srt(value: Mapping[str, Any], number: int, prefix: str = "") -> Recipe:
     audios = _links(value, "audios", place, notes)
     count = len(cues or [None]) + len(images) + len(audios)
     problems = few(notes.problems, place)
-    return Recipe(number, key_of(value), head, count, [], captions, cues, images, audios, problems, notes.warnings)
+    return Recipe(
+        number, key_of(value), head, count, [], captions, cues, images, audios, prefix, problems, notes.warnings
+    )
 
 
 def _head(value: Mapping[str, Any], others: set[str], place: Place, notes: Notes) -> Head:
@@ -265,7 +272,7 @@ def _links(value: Mapping[str, Any], name: str, place: Place, notes: Notes) -> l
         return []
     links: list[tuple[Place, str | None]] = []
     for index, one in enumerate(said):
-        where = Place(draft=place.draft, segment=index + 1, path=_path(place.path, f"{name}[{index}]"))
+        where = Place(draft=place.draft, segment=index + 1, path=join(place.path, f"{name}[{index}]"))
         if one is not None and not isinstance(one, str):
             notes.fail(where, _("this is no link: {value}").format(value=short(one)))
         else:
@@ -305,7 +312,7 @@ def _of_lines(recipe: Recipe, lengths_us: Mapping[str, int | None]) -> _Made:
                     style=recipe.head.style,
                     clip=recipe.head.clip,
                 )
-                for cue in srt.split(said, recipe.head.max_chars)
+                for cue in srt.split(said, recipe.head.max_chars or USUAL_CHARS)
             ]
         start_us = end_us
     if shots:
@@ -327,7 +334,7 @@ def _of_srt(recipe: Recipe, lengths_us: Mapping[str, int | None]) -> _Made:
             end_us = max(end_us, at_us)
     shots: list[Shot] = []
     silent = bool(sounds)
-    with_cues = len(recipe.images) == len(starts) and all(a < b for a, b in zip(starts, starts[1:], strict=False))
+    with_cues = len(recipe.images) == len(starts) and all(a < b for a, b in itertools.pairwise(starts))
     images = [(place, url) for place, url in recipe.images if url or with_cues]
     end_us = end_us or SILENT_US * len(images)
     for index, (place, url) in enumerate(images):
@@ -352,7 +359,3 @@ def reading_us(text: str) -> int:
 
 def _at(place: Place, url: str) -> Place:
     return place.model_copy(update={"url": shown_url(url)})
-
-
-def _path(prefix: str, name: str) -> str:
-    return f"{prefix}.{name}" if prefix else name

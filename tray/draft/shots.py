@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -39,7 +40,7 @@ def pictures(shots: Sequence[Shot], lengths_us: Mapping[str, int | None]) -> Ite
         else:
             times = -(-lasting_us // length_us)
             edges = [shot.start_us + lasting_us * index // times for index in range(times + 1)]
-            for start_us, end_us in zip(edges, edges[1:], strict=False):
+            for start_us, end_us in itertools.pairwise(edges):
                 yield _segment(shot, start_us, end_us, None)
 
 

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from tray.draft.coze_json import DEEPEST, fenced, parsed, parsed_inside
+from tray.draft import units
+from tray.draft.coze_json import DEEPEST, fenced, parsed
 from tray.draft.problems import DraftError, Problem, name_of, said_of, short
 from tray.draft.spec import DraftSpec, Place
 from tray.locale import _, ngettext
 
-TimeUnit = Literal["auto", "ms", "us", "s"]
-"""Of an export's times; auto: what its media's real length tells."""
+TimeUnit = units.TimeUnit
 MOST_CHARS = 200_000_000
 MOST_DRAFTS = 1_000
 
@@ -147,9 +147,12 @@ def _read(text: str, found: Sequence[_Found], time_unit: TimeUnit) -> list[Sourc
         drafts = [_draft(one, number, len(chosen), time_unit) for number, one in enumerate(chosen, 1)]
     others = sum(one.kind not in wanted and one.kind != "none" for one in found)
     if others:
-        note = ngettext("{n} draft in another form stands beside it and is not read",
-                        "{n} drafts in other forms stand beside it and are not read", others).format(n=others)  # fmt: skip
-        drafts[0].warnings.append(said_of(name_of(Place(draft=1)), note))
+        note = ngettext(
+            "{n} draft in another form stands beside it and is not read",
+            "{n} drafts in other forms stand beside it and are not read",
+            others,
+        )
+        drafts[0].warnings.append(said_of(name_of(Place(draft=1)), note.format(n=others)))
     return drafts
 
 
@@ -187,7 +190,11 @@ def _find(value: Any, depth: int) -> Iterator[_Found]:
     if depth == 0:
         return
     if isinstance(value, str):
-        if _may_hold(value) and (inner := parsed_inside(value)) is not value:
+        if _may_hold(value):
+            try:
+                inner = parsed(value)
+            except ValueError:
+                return
             yield from _find(inner, depth - 1)
     elif isinstance(value, list):
         found = [list(_find(item, depth - 1)) for item in value]
