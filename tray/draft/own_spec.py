@@ -12,21 +12,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from tray.draft import spec
+from tray.draft.coze_json import key_of, parsed_inside
 from tray.draft.problems import Notes, Problem, in_words, said_of, short
-from tray.draft.source import Imported, key_of, parsed_inside
+from tray.draft.source import Imported
 from tray.draft.spec import DraftSpec, Place
 from tray.locale import _
 
 VERSION = 1
 MOST_SEGMENTS = 100_000
 """In one draft. JianYing itself is slow with a tenth of it."""
+MOST_PROBLEMS = 1_000
 
-_MODELS: dict[str, type[BaseModel]] = {
+M = TypeVar("M", bound=BaseModel)
+
+_MODELS: dict[str, type[spec.Segment]] = {
     "video": spec.VisualSegment,
     "image": spec.VisualSegment,
     "audio": spec.AudioSegment,
@@ -39,22 +43,16 @@ _MODELS: dict[str, type[BaseModel]] = {
 
 @dataclass(frozen=True)
 class OwnDraft:
-    """A draft that is a spec already; `spec` is without what `problems` tells of. `value` and `prefix` are what it was
-    read from."""
+    """A draft that is a spec already; `spec` is without what `problems` tells of."""
 
     number: int
     key: str
     name: str
     said: int
     spec: DraftSpec
-    value: Mapping[str, Any]
     prefix: str = ""
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # On its way to the worker process: reading it again takes a third of the time that unpickling the spec does.
-        return read, (self.value, self.number, self.prefix)
 
     def urls(self) -> Iterator[tuple[str, Place]]:
         for track in self.spec.tracks:
@@ -62,7 +60,8 @@ class OwnDraft:
                 if isinstance(segment, (spec.VisualSegment, spec.AudioSegment)):
                     yield segment.media, segment.place
         if self.spec.cover is not None:
-            yield self.spec.cover, Place(draft=self.number, url=shown_url(self.spec.cover), path="cover")
+            path = join(self.prefix, "cover")
+            yield self.spec.cover, Place(draft=self.number, url=shown_url(self.spec.cover), path=path)
 
     def caption_urls(self) -> Iterator[tuple[str, Place]]:
         for captions in self.spec.captions:
@@ -105,7 +104,7 @@ def read(value: Mapping[str, Any], number: int, prefix: str = "") -> OwnDraft:
             "captions": tuple(one for one in subtitles if one is not None),
         }
     )
-    return OwnDraft(number, key_of(value), whole.name, count, whole, value, prefix, notes.problems, notes.warnings)
+    return OwnDraft(number, key_of(value), whole.name, count, whole, prefix, few(notes.problems, place), notes.warnings)
 
 
 def schema() -> dict[str, Any]:
@@ -130,7 +129,12 @@ def shown_url(url: str) -> str:
     return url if len(url) <= 2000 else f"{url[:100]}…"
 
 
-def check(model: type[BaseModel], value: Any, place: Place, notes: Notes) -> Any:
+def join(*parts: str) -> str:
+    """A path of those that are not empty."""
+    return ".".join(part for part in parts if part)
+
+
+def check(model: type[M], value: Any, place: Place, notes: Notes) -> M | None:
     """`value` as the model, or None with what is wrong with it as problems of `place`."""
     try:
         return model.model_validate(value)
@@ -138,6 +142,14 @@ def check(model: type[BaseModel], value: Any, place: Place, notes: Notes) -> Any
         for at, message in in_words(error):
             notes.fail(place, said_of(at, message) if at else message, at)
         return None
+
+
+def few(problems: list[Problem], place: Place) -> list[Problem]:
+    """At most MOST_PROBLEMS of them; nobody reads on."""
+    if len(problems) <= MOST_PROBLEMS:
+        return problems
+    text = _("{n} more things are wrong with this draft").format(n=len(problems) - MOST_PROBLEMS)
+    return [*problems[:MOST_PROBLEMS], Problem(place, text)]
 
 
 def _members(said: dict[str, Any], name: str, place: Place, notes: Notes) -> list[Any]:
@@ -167,7 +179,7 @@ def _head(said: Mapping[str, Any], place: Place, notes: Notes) -> DraftSpec:
 
 
 def _track(value: Any, index: int, draft: Place, notes: Notes) -> spec.Track | None:
-    place = draft.model_copy(update={"track": index + 1, "path": _path(draft, "tracks", index)})
+    place = draft.model_copy(update={"track": index + 1, "path": join(draft.path, f"tracks[{index}]")})
     if not isinstance(value, dict):
         notes.fail(place, _("this is no track: {value}").format(value=short(value)))
         return None
@@ -187,7 +199,7 @@ def _track(value: Any, index: int, draft: Place, notes: Notes) -> spec.Track | N
 
 def _segment(value: Any, index: int, track_kind: Any, track: Place, notes: Notes) -> spec.Segment | None:
     if not isinstance(value, dict):
-        place = track.model_copy(update={"segment": index + 1, "path": _path(track, "segments", index)})
+        place = track.model_copy(update={"segment": index + 1, "path": join(track.path, f"segments[{index}]")})
         notes.fail(place, _("this is no segment: {value}").format(value=short(value)))
         return None
     url = value.get("media")
@@ -196,7 +208,7 @@ def _segment(value: Any, index: int, track_kind: Any, track: Place, notes: Notes
         track=track.track,
         segment=index + 1,
         url=shown_url(url) if isinstance(url, str) else None,
-        path=_path(track, "segments", index),
+        path=join(track.path, f"segments[{index}]"),
     )
     kind = value.get("kind", track_kind)
     model = _MODELS.get(kind) if isinstance(kind, str) else None
@@ -219,7 +231,7 @@ def _captions(value: Any, index: int, draft: Place, notes: Notes) -> spec.Captio
     place = draft.model_copy(
         update={
             "url": shown_url(url) if isinstance(url, str) else None,
-            "path": _path(draft, "captions", index),
+            "path": join(draft.path, f"captions[{index}]"),
         }
     )
     if not isinstance(value, dict):
@@ -234,7 +246,3 @@ def _with_place(value: dict[str, Any], place: Place, notes: Notes) -> dict[str, 
     if "place" in value:
         notes.fail(place, said_of("place", _("no such field is known")), "place")
     return {**value, "place": place}
-
-
-def _path(outer: Place, name: str, index: int) -> str:
-    return f"{outer.path}.{name}[{index}]" if outer.path else f"{name}[{index}]"

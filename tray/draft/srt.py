@@ -178,8 +178,8 @@ class _Said:
 
 
 def _said(text: str, notes: _Notes) -> list[_Said]:
-    lines = re.split(r"\r\n|\r|\n", _CONTROL.sub("", text))
-    is_vtt = lines[0].startswith("WEBVTT")
+    lines = [line for line in re.split(r"\r\n|\r|\n", _CONTROL.sub("", text)) if not line.startswith("```")]
+    is_vtt = bool(lines) and lines[0].startswith("WEBVTT")
     timed = [(index, times) for index, line in enumerate(lines) if (times := _times(line)) is not None]
     if len(timed) > MOST_CUES:
         raise _too_many(len(timed))
