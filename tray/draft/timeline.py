@@ -93,7 +93,7 @@ def table(spec: DraftSpec, width: int, *, whole: bool) -> Iterator[Text]:
 
 def length_us(spec: DraftSpec) -> int:
     """Where the last segment of a resolved spec ends."""
-    return max((track.segments[-1].target.end_us for track in spec.tracks if track.segments), default=0)
+    return max((segment.target.end_us for track in spec.tracks for segment in track.segments), default=0)
 
 
 def clock(time_us: int) -> str:
