@@ -140,6 +140,12 @@ def test_the_columns_of_the_table_align_whatever_its_texts_are():
     assert len(starts) == 1
 
 
+def test_a_text_has_the_whole_line_where_nothing_else_is_said():
+    words = "今天天气真好，我们去公园玩吧，好不好呀？"
+    (_, row) = rows(DraftSpec(tracks=(texts(text(0, S, words)),)), 70)
+    assert row.endswith(words)
+
+
 def test_a_long_track_is_shortened_unless_all_is_asked_for():
     spec = DraftSpec(tracks=(texts(*(text(n * S, S, f"line {n}") for n in range(50))),))
     assert len(rows(spec)) == 1 + timeline.ROWS + 1

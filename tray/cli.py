@@ -190,9 +190,7 @@ def status(as_json: JsonFlag = False) -> None:
 
 
 drafts_app = typer.Typer(rich_markup_mode=None)
-app.add_typer(
-    drafts_app, name="drafts", help=_("List the drafts in the drafts folder, newest first; show or export one.")
-)
+app.add_typer(drafts_app, name="drafts", help=_("List the drafts, newest first; show or export one."))
 
 
 @drafts_app.callback(invoke_without_command=True)
@@ -208,7 +206,7 @@ def drafts(context: typer.Context, drafts_dir: DraftsDir = None, as_json: JsonFl
         terminal.show_json(found)
 
 
-@drafts_app.command(help=_("Show a draft's timeline, and write it as OpenTimelineIO, SRT or a spec."))
+@drafts_app.command(help=_("Show a draft; export it as OpenTimelineIO or SRT."))
 def show(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help=_("The draft's name, or how it begins."))],
