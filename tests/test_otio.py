@@ -124,6 +124,12 @@ def test_media_is_found_by_its_url_even_in_a_folder_with_a_chinese_name(tmp_path
     assert unquote(clip.media_reference.target_url).startswith("file://")
 
 
+def test_media_outside_the_draft_keeps_its_own_place(tmp_path):
+    made = spec((video(0, 1_000_000, "C:/影片/a b.mp4"), video(1_000_000, 1_000_000, "https://example.com/a.mp4")))
+    urls = [clip.media_reference.target_url for clip in read_back(made, tmp_path).find_clips()]
+    assert [unquote(url) for url in urls] == ["file:///C:/影片/a b.mp4", "https://example.com/a.mp4"]
+
+
 def test_every_time_is_a_whole_number_of_frames_at_the_canvas_s_rate(tmp_path):
     track = read_back(
         spec((sound(0, 3_217_000), sound(3_217_000, 1_111_111), sound(4_328_111, 777_777))), tmp_path

@@ -190,12 +190,19 @@ def status(as_json: JsonFlag = False) -> None:
         terminal.show_json(found)
 
 
-@app.command(help=_("List the drafts in the drafts folder, newest first."))
-def drafts(drafts_dir: DraftsDir = None, as_json: JsonFlag = False) -> None:
-    from tray import commands
+drafts_app = typer.Typer(rich_markup_mode=None)
+app.add_typer(drafts_app, name="drafts", help=_("List the drafts, newest first; show or export one."))
+
+
+@drafts_app.callback(invoke_without_command=True)
+def drafts(context: typer.Context, drafts_dir: DraftsDir = None, as_json: JsonFlag = False) -> None:
+    if context.invoked_subcommand is not None:
+        context.obj = (drafts_dir, as_json)
+        return
+    from tray import drafts_command
 
     with json_of_failure(as_json, _failed):
-        found = commands.drafts(drafts_dir)
+        found = drafts_command.list_all(drafts_dir)
     if as_json:
         terminal.show_json(found)
 
@@ -221,6 +228,35 @@ def names(
         found = commands.names(kind, query)
     if as_json:
         terminal.show_json(found)
+
+
+@drafts_app.command(help=_("Show a draft; export it as OpenTimelineIO or SRT."))
+def show(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help=_("The draft's name, or how it begins."))],
+    otio: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", dir_okay=False, help=_("Write the timeline as OpenTimelineIO (.otio).")),
+    ] = None,
+    srt: Annotated[
+        Path | None, typer.Option(metavar="FILE", dir_okay=False, help=_("Write the texts as subtitles (.srt)."))
+    ] = None,
+    spec: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", dir_okay=False, help=_("Write the draft in this program's own schema.")),
+    ] = None,
+    whole: Annotated[bool, typer.Option("--all", help=_("List every segment."))] = False,
+    drafts_dir: DraftsDir = None,
+    as_json: JsonFlag = False,
+) -> None:
+    from tray import drafts_command
+
+    drafts_dir, as_json = drafts_dir or context.obj[0], as_json or context.obj[1]
+    exports = drafts_command.Exports(otio, srt, spec)
+    with json_of_failure(as_json, _failed):
+        shown = drafts_command.show(name, drafts_dir, exports, whole=whole)
+    if as_json:
+        terminal.show_json(shown)
 
 
 @app.command(help=_("Start coze-tray at login: on, off or status."))

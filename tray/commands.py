@@ -9,7 +9,6 @@ import logging
 import os
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -18,7 +17,7 @@ from typing import Any
 
 from tray import app, events, instance, locale, terminal, words
 from tray import settings as settings_module
-from tray.draft import coze_json, folders, own_spec, pipeline
+from tray.draft import coze_json, own_spec, pipeline
 from tray.draft import names as catalogue
 from tray.draft.folders import Profile
 from tray.draft.pipeline import Built
@@ -222,28 +221,6 @@ def status() -> dict[str, Any]:
         "bot_id": settings.bot_id,
         "requests": requests,
     }
-
-
-def drafts(drafts_dir: Path | None) -> list[dict[str, Any]]:
-    """List the drafts in the drafts folder."""
-    root = folders.drafts_folder(drafts_dir or _settings().drafts_dir)
-    found = folders.drafts(root)
-    terminal.out.print(str(root), style="dim", markup=False)
-    for draft in found:
-        changed = time.strftime("%Y-%m-%d %H:%M", time.localtime(draft.modified_us / 1e6))
-        terminal.out.print(f"  {changed}  {words.clock(draft.duration_us):>6}  {draft.name}", markup=False)
-    if not found:
-        terminal.out.print(_("  (no drafts yet)"))
-    return [
-        {
-            "name": d.name,
-            "path": str(d.path),
-            "draft_id": d.draft_id,
-            "duration_us": d.duration_us,
-            "modified_us": d.modified_us,
-        }
-        for d in found
-    ]
 
 
 def names(group: str, query: str) -> list[dict[str, Any]]:

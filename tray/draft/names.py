@@ -69,7 +69,6 @@ _LONGEST = 100
 """More characters are no name; the longest entry has 25."""
 
 
-
 @dataclass(frozen=True)
 class Param:
     """A parameter of an effect. A draft holds `low` to `high`, people say 0 to 100; `default` is said, too."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any, Literal
 
 from tray.draft import folders
@@ -201,7 +201,10 @@ def _transition(segment: Segment, frames: int, fps: int) -> otio.schema.Transiti
 
 def _url(folder: Path, media: str) -> str:
     """A file: URL of the media; what is a link already stays one."""
-    return media if "://" in media else (folder.absolute() / media).as_uri()
+    if "://" in media:
+        return media
+    elsewhere = PureWindowsPath(media)  # of a draft that came from Windows, wherever this runs
+    return elsewhere.as_uri() if elsewhere.drive else (folder.absolute() / media).as_uri()
 
 
 def _media_lengths(spec: DraftSpec, folder: Path) -> dict[str, int]:

@@ -75,14 +75,15 @@ def table(spec: DraftSpec, width: int, *, whole: bool) -> Iterator[Text]:
         starts = [clock(segment.target.start_us) for segment in listed]
         lengths = [clock(segment.target.duration_us) for segment in listed]
         whats = [_in_one_line(_what(segment)) for segment in listed]
+        details = [_in_one_line(_(", ").join(_details(segment))) for segment in listed]
         start_room, length_room = max(map(len, starts)), max(map(len, lengths))
-        what_room = min(max(map(cell_len, whats)), max(width // 2 - start_room - length_room, _NARROWEST))
-        for segment, start, length, what in zip(listed, starts, lengths, whats, strict=True):
+        share = width // 2 if any(details) else width - len("      ")
+        what_room = min(max(map(cell_len, whats)), max(share - start_room - length_room, _NARROWEST))
+        for start, length, what, detail in zip(starts, lengths, whats, details, strict=True):
             line = Text(f"  {start:>{start_room}}  ", no_wrap=True)
             line.append(f"{length:>{length_room}}  ", "dim")
             line.append(_cut(what, what_room))
-            line.append("  ")
-            line.append(_in_one_line(_(", ").join(_details(segment))), "dim")
+            line.append(f"  {detail}", "dim")
             line.rstrip()
             yield line
         left = len(track.segments) - len(listed)
@@ -93,7 +94,7 @@ def table(spec: DraftSpec, width: int, *, whole: bool) -> Iterator[Text]:
 
 def length_us(spec: DraftSpec) -> int:
     """Where the last segment of a resolved spec ends."""
-    return max((track.segments[-1].target.end_us for track in spec.tracks if track.segments), default=0)
+    return max((segment.target.end_us for track in spec.tracks for segment in track.segments), default=0)
 
 
 def clock(time_us: int) -> str:
