@@ -35,9 +35,7 @@ def parse_time(value: Any) -> Any:
     if isinstance(value, str):
         found = _TIME.fullmatch(value.strip())
         if found is None:
-            raise ValueError(
-                _("a time is an integer in microseconds or a number with its unit, like “1.5s” or “500ms”")
-            )
+            raise ValueError(_("a time is an integer in microseconds or a number with its unit, like “1.5s” or “500ms”"))
         return round(float(found[1]) * _US_PER[found[2]])
     if isinstance(value, bool):
         raise ValueError(_("a time is an integer in microseconds or a number with its unit, like “1.5s” or “500ms”"))
