@@ -84,15 +84,12 @@ def read(value: Any) -> dict[str, list[Said]]:
 def keyframes(
     said: dict[str, list[Said]], kind: str, place: spec.Place, times: Times, canvas: tuple[int, int], notes: Notes
 ) -> Keyframes:
-    """The keyframes of a segment of `kind`. What can't be honoured, and every guess, goes to `notes`."""
+    """The keyframes of a segment of `kind`, those that it can have. Every guess goes to `notes`."""
     made: dict[KeyframeProperty, tuple[Keyframe, ...]] = {}
-    allowed = _OF_KIND.get(kind, frozenset())
     for name, entries in said.items():
-        parts = _PAIRS.get(name, (name,))
-        if not set(parts) <= allowed:
-            text = _("left off, {kind} segments have no keyframes of {name}")
-            notes.add(place, text.format(kind=kind, name=short(name)))
+        if not _has(kind, name):
             continue
+        parts = _PAIRS.get(name, (name,))
         at_us, unit, on_timeline = keyframes_us([one.time for one in entries], *times)
         _say_times(times, unit, on_timeline, place, notes)
         for part, values in _values(name, parts, entries, canvas, place, notes).items():
@@ -100,6 +97,16 @@ def keyframes(
             by_time = dict(sorted(zip(at_us, values, strict=True), key=_time_of))
             made[part] = tuple(Keyframe(time_us=time, value=value) for time, value in by_time.items())  # type: ignore[index]
     return made
+
+
+def without_effect(kind: str, said: dict[str, list[Said]]) -> list[str]:
+    """The properties that segments of `kind` have no keyframes of, or that nothing is known of."""
+    return [f"keyframes.{short(name)}" for name in said if not _has(kind, name)]
+
+
+def _has(kind: str, name: str) -> bool:
+    allowed = _OF_KIND.get(kind, frozenset())
+    return all(part in allowed for part in _PAIRS.get(name, (name,)))
 
 
 class Times(NamedTuple):

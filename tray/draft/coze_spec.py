@@ -119,9 +119,12 @@ def _segment(segment: CozeSegment, track: CozeTrack, desk: _Desk) -> spec.Segmen
     may_guess = desk.draft.time_unit == "auto"
     times = coze_looks.Times(unit, duration_us, may_guess)
     canvas = desk.draft.width, desk.draft.height
-    for name in coze_fields.without_effect(segment.kind, said):
-        text = _("left off, {kind} segments have no {name}")
-        notes.add(place, text.format(kind=segment.kind, name=name))
+    left_off = [*coze_fields.without_effect(segment.kind, said)]
+    if said.get("keyframes"):
+        left_off += coze_keyframes.without_effect(segment.kind, said["keyframes"])
+    if left_off:
+        text = _("left off, {kind} segments have no {names}")
+        notes.add(place, text.format(kind=segment.kind, names=_(", ").join(sorted(left_off))))
     timing: _Timing = {"place": place, "start_us": start_us, "duration_us": duration_us}
     moved: Keyframes = {}
     if said.get("keyframes"):
