@@ -73,7 +73,7 @@ def read(value: Any) -> dict[str, list[Said]]:
         count += len(entries)
         if count > MOST:
             raise KeyframeError("keyframes", _("it has {n} keyframes, the most is {most}").format(n=count, most=MOST))
-        settled = _OTHER_NAMES.get(name, name)
+        settled = str(_OTHER_NAMES.get(name, name))
         if settled in _PROPERTIES or settled in _PAIRS:
             said[settled] = [_entry(f"{field}[{index}]", settled, one) for index, one in enumerate(entries)]
         else:
@@ -84,22 +84,29 @@ def read(value: Any) -> dict[str, list[Said]]:
 def keyframes(
     said: dict[str, list[Said]], kind: str, place: spec.Place, times: Times, canvas: tuple[int, int], notes: Notes
 ) -> Keyframes:
-    """The keyframes of a segment of `kind`. What can't be honoured, and every guess, goes to `notes`."""
+    """The keyframes of a segment of `kind`, those that it can have. Every guess goes to `notes`."""
     made: dict[KeyframeProperty, tuple[Keyframe, ...]] = {}
-    allowed = _OF_KIND.get(kind, frozenset())
     for name, entries in said.items():
-        parts = _PAIRS.get(name, (name,))
-        if not set(parts) <= allowed:
-            text = _("left off, {kind} segments have no keyframes of {name}")
-            notes.add(place, text.format(kind=kind, name=short(name)))
+        if not _has(kind, name):
             continue
+        parts = _PAIRS.get(name, (name,))
         at_us, unit, on_timeline = keyframes_us([one.time for one in entries], *times)
         _say_times(times, unit, on_timeline, place, notes)
         for part, values in _values(name, parts, entries, canvas, place, notes).items():
             # The last of those said for one moment counts.
-            by_time = dict(sorted(zip(at_us, values, strict=True), key=lambda pair: pair[0]))
+            by_time = dict(sorted(zip(at_us, values, strict=True), key=_time_of))
             made[part] = tuple(Keyframe(time_us=time, value=value) for time, value in by_time.items())  # type: ignore[index]
     return made
+
+
+def without_effect(kind: str, said: dict[str, list[Said]]) -> list[str]:
+    """The properties that segments of `kind` have no keyframes of, or that nothing is known of."""
+    return [f"keyframes.{short(name)}" for name in said if not _has(kind, name)]
+
+
+def _has(kind: str, name: str) -> bool:
+    allowed = _OF_KIND.get(kind, frozenset())
+    return all(part in allowed for part in _PAIRS.get(name, (name,)))
 
 
 class Times(NamedTuple):
@@ -109,6 +116,10 @@ class Times(NamedTuple):
     start_us: int | None
     whole_us: int | None
     may_guess: bool
+
+
+def _time_of(pair: tuple[int, float]) -> int:
+    return pair[0]
 
 
 def _say_times(times: Times, unit: Unit, on_timeline: bool, place: spec.Place, notes: Notes) -> None:
@@ -141,7 +152,9 @@ def _values(
 def _entry(field: str, name: str, entry: Any) -> Said:
     if not isinstance(entry, dict):
         raise KeyframeError(field, _("{value} is not an object").format(value=short(entry)))
-    time = next((entry[key] for key in ("time", "time_offset") if entry.get(key) is not None), None)
+    time = entry.get("time")
+    if time is None:
+        time = entry.get("time_offset")
     if time is None:
         raise KeyframeError(f"{field}.time", _("it is missing"))
     at = _number(f"{field}.time", time, 0.0, 1e15)
@@ -161,6 +174,8 @@ def _entry(field: str, name: str, entry: Any) -> Said:
 
 
 def _number(field: str, value: Any, least: float, most: float) -> float:
+    if type(value) is float and least <= value <= most:
+        return value
     try:
         number = float("nan" if isinstance(value, bool) else value)
     except (TypeError, ValueError, OverflowError):
