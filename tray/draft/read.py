@@ -261,4 +261,6 @@ def _why(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-    return _("{what} is missing or odd").format(what=error)
+    if isinstance(error, KeyError):
+        return _("“{what}” is missing").format(what=error.args[0])
+    return _("it is not as JianYing writes it")

@@ -108,10 +108,10 @@ def of_text(refs: Refs) -> Iterator[tuple[str, Any]]:
 def audio_effects(refs: Refs) -> tuple[dict[str, Any], ...]:
     made = []
     for material in refs.get("audio_effects", ()):
-        said = _AUDIO_CATEGORIES.get(str(material.get("category_id")))
-        if said is None:  # pyJianYingDraft writes none for a tone
-            resource_id = str(material.get("resource_id"))
-            said = next((one for one in _AUDIO_KINDS if names.by_resource(one, resource_id)), _AUDIO_KINDS[0])
+        resource_id = str(material.get("resource_id"))
+        # pyJianYingDraft writes no category for a tone.
+        known = (kind for kind in _AUDIO_KINDS if names.by_resource(kind, resource_id))
+        said = _AUDIO_CATEGORIES.get(str(material.get("category_id")), next(known, _AUDIO_KINDS[0]))
         params = _params(material.get("audio_adjust_params"))
         made.append({"name": _key(said, material), "kind": said, "params": params})
     return tuple(made)
