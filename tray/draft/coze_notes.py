@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tray.draft.problems import name_of, said_of
 from tray.draft.spec import Place
-from tray.locale import _
+from tray.locale import _, ngettext
 
 
 class Notes:

@@ -248,7 +248,7 @@ class Looks:
             # A parameter that is left out is its default, whether it is said as None or not at all.
             while params and params[-1] is None:
                 params = params[:-1]
-            made.append(Effect.model_construct(name=entry.key, kind=entry.kind, params=params))
+            made.append(effect.model_copy(update={"name": entry.key, "kind": entry.kind, "params": params}))
         return tuple(made)
 
     def _mask(self, said: Mask | None, place: Place) -> Mask | None:
