@@ -219,8 +219,9 @@ def read(value: Mapping[str, Any], number: int, prefix: str = "") -> Recipe:
         elif line := check(Line, parsed, where, notes):
             lines.append((where, line))
     head = _head(value, {"recipe"}, place, notes)
+    problems = few(notes.problems, place)
     return Recipe(
-        number, key_of(value), head, len(said), lines, problems=few(notes.problems, place), warnings=notes.warnings
+        number, key_of(value), head, len(said), lines, prefix=prefix, problems=problems, warnings=notes.warnings
     )
 
 
