@@ -204,10 +204,10 @@ def test_ten_thousand_segments_take_no_time():
         {"text": f"第{n}句", "start": n * 1_000_000, "duration": "0.9s", "clip": {"y": -0.8}} for n in range(10_000)
     ]
     text = json.dumps({"version": 1, "tracks": [{"kind": "text", "segments": segments}]})
-    start = time.perf_counter()
+    start = time.process_time()
     (draft,) = source.read(text)
     made = draft.to_spec({})
-    assert time.perf_counter() - start < 3  # 0.3 s alone; this catches quadratic work, not a busy machine
+    assert time.process_time() - start < 5  # 0.3 s alone; this catches quadratic work, not a busy machine
     assert len(made.spec.tracks[0].segments) == 10_000 and not draft.problems
 
 
