@@ -135,3 +135,16 @@ def test_what_stands_beside_the_lists_is_left_off_and_told():
 )
 def test_objects_without_a_list_of_infos_are_none(value):
     assert not coze_infos.is_infos(value)
+
+
+def test_infos_become_a_draft(build, media):
+    from factory import png, wav
+
+    said = {
+        "image_infos": [json.dumps({**IMAGE, "image_url": media.serve("/1.png", png())})],
+        "audio_infos": [json.dumps({**AUDIO, "audio_url": media.serve("/1.wav", wav(3.0))})],
+        "caption_infos": [json.dumps(CAPTION)],
+    }
+    built = build(json.dumps(said))
+    assert not built.problems and built.receipts[0].segments == {"image": 1, "audio": 1, "text": 1}
+    assert built.receipts[0].duration_us == 3_000_000

@@ -248,3 +248,30 @@ def test_what_is_read_without_problems_fits_the_schema(value):
 def test_what_has_problems_does_not_fit_the_schema(path, to):
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(changed(path, to), own_spec.schema(), jsonschema.Draft202012Validator)
+
+
+def test_a_spec_becomes_a_draft(build, media, content):
+    from factory import png, wav
+
+    said = {
+        "version": 1,
+        "name": "自述",
+        "tracks": [
+            {"kind": "video", "segments": [{"media": media.serve("/1.png", png()), "duration": "2s"}]},
+            {"kind": "audio", "segments": [{"media": media.serve("/1.wav", wav(1.0)), "start": "500ms"}]},
+            {"kind": "text", "segments": [{"text": "标题"}]},
+        ],
+        "captions": [{"srt": FULL["captions"][0]["srt"]}],
+    }
+    built = build(json.dumps(said))
+    assert not built.problems and built.receipts[0].segments == {"image": 1, "audio": 1, "text": 2}
+    assert built.receipts[0].time_unit == "us"
+
+
+def test_media_that_cant_be_fetched_is_told_with_its_path(build, media):
+    built = build(json.dumps([asking_for_what_is_gone(media.url), asking_for_what_is_gone(media.url)]))
+    assert [problem.to_json()["path"] for problem in built.problems] == ["drafts[0].tracks[0].segments[0]"]
+
+
+def asking_for_what_is_gone(url: str) -> dict:
+    return {"version": 1, "tracks": [{"kind": "video", "segments": [{"media": f"{url}/gone.png"}]}]}

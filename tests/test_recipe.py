@@ -213,3 +213,37 @@ def test_no_recipe_makes_gaps_overlaps_or_a_crash(lines, lengths):
     for before, after in itertools.pairwise(texts):
         assert before.target.end_us <= after.start_us
     assert all(isinstance(track, spec.Track) and track.segments for track in tracks)
+
+
+def test_a_recipe_becomes_a_draft(build, media, content):
+    """From links to the finished draft: pictures, speech and captions lie where the speech's length puts them."""
+    from factory import png, wav
+
+    lines = [
+        {"text": "今天天气很好。", "image": media.serve("/1.png", png()), "audio": media.serve("/1.wav", wav(2.0))},
+        {"text": "再见。", "image": media.serve("/2.png", png("red")), "audio": media.serve("/2.wav", wav(1.2))},
+    ]
+    built = build(json.dumps(recipe(*lines, name="成片", music=media.serve("/m.wav", wav(1.5)))))
+    assert not built.problems and built.receipts[0].duration_us == 3_200_000
+    tracks = {track["type"]: track for track in reversed(content(built.receipts[0].path)["tracks"])}
+    for kind in ("video", "text"):
+        times = [segment["target_timerange"] for segment in tracks[kind]["segments"]]
+        assert times == [{"start": 0, "duration": 2 * S}, {"start": 2 * S, "duration": 1_200_000}]
+
+
+def test_an_srt_file_becomes_a_draft(build, content):
+    built = build(SRT)
+    assert not built.problems and built.receipts[0].segments == {"text": 2}
+
+
+def test_srt_by_link_becomes_captions(build, media, content):
+    from factory import png
+
+    said = {"srt": media.serve("/a.srt", SRT.encode()), "images": [media.serve("/1.png", png())]}
+    built = build(json.dumps(said))
+    assert not built.problems and built.receipts[0].segments == {"image": 1, "text": 2}
+
+
+def test_speech_that_cant_be_fetched_is_told_with_its_line(build, media):
+    built = build(json.dumps(recipe({"text": "x", "audio": f"{media.url}/gone.mp3"})))
+    assert not built.receipts and [problem.to_json()["path"] for problem in built.problems] == ["recipe[0]"]
