@@ -7,15 +7,15 @@ and checks them, coze_spec.to_spec turns one into a DraftSpec. The fields are co
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 from pydantic import ValidationError
 
-from tray.draft import coze_fields, coze_keyframes, coze_said, spec
+from tray.draft import collecting, coze_fields, coze_keyframes, coze_said, spec
 from tray.draft.coze_json import NotADraft, drafts_in
 from tray.draft.coze_notes import Notes
 from tray.draft.problems import DraftError, Problem, in_words, said_of, short
@@ -32,11 +32,14 @@ MOST_PROBLEMS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class CozeSegment:
-    """A segment that can be built. `kind`: one of KINDS; a sticker that is given as a link is an image."""
+    """A segment that can be built. `kind`: one of KINDS; a sticker that is given as a link is an image. `time` and
+    `source` are start and end in the export's own numbers, None for what is not said."""
 
     place: spec.Place
     kind: str
     said: coze_said.Segment
+    time: tuple[float | None, float | None]
+    source: tuple[float | None, float | None]
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,8 @@ class CozeDraft:
         """The draft as a spec. `lengths_us`: by URL the real length of its media, None for a picture."""
         from tray.draft import coze_spec
 
-        return coze_spec.to_spec(self, lengths_us)
+        with collecting.paused():
+            return coze_spec.to_spec(self, lengths_us)
 
     @property
     def is_empty(self) -> bool:
@@ -92,19 +96,9 @@ class CozeDraft:
 
 def read(text: str, time_unit: TimeUnit = "auto") -> list[CozeDraft]:
     """The drafts in `text`, an export in any of its wrappers. Raises DraftError if it holds none."""
-    advice = _("Give the JSON that the Coze flow's export step produced, unchanged.")
-    try:
-        found = drafts_in(text)
-    except (ValueError, RecursionError) as error:
-        raise DraftError(_("This is not JSON: {error}").format(error=error), advice) from None
-    if not found:
-        raise DraftError(_("This JSON holds no draft: no object with “tracks” was found in it."), advice)
-    if len(found) > MOST_DRAFTS:
-        raise DraftError(
-            _("This JSON holds {n} drafts, more than {most}.").format(n=len(found), most=MOST_DRAFTS),
-            _("Export them a few at a time."),
-        )
-    return [_draft(number, value, time_unit) for number, value in enumerate(found, 1)]
+    with collecting.paused():
+        found = _found(text)
+        return [_draft(number, value, time_unit) for number, value in enumerate(found, 1)]
 
 
 def holds_draft(text: str) -> bool:
@@ -117,6 +111,22 @@ def holds_draft(text: str) -> bool:
         return False
 
 
+def _found(text: str) -> list[dict[str, Any] | NotADraft]:
+    advice = _("Give the JSON that the Coze flow's export step produced, unchanged.")
+    try:
+        found = drafts_in(text)
+    except (ValueError, RecursionError) as error:
+        raise DraftError(_("This is not JSON: {error}").format(error=error), advice) from None
+    if not found:
+        raise DraftError(_("This JSON holds no draft: no object with “tracks” was found in it."), advice)
+    if len(found) > MOST_DRAFTS:
+        raise DraftError(
+            _("This JSON holds {n} drafts, more than {most}.").format(n=len(found), most=MOST_DRAFTS),
+            _("Export them a few at a time."),
+        )
+    return found
+
+
 def _draft(number: int, value: dict[str, Any] | NotADraft, time_unit: TimeUnit) -> CozeDraft:
     place = spec.Place(draft=number, path=f"drafts[{number - 1}]")
     if isinstance(value, NotADraft):
@@ -124,9 +134,9 @@ def _draft(number: int, value: dict[str, Any] | NotADraft, time_unit: TimeUnit) 
         return CozeDraft(number, f"none {number}", "", problems=[problem])
     findings = _Findings()
     try:
-        key = hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-    except RecursionError:
-        problem = Problem(place, _("it is nested too deeply to be a draft"))
+        key = hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    except (orjson.JSONEncodeError, RecursionError):
+        problem = Problem(place, _("it is nested too deeply, or holds a number beyond all bounds"))
         return CozeDraft(number, f"deep {number}", "", problems=[problem])
     project = _project(place, value.get("project"), findings)
     for name in sorted(value.keys() - coze_fields.DRAFT_KEYS):
@@ -260,7 +270,10 @@ def _segment(track: spec.Place, index: int, value: Any, track_type: str, finding
     if kind == "text" and not (said.get("content") or "").strip():
         findings.notes.add(place, _("left out, it has no text"))
         return None
-    wrong = [*_wrong_content(kind, said), *_wrong_times(kind, said)]
+    time = _range(said.get("time_range"))
+    # The others have no length of their own; what is said of one means nothing.
+    source = _range(said.get("material_range")) if kind in ("video", "audio") else (None, None)
+    wrong = [*_wrong_content(kind, said), *_wrong_times("time_range", *time), *_wrong_times("material_range", *source)]
     try:
         said["keyframes"] = coze_keyframes.read(said.get("keyframes"))
     except coze_keyframes.KeyframeError as error:
@@ -271,7 +284,7 @@ def _segment(track: spec.Place, index: int, value: Any, track_type: str, finding
     if kind == "sticker" and not sticker_id(said):
         findings.notes.add(place, _("a sticker is an id in JianYing; this link is placed as a picture"))
         kind = "image"
-    return None if wrong else CozeSegment(place, kind, said)
+    return None if wrong else CozeSegment(place, kind, said, time, source)
 
 
 def _place_of(track: spec.Place, index: int, value: Any) -> spec.Place:
@@ -309,19 +322,14 @@ def sticker_id(said: coze_said.Segment) -> str:
     return ""
 
 
-def _wrong_times(kind: str, said: coze_said.Segment) -> Iterator[tuple[str, str]]:
-    ranges = {"time_range": said.get("time_range")}
-    if kind in ("video", "audio"):  # the others have no length of their own; what is said of one means nothing
-        ranges["material_range"] = said.get("material_range")
-    for name, one in ranges.items():
-        start, end = range_of(one)
-        if (start is not None and start < 0) or (end is not None and end < 0):
-            yield name, _("it is negative ({start:g} to {end:g})").format(start=start or 0, end=end or 0)
-        elif end is not None and end <= (start or 0):
-            yield name, _("it has no length ({start:g} to {end:g})").format(start=start or 0, end=end)
+def _wrong_times(name: str, start: float | None, end: float | None) -> Iterator[tuple[str, str]]:
+    if (start is not None and start < 0) or (end is not None and end < 0):
+        yield name, _("it is negative ({start:g} to {end:g})").format(start=start or 0, end=end or 0)
+    elif end is not None and end <= (start or 0):
+        yield name, _("it has no length ({start:g} to {end:g})").format(start=start or 0, end=end)
 
 
-def range_of(said: coze_said.Range | None) -> tuple[float | None, float | None]:
+def _range(said: coze_said.Range | None) -> tuple[float | None, float | None]:
     """Start and end in the export's own numbers, None for what is not said."""
     if not said:
         return None, None

@@ -105,8 +105,8 @@ def unknown(said: Mapping[str, Any], known: type = Segment) -> Iterator[str]:
         if not is_empty(said[name]):
             yield name
     groups = _GROUPS if known is Segment else _STYLE_GROUPS if known is Style else {}
-    for name, group in groups.items():
-        members = said.get(name)
+    for name in groups.keys() & said.keys():
+        group, members = groups[name], said[name]
         if members and (group is Style or not members.keys() <= _KNOWN[group]):
             for member in unknown(members, group):
                 yield f"{name}.{member}"

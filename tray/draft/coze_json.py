@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from tray.locale import _
 from tray.text import whole_characters
 
@@ -97,6 +99,13 @@ def _in_object(value: dict[str, Any], depth: int) -> Iterator[dict[str, Any] | N
 
 def parsed(text: str) -> Any:
     """The JSON value of `text`, with whole characters only: half of an emoji, cut by a model, can't be written."""
+    try:
+        return orjson.loads(text.removeprefix("\ufeff"))
+    except (orjson.JSONDecodeError, RecursionError):  # halves of characters too; and its messages are terse
+        return _parsed_with_care(text)
+
+
+def _parsed_with_care(text: str) -> Any:
     text = whole_characters(text).lstrip("\ufeff")
     try:
         value = json.loads(text, parse_constant=_refuse_constant)

@@ -73,7 +73,7 @@ def read(value: Any) -> dict[str, list[Said]]:
         count += len(entries)
         if count > MOST:
             raise KeyframeError("keyframes", _("it has {n} keyframes, the most is {most}").format(n=count, most=MOST))
-        settled = _OTHER_NAMES.get(name, name)
+        settled = str(_OTHER_NAMES.get(name, name))
         if settled in _PROPERTIES or settled in _PAIRS:
             said[settled] = [_entry(f"{field}[{index}]", settled, one) for index, one in enumerate(entries)]
         else:
@@ -97,7 +97,7 @@ def keyframes(
         _say_times(times, unit, on_timeline, place, notes)
         for part, values in _values(name, parts, entries, canvas, place, notes).items():
             # The last of those said for one moment counts.
-            by_time = dict(sorted(zip(at_us, values, strict=True), key=lambda pair: pair[0]))
+            by_time = dict(sorted(zip(at_us, values, strict=True), key=_time_of))
             made[part] = tuple(Keyframe(time_us=time, value=value) for time, value in by_time.items())  # type: ignore[index]
     return made
 
@@ -109,6 +109,10 @@ class Times(NamedTuple):
     start_us: int | None
     whole_us: int | None
     may_guess: bool
+
+
+def _time_of(pair: tuple[int, float]) -> int:
+    return pair[0]
 
 
 def _say_times(times: Times, unit: Unit, on_timeline: bool, place: spec.Place, notes: Notes) -> None:
@@ -141,7 +145,9 @@ def _values(
 def _entry(field: str, name: str, entry: Any) -> Said:
     if not isinstance(entry, dict):
         raise KeyframeError(field, _("{value} is not an object").format(value=short(entry)))
-    time = next((entry[key] for key in ("time", "time_offset") if entry.get(key) is not None), None)
+    time = entry.get("time")
+    if time is None:
+        time = entry.get("time_offset")
     if time is None:
         raise KeyframeError(f"{field}.time", _("it is missing"))
     at = _number(f"{field}.time", time, 0.0, 1e15)
@@ -161,6 +167,8 @@ def _entry(field: str, name: str, entry: Any) -> Said:
 
 
 def _number(field: str, value: Any, least: float, most: float) -> float:
+    if type(value) is float and least <= value <= most:
+        return value
     try:
         number = float("nan" if isinstance(value, bool) else value)
     except (TypeError, ValueError, OverflowError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from tray.draft import spec
@@ -19,6 +20,12 @@ _NO_NAME = ("", "none", "null", "无", "没有", "默认", "default")
 _FITS: dict[str, Literal["fit", "fill", "stretch"]] = {
     "fit": "fit", "contain": "fit", "fill": "fill", "cover": "fill", "stretch": "stretch",
 }  # fmt: skip
+
+
+# Ten thousand segments have a handful of looks between them, and the spec's values are frozen.
+_shared_clip, _shared_filter = lru_cache(4096)(spec.Clip), lru_cache(4096)(spec.Filter)
+_shared_transition, _shared_animation = lru_cache(4096)(spec.Transition), lru_cache(4096)(spec.Animation)
+_PLAIN = spec.Clip()
 
 
 class Times(NamedTuple):
@@ -48,7 +55,7 @@ def length_us(said: float | None, what: str, times: Times, place: spec.Place, no
 
 def clip(said: Transform | None, canvas: tuple[int, int], place: spec.Place, notes: Notes) -> spec.Clip:
     if not said:
-        return spec.Clip()
+        return _PLAIN
     x, y = said.get("position_x") or 0.0, said.get("position_y") or 0.0
     if max(abs(x), abs(y)) > 5:  # half canvases; nobody places a picture five screens away
         notes.add(place, _("position {x:g}, {y:g} was taken for pixels").format(x=x, y=y), "pixels")
@@ -56,7 +63,7 @@ def clip(said: Transform | None, canvas: tuple[int, int], place: spec.Place, not
     scale, scale_x, scale_y = said.get("scale"), said.get("scale_x"), said.get("scale_y")
     both = 1.0 if scale is None else scale
     opacity = said.get("opacity")
-    return spec.Clip(
+    return _shared_clip(
         x=x,
         y=y,
         scale_x=both if scale_x is None else scale_x,
@@ -88,8 +95,8 @@ def transition(said: Segment, times: Times, place: spec.Place, notes: Notes) -> 
     name = name_said(effects.get("transition_type"))
     if name is None:
         return None
-    what = "transition_duration"
-    return spec.Transition(name=name, duration_us=length_us(effects.get(what), what, times, place, notes))
+    duration_us = length_us(effects.get("transition_duration"), "transition_duration", times, place, notes)
+    return _shared_transition(name=name, duration_us=duration_us)
 
 
 def filter_(said: Segment, place: spec.Place, notes: Notes) -> spec.Filter | None:
@@ -100,7 +107,7 @@ def filter_(said: Segment, place: spec.Place, notes: Notes) -> spec.Filter | Non
     intensity = effects.get("filter_intensity")
     if intensity is None:
         intensity = said.get("intensity")
-    return spec.Filter(name=name, intensity=share("filter_intensity", intensity, place, notes))
+    return _shared_filter(name=name, intensity=share("filter_intensity", intensity, place, notes))
 
 
 def share(what: str, said: float | None, place: spec.Place, notes: Notes) -> float:
@@ -118,17 +125,17 @@ def animations(said: Segment, times: Times, place: spec.Place, notes: Notes) -> 
     group = said.get("animations")
     if not group:
         return {}
-    made: dict[str, spec.Animation] = {}
     said_ones: tuple[tuple[str, str | None, float | None], ...] = (
         ("intro", group.get("intro"), group.get("intro_duration")),
         ("outro", group.get("outro"), group.get("outro_duration")),
         ("loop", group.get("loop"), group.get("loop_duration")),
     )
-    for kind, name, said_length in said_ones:
-        found = name_said(name)
-        if found is not None:
+    made: dict[str, spec.Animation] = {}
+    for kind, said_name, said_length in said_ones:
+        name = name_said(said_name)
+        if name is not None:
             duration_us = length_us(said_length, f"{kind}_duration", times, place, notes)
-            made[kind] = spec.Animation(name=found, duration_us=duration_us)
+            made[kind] = _shared_animation(name=name, duration_us=duration_us)
     return made
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tray.draft.problems import name_of, said_of
 from tray.draft.spec import Place
+from tray.locale import _
 
 
 class Notes:
@@ -33,7 +34,4 @@ class Notes:
 def _with_more(text: str, more: int) -> str:
     if not more:
         return text
-    template = ngettext(
-        "{text} (so it is for {n} more on this track)", "{text} (so it is for {n} more on this track)", more
-    )
-    return template.format(text=text, n=more)
+    return _("{text} (and so for {n} more of its track)").format(text=text, n=more)

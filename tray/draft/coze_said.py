@@ -2,7 +2,8 @@
 
 The format: Gardene-el/Coze2JianYing, data_structures/draft_generator_interface/models.py, and the plugin's
 coze_plugin/tools/make_*_info, for what is left out because it is the default. Every group and every member may be
-null. Other spellings are coze_fields'. Typed dictionaries, not models: checking a whole segment takes a few microseconds.
+null. Other spellings are coze_fields'. Typed dictionaries, not models: checking a segment takes a few
+microseconds.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from typing_extensions import TypedDict
 
 from tray.draft import coze_fields, coze_keyframes, coze_looks, coze_said, coze_style, spec
-from tray.draft.coze_export import CozeDraft, CozeSegment, CozeTrack, range_of, sticker_id
+from tray.draft.coze_export import CozeDraft, CozeSegment, CozeTrack, sticker_id
 from tray.draft.coze_notes import Notes
 from tray.draft.problems import Problem, in_words, said_of, short
 from tray.draft.source import Imported
@@ -80,33 +80,24 @@ class _UnusableError(Exception):
 
 def _timed(segment: CozeSegment, lengths_us: Mapping[str, int | None]) -> Timed | None:
     """The segment's times for `settle`; None where it does not say when it ends."""
-    start, end = range_of(segment.said.get("time_range"))
+    (start, end), (_source_start, source_end) = segment.time, segment.source
     if end is None:
         return None
-    start = start or 0.0
     has_media = segment.kind in ("video", "image", "audio")
     length_us = lengths_us.get(segment.said.get("material_url") or "") if has_media else None
-    _source_start, source_end = _source(segment)
-    speed = _speed_of(segment) or 1.0
     if source_end is not None:
         source_end *= _source_factor(segment)
-    return Timed(start, end, source_end, speed, length_us)
+    return Timed(start or 0.0, end, source_end, _speed_of(segment) or 1.0, length_us)
 
 
 def _units(segments: Sequence[CozeSegment], settled: Settled) -> dict[str, Unit]:
     return {segment.place.path: unit for segment, unit in zip(segments, settled.units, strict=True)}
 
 
-def _source(segment: CozeSegment) -> tuple[float | None, float | None]:
-    """The part of its media that is played, in the export's own numbers. Pictures have none, whatever is said."""
-    return range_of(segment.said.get("material_range")) if segment.kind in ("video", "audio") else (None, None)
-
-
 def _source_factor(segment: CozeSegment) -> float:
     """By how much the numbers of the source range must be multiplied to be in the unit of the time range: a power of
     1000 where one is in another unit, so that nothing is played a thousand times too fast."""
-    start, end = range_of(segment.said.get("time_range"))
-    source_start, source_end = _source(segment)
+    (start, end), (source_start, source_end) = segment.time, segment.source
     if end is None or source_end is None:
         return 1.0
     ratio = (source_end - (source_start or 0)) / ((end - (start or 0)) * (_speed_of(segment) or 1.0))
@@ -197,7 +188,7 @@ def _played(segment: CozeSegment, track: CozeTrack, times: coze_looks.Times, not
     said, place = segment.said, segment.place
     audio = said.get("audio") or {}
     start_us, duration_us = 0, None
-    source_start, source_end = _source(segment)
+    source_start, source_end = segment.source
     factor = _source_factor(segment)
     if factor != 1:
         notes.add(place, _("material_range was taken for another unit than time_range"), "source unit")
@@ -254,7 +245,7 @@ def _effect(segment: CozeSegment, notes: Notes) -> spec.Effect:
 
 
 def _target(segment: CozeSegment, unit: Unit) -> tuple[int | None, int | None]:
-    start, end = range_of(segment.said.get("time_range"))
+    start, end = segment.time
     if end is None:
         return (None if start is None else _bounded_us(start * US_PER[unit], "time_range")), None
     start_us = round((start or 0.0) * US_PER[unit])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 from typing import Literal
 
 from tray.draft import spec
@@ -13,6 +14,10 @@ from tray.locale import _
 
 PIXELS_PER_SIZE = 6
 """Font sizes above 20 are pixels; JianYing's 8 is about 48 px (Coze2JianYing, DraftGenerator/converter.py)."""
+
+# Ten thousand captions have a handful of styles between them, and the spec's values are frozen.
+_shared_style, _shared_border = lru_cache(1024)(spec.TextStyle), lru_cache(1024)(spec.Border)
+_shared_shadow, _shared_background = lru_cache(1024)(spec.Shadow), lru_cache(1024)(spec.Background)
 
 _ALIGNMENTS: dict[str, Literal["left", "center", "right"]] = {
     "left": "left", "start": "left", "0": "left", "左": "left", "左对齐": "left", "居左": "left",
@@ -36,7 +41,7 @@ def text_style(said: Style, alignment: str | None, opacity: float, place: spec.P
         size /= PIXELS_PER_SIZE
     font = (said.get("font_family") or "").strip()
     colour_said = said.get("color")
-    return spec.TextStyle(
+    return _shared_style(
         size=size,
         font=None if font.lower() in _NO_FONT else font,
         bold=(said.get("font_weight") or "").strip().lower() in _BOLD,
@@ -73,7 +78,7 @@ def _border(said: Style, em_px: float, place: spec.Place, notes: Notes) -> spec.
         return None
     width = stroke.get("width")
     # JianYing's 100 is a stroke of a fifth of the letter (pyJianYingDraft, text_segment.py, TextBorder).
-    return spec.Border(
+    return _shared_border(
         colour=colour(stroke.get("color") or "#000000", "#000000", place, notes),
         width=min(100.0, (2.0 if width is None else width) / em_px / 0.2 * 100),
     )
@@ -87,7 +92,7 @@ def _shadow(said: Style, em_px: float, place: spec.Place, notes: Notes) -> spec.
         return None
     x, y, blur = shadow.get("offset_x"), shadow.get("offset_y"), shadow.get("blur")
     x, y = 2.0 if x is None else x, 2.0 if y is None else y
-    return spec.Shadow(
+    return _shared_shadow(
         colour=colour(shadow.get("color") or "#000000", "#000000", place, notes),
         distance=min(100.0, math.hypot(x, y) / em_px * 100),
         angle_deg=math.degrees(math.atan2(-y, x)) if x or y else 0.0,
@@ -100,7 +105,7 @@ def _background(said: Style, place: spec.Place, notes: Notes) -> spec.Background
     if not box or not _is_wanted(box.get("enabled"), box.get("color"), box.get("opacity")):
         return None
     opacity = box.get("opacity")
-    return spec.Background(
+    return _shared_background(
         colour=colour(box.get("color") or "#000000", "#000000", place, notes),
         opacity=0.5 if opacity is None else opacity,
     )
