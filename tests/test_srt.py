@@ -199,9 +199,9 @@ def test_a_cue_after_a_day_is_left_out_and_named():
 
 def test_ten_thousand_captions_take_no_time():
     text = srt.format([Cue(n * 1_000_000, n * 1_000_000 + 900_000, f"第{n}句，话。") for n in range(10_000)])
-    start = time.perf_counter()
+    start = time.process_time()
     track, _warnings = srt.to_track(spec.Captions(srt=text, max_chars=5), text)
-    assert time.perf_counter() - start < 2  # 0.3 s alone; this catches quadratic work, not a busy machine
+    assert time.process_time() - start < 5  # 0.3 s alone; this catches quadratic work, not a busy machine
     assert len(track.segments) > 10_000
 
 
@@ -212,7 +212,7 @@ def test_a_hundred_thousand_cues_are_refused():
 
 def test_ten_thousand_cues_at_the_same_time_are_no_quadratic_work():
     text = "00:00 --> 00:01\n同时说话\n\n" * 10_000
-    start = time.perf_counter()
+    start = time.process_time()
     track, _warnings = srt.to_track(spec.Captions(srt=text), text)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 5
     assert sum(s.text.count("同时") for s in track.segments) == 10_000

@@ -28,6 +28,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, model_validator
 
 from tray.draft import spec, srt
+from tray.draft.collecting import paused
 from tray.draft.coze_json import key_of, parsed_inside
 from tray.draft.own_spec import MOST_SEGMENTS, check, few, join, shown_url
 from tray.draft.problems import Notes, Problem, said_of, short
@@ -142,6 +143,7 @@ class Recipe:
     def _music_place(self) -> Place:
         return Place(draft=self.number, url=shown_url(self.head.music or ""), path=join(self.prefix, "music"))
 
+    @paused()
     def to_spec(self, lengths_us: Mapping[str, int | None]) -> Imported:
         notes = Notes(list(self.problems), list(self.warnings))
         shots, sounds, texts, end_us = (
@@ -219,8 +221,9 @@ def read(value: Mapping[str, Any], number: int, prefix: str = "") -> Recipe:
         elif line := check(Line, parsed, where, notes):
             lines.append((where, line))
     head = _head(value, {"recipe"}, place, notes)
+    problems = few(notes.problems, place)
     return Recipe(
-        number, key_of(value), head, len(said), lines, problems=few(notes.problems, place), warnings=notes.warnings
+        number, key_of(value), head, len(said), lines, prefix=prefix, problems=problems, warnings=notes.warnings
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from tray.draft import units
+from tray.draft.collecting import paused
 from tray.draft.coze_json import DEEPEST, fenced, parsed
 from tray.draft.problems import DraftError, Problem, name_of, said_of, short
 from tray.draft.spec import DraftSpec, Place
@@ -80,8 +81,8 @@ def read(text: str, time_unit: TimeUnit = "auto") -> list[Source]:
     except (ValueError, RecursionError) as error:
         return [_captions(text, error)]
     try:
-        found = list(_find(value, DEEPEST))
-        return _read(text, found, time_unit)
+        with paused():
+            return _read(text, list(_find(value, DEEPEST)), time_unit)
     except RecursionError:
         raise DraftError(_("This JSON is nested too deeply to be a draft.")) from None
 
