@@ -190,6 +190,7 @@ _ODD: tuple[Any, ...] = (
     [{}], [None], [0, 0], [1, 2, 3], {"x": 1, "y": 2}, {"x": None}, {"start": 0, "end": 1}, {"time": 0, "value": 1},
     [{"time": 0, "value": 1}], [{"property": "scale", "time": 1e15, "value": [1, 2]}], {"enabled": True}, {"": 0},
 )  # fmt: skip
+_DEEP = "lists in lists"
 _KEYS = (
     "tracks", "segments", "time_range", "material_range", "transform", "effects", "keyframes", "audio", "speed", "style",
     "start", "end", "duration", "volume", "opacity", "position", "scale", "stroke", "background", "blur", "loop", "type",
@@ -201,7 +202,8 @@ _KEYS = (
 def _mutated(value: Any, rng: random.Random) -> str:
     for _n in range(rng.choice((0, 1, 1, 1, 2, 3, 6))):
         value = _changed(value, rng)
-    text = json.dumps(value, ensure_ascii=rng.random() < 0.5)
+    depth = rng.choice((5, 50, 200, 300, 900, 3000))
+    text = json.dumps(value, ensure_ascii=rng.random() < 0.5).replace(f'"{_DEEP}"', "[" * depth + "]" * depth)
     for _n in range(rng.choice((0, 0, 0, 0, 1, 2))):
         text = _damaged(text, rng)
     return text
@@ -249,10 +251,7 @@ def _spots(value: Any) -> list[tuple[Any, Any]]:
 
 
 def _odd(rng: random.Random) -> Any:
-    if rng.random() < 0.02:
-        depth = rng.choice((5, 50, 300, 900, 3000))
-        return json.loads("[" * min(depth, 900) + "]" * min(depth, 900))
-    return json.loads(json.dumps(rng.choice(_ODD)))
+    return _DEEP if rng.random() < 0.02 else json.loads(json.dumps(rng.choice(_ODD)))
 
 
 def _damaged(text: str, rng: random.Random) -> str:
