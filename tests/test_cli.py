@@ -147,7 +147,8 @@ def test_build_lists_receipts_and_all_errors(env, tmp_path, root, media):
     said = last_line(done)
     assert done.returncode == 1
     assert [receipt["name"] for receipt in said["drafts"]] == ["good"]
-    assert set(said["errors"][0]) == {"draft", "track", "segment", "id", "url", "message"}
+    assert set(said["errors"][0]) == {"draft", "track", "segment", "id", "url", "path", "message"}
+    assert said["errors"][0]["path"] == "drafts[1].tracks[0].segments[1]"
     assert {k: said["errors"][0][k] for k in ("draft", "track", "segment", "id")} == {
         "draft": 2,
         "track": 1,

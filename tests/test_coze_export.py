@@ -141,7 +141,7 @@ def test_what_is_empty_may_be_of_any_shape():
 def test_what_is_of_the_wrong_shape_is_named():
     said = segment("text", animations="飞入", keyframes={"opacity": 5}, speed=[1])
     found = coze_export.read(export(draft(track(said))))[0]
-    assert {p.field for p in found.problems} == {"animations", "speed"}
+    assert {p.at for p in found.problems} == {"animations", "speed"}
     said = segment("text", keyframes={"opacity": [{"time": 0, "value": 0}, {"time": 5, "value": "much"}]})
     found = coze_export.read(export(draft(track(segment(), said))))[0]
     [problem] = found.problems
@@ -156,7 +156,7 @@ def test_a_draft_nested_beyond_all_bounds_is_a_problem():
 
 def test_a_draft_of_stickers_alone_is_not_called_empty():
     found = coze_export.read(export(draft(track({"type": "sticker", "time_range": {"start": 0, "end": 1}}))))[0]
-    assert not found.is_empty and found.problems[0].field == "resource_id"
+    assert not found.is_empty and found.problems[0].at == "resource_id"
 
 
 def test_a_loudness_in_percent_is_understood():

@@ -351,7 +351,7 @@ def test_a_muted_track_and_its_loudness():
     [made] = found.to_spec({"u": 2 * S}).spec.tracks
     assert made.muted and made.segments[0].volume == 0.4
     [found] = coze_export.read(export(draft(track(segment("audio", url="u"), muted="maybe", volume="loud"))))
-    assert found.problems[0].field == "muted" and found.problems[0].place.path == "drafts[0].tracks[0]"
+    assert found.problems[0].at == "muted" and found.problems[0].place.path == "drafts[0].tracks[0]"
 
 
 def test_the_samples_lose_nothing_but_what_is_said(sample_exports):

@@ -41,7 +41,7 @@ def segment(**more: Any) -> dict[str, Any]:
         ({"keyframes": {"colour": []}}, "keyframes.colour", "colour is not known"),
         ({"keyframes": {"opacity": [{"time": 0, "value": float("inf")}]}}, "keyframes.opacity[0].value", "Infinity is not a number"),
         ({"fill": {}}, "fill", "a background fill is either “blur” or “colour”"),
-        ({"start": "soon"}, "start", "a time is an integer"),
+        ({"start": "soon"}, "start", "a time is microseconds"),
     ],
 )  # fmt: skip
 def test_each_mistake_is_said_with_its_field(wrong, field, message):
