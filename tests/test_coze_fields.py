@@ -254,6 +254,13 @@ def test_keyframe_times_before_the_segment_count_from_its_start():
     assert "from its start" in made.warnings[0]
 
 
+def test_the_keyframes_of_a_segment_count_from_one_moment():
+    made = moved("text", 2000, 12_000, opacity=[{"time": 0, "value": 0}], rotation=[{"time": 3000, "value": 9}])
+    frames = made.spec.tracks[0].segments[0].keyframes
+    assert (frames["opacity"][0].time_us, frames["rotation"][0].time_us) == (0, 3 * S)
+    assert len(made.warnings) == 1
+
+
 def test_keyframe_times_in_milliseconds_in_a_draft_in_microseconds_are_seen():
     made = moved("text", 0, 700_000_000, opacity=[{"time": 0, "value": 0}, {"time": 5000, "value": 1}])
     assert made.time_unit == "us"
