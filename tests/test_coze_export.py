@@ -218,6 +218,11 @@ def test_the_same_warning_for_many_captions_is_said_once():
                        "(and so for 499 more of its track)")  # fmt: skip
 
 
+def test_a_thousand_warnings_are_enough():
+    [found] = coze_export.read(export(draft(track(*[segment(**{f"mood{n}": 1}) for n in range(1200)]))))
+    assert found.warnings[1000:] == ["200 more warnings are not listed"]
+
+
 def test_a_draft_can_be_sent_to_another_process():
     import pickle
 
