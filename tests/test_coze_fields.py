@@ -200,7 +200,13 @@ def test_the_draft_s_background_is_the_fill_of_all():
 
 def test_a_crop_that_leaves_nothing_is_a_problem():
     made = imported(picture(crop={"enabled": True, "left": 0.6, "right": 0.4}))
-    assert "nothing is left of the picture" in str(made.problems[0])
+    assert str(made.problems[0]).startswith("draft 1, track 1, segment 1: crop: nothing is left of the picture")
+    assert made.problems[0].field == "crop"
+
+
+def test_a_position_a_thousand_canvases_away_is_a_problem():
+    made = imported(picture(transform={"position_x": 1e9}))
+    assert made.problems[0].field == "transform" and not made.spec.tracks
 
 
 def test_a_crop_that_is_not_enabled_counts_for_nothing():
@@ -252,6 +258,13 @@ def test_keyframe_times_before_the_segment_count_from_its_start():
     made = moved("text", 20_000, 25_000, opacity=[{"time": 0, "value": 0}, {"time": 5000, "value": 1}])
     assert [frame.time_us for frame in made.spec.tracks[0].segments[0].keyframes["opacity"]] == [0, 5 * S]
     assert "from its start" in made.warnings[0]
+
+
+def test_the_keyframes_of_a_segment_count_from_one_moment():
+    made = moved("text", 2000, 12_000, opacity=[{"time": 0, "value": 0}], rotation=[{"time": 3000, "value": 9}])
+    frames = made.spec.tracks[0].segments[0].keyframes
+    assert (frames["opacity"][0].time_us, frames["rotation"][0].time_us) == (0, 3 * S)
+    assert len(made.warnings) == 1
 
 
 def test_keyframe_times_in_milliseconds_in_a_draft_in_microseconds_are_seen():

@@ -154,9 +154,17 @@ def _draft(number: int, value: dict[str, Any] | NotADraft, time_unit: TimeUnit) 
         said=said,
         time_unit=time_unit,
         tracks=tracks,
-        problems=findings.problems,
+        problems=at_most(findings.problems, number),
         warnings=findings.notes.lines(),
     )
+
+
+def at_most(problems: list[Problem], draft: int) -> list[Problem]:
+    """`problems`, cut where nobody reads on."""
+    if len(problems) <= MOST_PROBLEMS:
+        return problems
+    text = _("{n} things are wrong with this draft; the others are not listed").format(n=len(problems))
+    return [*problems[:MOST_PROBLEMS], Problem(spec.Place(draft=draft, path=f"drafts[{draft - 1}]"), text)]
 
 
 class _Findings:
@@ -168,12 +176,7 @@ class _Findings:
 
     def wrong(self, place: spec.Place, message: str, of: str = "") -> None:
         """`of`: the field of the place, named before the message."""
-        if len(self.problems) == MOST_PROBLEMS:
-            text = _("more than {n} things are wrong with this draft; the others are not listed")
-            where = spec.Place(draft=place.draft)
-            self.problems.append(Problem(where, text.format(n=MOST_PROBLEMS)))
-        elif len(self.problems) < MOST_PROBLEMS:
-            self.problems.append(Problem(place, said_of(of, message) if of else message, of))
+        self.problems.append(Problem(place, said_of(of, message) if of else message, of))
 
     def invalid(self, place: spec.Place, error: ValidationError, within: str = "") -> None:
         for name, message in in_words(error):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, cast, get_args
 
 from tray.draft import spec
 from tray.draft.coze_notes import Notes
@@ -21,7 +21,9 @@ from tray.locale import _
 MOST = 10_000
 """Keyframes of one segment."""
 _OTHER_NAMES = {"alpha": "opacity", "uniform_scale": "scale", "x": "position_x", "y": "position_y"}
-_PAIRS = {"position": ("position_x", "position_y"), "scale": ("scale_x", "scale_y")}
+_PAIRS: dict[str, tuple[KeyframeProperty, KeyframeProperty]] = {
+    "position": ("position_x", "position_y"), "scale": ("scale_x", "scale_y"),
+}  # fmt: skip
 _LIMITS = {"opacity": (0.0, 1.0), "volume": (0.0, 1000.0), "saturation": (-1.0, 1.0), "contrast": (-1.0, 1.0),
            "brightness": (-1.0, 1.0)}  # fmt: skip
 _PROPERTIES = frozenset(get_args(KeyframeProperty))
@@ -85,17 +87,20 @@ def keyframes(
     said: dict[str, list[Said]], kind: str, place: spec.Place, times: Times, canvas: tuple[int, int], notes: Notes
 ) -> Keyframes:
     """The keyframes of a segment of `kind`, those that it can have. Every guess goes to `notes`."""
+    wanted = {name: entries for name, entries in said.items() if _has(kind, name)}
+    if not wanted:
+        return {}
+    # All of a segment's are in one unit and count from one moment.
+    at_us, unit, on_timeline = keyframes_us([one.time for entries in wanted.values() for one in entries], *times)
+    _say_times(times, unit, on_timeline, place, notes)
     made: dict[KeyframeProperty, tuple[Keyframe, ...]] = {}
-    for name, entries in said.items():
-        if not _has(kind, name):
-            continue
-        parts = _PAIRS.get(name, (name,))
-        at_us, unit, on_timeline = keyframes_us([one.time for one in entries], *times)
-        _say_times(times, unit, on_timeline, place, notes)
-        for part, values in _values(name, parts, entries, canvas, place, notes).items():
-            # The last of those said for one moment counts.
-            by_time = dict(sorted(zip(at_us, values, strict=True), key=_time_of))
-            made[part] = tuple(Keyframe(time_us=time, value=value) for time, value in by_time.items())  # type: ignore[index]
+    taken = 0
+    for name, entries in wanted.items():
+        own_us = at_us[taken : taken + len(entries)]
+        taken += len(entries)
+        for part, values in _values(name, entries, canvas, place, notes).items():
+            by_time = dict(zip(own_us, values, strict=True))  # the last of those said for one moment counts
+            made[part] = tuple(Keyframe(time_us=time, value=by_time[time]) for time in sorted(by_time))
     return made
 
 
@@ -118,10 +123,6 @@ class Times(NamedTuple):
     may_guess: bool
 
 
-def _time_of(pair: tuple[int, float]) -> int:
-    return pair[0]
-
-
 def _say_times(times: Times, unit: Unit, on_timeline: bool, place: spec.Place, notes: Notes) -> None:
     if unit != times.unit:
         text = _("the times of its keyframes were taken for {unit}, its own are {own}")
@@ -133,20 +134,22 @@ def _say_times(times: Times, unit: Unit, on_timeline: bool, place: spec.Place, n
 
 
 def _values(
-    name: str, parts: Sequence[str], entries: Sequence[Said], canvas: tuple[int, int], place: spec.Place, notes: Notes
-) -> dict[str, list[float]]:
+    name: str, entries: Sequence[Said], canvas: tuple[int, int], place: spec.Place, notes: Notes
+) -> dict[KeyframeProperty, list[float]]:
     """By property of the spec the values in its own unit."""
-    xs, ys = [one.x for one in entries], [one.x if one.y is None else one.y for one in entries]
-    if name == "scale" and xs == ys:
-        return {"scale": xs}
-    if name.startswith("position") and max(abs(value) for value in (*xs, *ys)) > 5:
+    xs = [one.x for one in entries]
+    if name not in _PAIRS:
+        values = {cast(KeyframeProperty, name): xs}
+    else:
+        ys = [one.x if one.y is None else one.y for one in entries]
+        values = {"scale": xs} if name == "scale" and xs == ys else dict(zip(_PAIRS[name], (xs, ys), strict=True))
+    if name.startswith("position") and any(abs(value) > 5 for each in values.values() for value in each):
         notes.add(place, _("the positions of its keyframes were taken for pixels"), "keyframe pixels")
-        width, height = canvas[0] / 2, canvas[1] / 2
-        xs, ys = [x / (height if name == "position_y" else width) for x in xs], [y / height for y in ys]
+        return {part: [one / (canvas[part == "position_y"] / 2) for one in each] for part, each in values.items()}
     if name == "volume" and max(xs) > spec.LOUDEST:
         notes.add(place, _("the volumes of its keyframes were taken for percent"), "keyframe percent")
-        xs = [x / 100 for x in xs]
-    return dict(zip(parts, (xs, ys), strict=False))
+        return {"volume": [one / 100 for one in xs]}
+    return values
 
 
 def _entry(field: str, name: str, entry: Any) -> Said:

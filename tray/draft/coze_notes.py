@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from tray.draft.problems import name_of, said_of
 from tray.draft.spec import Place
 from tray.locale import _, ngettext
+
+MOST = 1_000
+"""Nobody reads on; the rest is counted."""
 
 
 class Notes:
@@ -25,10 +30,12 @@ class Notes:
 
     def lines(self) -> list[str]:
         """As the receipt has them, in the order in which they came up."""
-        return [
+        lines = [
             said_of(name_of(place), _with_more(text, self._more.get(key, 0)))
-            for key, (place, text) in self._found.items()
+            for key, (place, text) in islice(self._found.items(), MOST)
         ]
+        more = len(self._found) - len(lines)
+        return [*lines, _("{n} more warnings are not listed").format(n=more)] if more else lines
 
 
 def _with_more(text: str, more: int) -> str:

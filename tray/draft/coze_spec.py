@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType
 
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from typing_extensions import TypedDict
 
 from tray.draft import coze_fields, coze_keyframes, coze_looks, coze_said, coze_style, spec
-from tray.draft.coze_export import CozeDraft, CozeSegment, CozeTrack, sticker_id
+from tray.draft.coze_export import CozeDraft, CozeSegment, CozeTrack, at_most, sticker_id
 from tray.draft.coze_notes import Notes
 from tray.draft.problems import Problem, in_words, said_of, short
 from tray.draft.source import Imported
@@ -44,7 +44,7 @@ def to_spec(draft: CozeDraft, lengths_us: Mapping[str, int | None]) -> Imported:
             except _UnusableError as error:
                 problems.append(Problem(segment.place, said_of(error.field, str(error)), error.field))
             except ValidationError as error:  # a number that only the conversion takes beyond the spec's limits
-                problems += [Problem(segment.place, said_of(name, text), name) for name, text in in_words(error)]
+                problems += _beyond(segment.place, error)
             else:
                 by_kind.setdefault("video" if made.kind == "image" else made.kind, []).append(made)
         for kind, segments in by_kind.items():
@@ -57,7 +57,15 @@ def to_spec(draft: CozeDraft, lengths_us: Mapping[str, int | None]) -> Imported:
         tracks=tuple(track for _order, track in tracks),
     )  # fmt: skip
     warnings = [*draft.warnings, *desk.notes.lines()]
-    return Imported(whole, settled.unit, settled.reason, problems, warnings)
+    return Imported(whole, settled.unit, settled.reason, at_most(problems, draft.number), warnings)
+
+
+def _beyond(place: spec.Place, error: ValidationError) -> Iterator[Problem]:
+    """In the export's words: the spec's are not what the user wrote."""
+    group = {"Clip": "transform", "Crop": "crop", "TextStyle": "style", "Keyframe": "keyframes"}.get(error.title, "")
+    for name, text in in_words(error):
+        field = group or name
+        yield Problem(place, said_of(field, text), field)
 
 
 @dataclass(frozen=True)

@@ -38,9 +38,8 @@ def keyframes_us(
         at_us = [time * US_PER[each] for time in times]
         first_us, last_us = min(at_us), max(at_us)
         for offset_us in dict.fromkeys((start_us or 0, 0)):
-            fits = whole_us is None or (
-                offset_us <= first_us + tolerance_us and last_us <= offset_us + whole_us + tolerance_us
-            )
+            ends = whole_us is None or last_us <= offset_us + whole_us + tolerance_us
+            fits = ends and offset_us <= first_us + tolerance_us
             # A movement that ends within the first frame is one in another unit; nothing but its start tells nothing.
             is_meant = not may_guess or last_us == offset_us or last_us - offset_us >= SHORTEST_US
             if fits and is_meant:
