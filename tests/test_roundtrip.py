@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from specs import FILES, place_media, resolved, resolved_specs
-from tray.draft import build, read
+from tray.draft import build, names, read
 from tray.draft.problems import DraftError
 from tray.draft.spec import DraftSpec
 
@@ -196,6 +196,21 @@ def test_an_effect_that_the_catalogue_has_not_is_read_by_the_name_the_draft_give
     found = read.read(tmp_path / "d")
     assert found.spec.tracks[0].segments[0].model_dump()["filters"] == ({"name": "海底", "intensity": 0.5},)
     assert found.warnings == []
+
+
+def test_an_effect_parameter_numbered_beyond_reason_takes_no_memory(tmp_path):
+    shot = {
+        **SHOT,
+        "kind": "image",
+        "media": next(iter(FILES)),
+        "effects": [{"name": names.search("scene")[0].key, "kind": "scene"}],
+    }
+    spec = DraftSpec.model_validate({"tracks": [{"kind": "video", "segments": [shot]}]})
+    content = write(spec, "jianying", tmp_path / "d")
+    param = {"parameterIndex": 10**12, "value": 1, "default_value": 0, "min_value": 0, "max_value": 1}
+    content["materials"]["video_effects"][0]["adjust_params"] = [param]
+    (tmp_path / "d" / "draft_content.json").write_text(json.dumps(content), "utf-8")
+    assert read.read(tmp_path / "d").spec.tracks == spec.tracks
 
 
 junk = st.sampled_from([None, True, -1, 0, 1e308, "", "x", [], [[]], {}, {"x": 1}, "KFTypeAlpha", 10**30])
