@@ -281,5 +281,5 @@ def test_resolving_a_resolved_spec_changes_nothing():
         {"kind": "text", "segments": [{"text": "x", "ranges": [{"start": 0, "end": 1, "bold": True}]}]},
         background={"colour": "#000000"},
     )
-    again = resolve(result.spec, {path: probe for path, probe in result.files.items()}, {})
+    again = resolve(result.spec, dict(result.files), {})
     assert again.spec == result.spec

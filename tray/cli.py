@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from tray import __version__, locale, terminal
+from tray.draft.names import GROUPS
 from tray.errors import TrayError
 from tray.events import Failure
 from tray.locale import _
@@ -189,14 +190,73 @@ def status(as_json: JsonFlag = False) -> None:
         terminal.show_json(found)
 
 
-@app.command(help=_("List the drafts in the drafts folder, newest first."))
-def drafts(drafts_dir: DraftsDir = None, as_json: JsonFlag = False) -> None:
+drafts_app = typer.Typer(rich_markup_mode=None)
+app.add_typer(drafts_app, name="drafts", help=_("List the drafts, newest first; show or export one."))
+
+
+@drafts_app.callback(invoke_without_command=True)
+def drafts(context: typer.Context, drafts_dir: DraftsDir = None, as_json: JsonFlag = False) -> None:
+    if context.invoked_subcommand is not None:
+        context.obj = (drafts_dir, as_json)
+        return
+    from tray import drafts_command
+
+    with json_of_failure(as_json, _failed):
+        found = drafts_command.list_all(drafts_dir)
+    if as_json:
+        terminal.show_json(found)
+
+
+def _name_kind(said: str) -> str:
+    kind = said.strip().lower().replace("_", "-")
+    if kind not in GROUPS:
+        raise typer.BadParameter(_("“{said}” is none of: {kinds}.").format(said=said, kinds=", ".join(GROUPS)))
+    return kind
+
+
+@app.command(help=_("Search JianYing's names of filters, effects, transitions, animations, fonts, masks and sounds."))
+def names(
+    kind: Annotated[
+        str, typer.Argument(callback=_name_kind, help=_("One of: {kinds}.").format(kinds=", ".join(GROUPS)))
+    ],
+    query: Annotated[str, typer.Argument(help=_("A part of the name, or what you call it; all without."))] = "",
+    as_json: JsonFlag = False,
+) -> None:
     from tray import commands
 
     with json_of_failure(as_json, _failed):
-        found = commands.drafts(drafts_dir)
+        found = commands.names(kind, query)
     if as_json:
         terminal.show_json(found)
+
+
+@drafts_app.command(help=_("Show a draft; export it as OpenTimelineIO or SRT."))
+def show(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help=_("The draft's name, or how it begins."))],
+    otio: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", dir_okay=False, help=_("Write the timeline as OpenTimelineIO (.otio).")),
+    ] = None,
+    srt: Annotated[
+        Path | None, typer.Option(metavar="FILE", dir_okay=False, help=_("Write the texts as subtitles (.srt)."))
+    ] = None,
+    spec: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", dir_okay=False, help=_("Write the draft in this program's own schema.")),
+    ] = None,
+    whole: Annotated[bool, typer.Option("--all", help=_("List every segment."))] = False,
+    drafts_dir: DraftsDir = None,
+    as_json: JsonFlag = False,
+) -> None:
+    from tray import drafts_command
+
+    drafts_dir, as_json = drafts_dir or context.obj[0], as_json or context.obj[1]
+    exports = drafts_command.Exports(otio, srt, spec)
+    with json_of_failure(as_json, _failed):
+        shown = drafts_command.show(name, drafts_dir, exports, whole=whole)
+    if as_json:
+        terminal.show_json(shown)
 
 
 @app.command(help=_("Start coze-tray at login: on, off or status."))

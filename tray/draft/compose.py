@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -118,10 +118,10 @@ def compose(
     )
     chosen = found.probes.get(imported.spec.cover or "")
     cover.write_cover(
-        staged / meta.COVER, spec, {name: probe.path for name, probe in resolved.files.items()}, chosen and chosen.path
+        staged / meta.COVER, spec, {name: probe.path for name, probe in resolved.files.items()}, chosen.path if chosen else None
     )
-    _write_json(staged / meta.MAIN, content)
-    _write_json(staged / meta.META, meta.meta(facts, content["materials"], sizes, options.profile))
+    _write(staged / meta.MAIN, build.encoded(content))
+    _write(staged / meta.META, [orjson.dumps(meta.meta(facts, content["materials"], sizes, options.profile))])
     receipt = Receipt(
         path=str(final),
         name=final.name,
@@ -156,10 +156,10 @@ def _place_media(files: Mapping[str, Probe], staged: Path) -> dict[str, int]:
     return sizes
 
 
-def _write_json(path: Path, value: dict[str, Any]) -> None:
-    """Compact, on one line, on the disk when this returns: the rename that follows must not overtake it."""
+def _write(path: Path, parts: Iterable[bytes]) -> None:
+    """On the disk when this returns: the rename that follows must not overtake it."""
     with path.open("wb") as file:
-        file.write(orjson.dumps(value))
+        file.writelines(parts)
         file.flush()
         os.fsync(file.fileno())
 

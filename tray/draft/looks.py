@@ -42,6 +42,8 @@ TRANSITION_US = 500_000
 """For a transition whose own length is not known."""
 RECTANGLE = "矩形"
 """The mask that has a width and round corners of its own (pyJianYingDraft, video_segment.py, add_mask)."""
+_NOTHING = frozenset(("", "无", "none", "null"))
+"""What flows write for no effect at all."""
 _EFFECTS: tuple[names.Kind, ...] = ("scene", "character")
 _AUDIO_EFFECTS: tuple[names.Kind, ...] = ("audio_scene", "tone", "speech_to_song")
 
@@ -183,6 +185,8 @@ class Looks:
     def _entry(self, kinds: Iterable[names.Kind], said: str, place: Place, at: str) -> Entry | None:
         """The entry that `said` names in the first of `kinds` that has it; None, and said so, where none has."""
         kinds = tuple(kinds)
+        if said.strip().lower() in _NOTHING:
+            return None
         what = _what()[kinds[0]]
         if self._profile == "capcut":
             text = _("the {what} “{name}” is left off: this program knows JianYing's alone, and CapCut has others")
@@ -244,7 +248,7 @@ class Looks:
             # A parameter that is left out is its default, whether it is said as None or not at all.
             while params and params[-1] is None:
                 params = params[:-1]
-            made.append(Effect.model_construct(name=entry.key, kind=entry.kind, params=params))
+            made.append(effect.model_copy(update={"name": entry.key, "kind": entry.kind, "params": params}))
         return tuple(made)
 
     def _mask(self, said: Mask | None, place: Place) -> Mask | None:

@@ -43,7 +43,7 @@ def keyframes(
     made: Keyframes = {}
     for name, keys in said.items():
         if keys:
-            made[name] = _within(keys, one, notes)
+            made[name] = tuple(_within(keys, one, notes))
     place = one.segment.place
     if "scale" in made and ("scale_x" in made or "scale_y" in made):
         notes.warn(place, _("keyframes of “scale” can't be together with “scale_x” or “scale_y”; these are left off"))

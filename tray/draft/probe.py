@@ -53,6 +53,7 @@ class Probe:
     width: int
     height: int
     length_us: int | None
+    has_audio: bool = False
 
     @property
     def size_bytes(self) -> int:

@@ -201,7 +201,7 @@ class _Played(_Segment):
     fade_in_us: Time = Field(default=0, alias="fade_in")
     fade_out_us: Time = Field(default=0, alias="fade_out")
     reverse: bool = False
-    keyframes: Keyframes = Field(default={})
+    keyframes: Keyframes = Field(default_factory=dict)
 
     @property
     def source(self) -> Span:
@@ -255,7 +255,7 @@ class TextSegment(_Segment):
     intro: Animation | None = None
     outro: Animation | None = None
     loop: Animation | None = None
-    keyframes: Keyframes = Field(default={})
+    keyframes: Keyframes = Field(default_factory=dict)
 
 
 class StickerSegment(_Segment):
@@ -264,7 +264,7 @@ class StickerSegment(_Segment):
     kind: Literal["sticker"] = "sticker"
     sticker: Name
     clip: Clip = Clip()
-    keyframes: Keyframes = Field(default={})
+    keyframes: Keyframes = Field(default_factory=dict)
 
 
 class EffectSegment(_Segment):
