@@ -12,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from specs import FILES, place_media, resolved, resolved_specs
+from specs import FILES, PROBES, place_media, resolved, resolved_specs, unresolved_specs
 from tray.draft import build, names, read
 from tray.draft.problems import DraftError
+from tray.draft.resolve import resolve
 from tray.draft.spec import DraftSpec
 
 PLACEHOLDER = "##_draftpath_placeholder_0E685133-18CE-45ED-8CB8-2904A212EC80_##"
@@ -60,6 +61,23 @@ def test_a_draft_reads_back_as_the_spec_it_was_built_of(profile, portable, tmp_p
         found = read.read(tmp_path / "d")
         assert found.warnings == []
         wanted = spec.model_dump(exclude={"name"})
+        assert list(same(found.spec.model_dump(exclude={"name"}), wanted)) == []
+
+    check()
+
+
+@by_profile
+def test_what_people_write_is_resolved_built_and_reads_back_as_it_was_resolved(profile, tmp_path):
+    @often
+    @given(unresolved_specs())
+    def check(said: DraftSpec) -> None:
+        one = resolve(said, PROBES, {}, profile=profile)
+        (tmp_path / "d").mkdir(exist_ok=True)
+        content = build.content(one, profile, (tmp_path / "d").as_posix())
+        (tmp_path / "d" / "draft_content.json").write_bytes(b"".join(build.encoded(content)))
+        found = read.read(tmp_path / "d")
+        assert found.warnings == []
+        wanted = one.spec.model_dump(exclude={"name"})
         assert list(same(found.spec.model_dump(exclude={"name"}), wanted)) == []
 
     check()
