@@ -25,6 +25,7 @@ from specs import FILES, place_media, resolved, resolved_specs
 from tray.draft import build as builder
 from tray.draft import meta
 from tray.draft.spec import DraftSpec
+from tray.simulator import demo
 
 CONTENT_RULES = {
     "cue-too-long", "caption-too-fast", "line-too-long", "main-track-gap", "unknown-effect-slug", "unknown-font-id",
@@ -95,6 +96,12 @@ def test_a_plain_draft_of_pictures_speech_and_captions_has_no_issue(pieces, prof
     tracks = [{"kind": kind, "segments": s} for kind, s in (("video", shown), ("audio", spoken), ("text", said))]
     spec = DraftSpec.model_validate({"width": 1080, "height": 1920, "tracks": tracks})
     assert lint(write(spec, profile, tmp_path / "d"), profile) == []
+
+
+def test_the_demos_draft_has_no_issue(build, lint):
+    with demo.simulator() as cloud:
+        receipt = build(json.dumps(demo.storyboard(cloud.base_url))).receipts[0]
+    assert lint(Path(receipt.path)) == []
 
 
 @by_profile

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from specs import FILES, place_media, resolved, resolved_specs
-from tray.draft import build, read
+from specs import FILES, PROBES, place_media, resolved, resolved_specs, unresolved_specs
+from tray.draft import build, names, read
 from tray.draft.problems import DraftError
+from tray.draft.resolve import resolve
 from tray.draft.spec import DraftSpec
 
 PLACEHOLDER = "##_draftpath_placeholder_0E685133-18CE-45ED-8CB8-2904A212EC80_##"
@@ -60,6 +61,23 @@ def test_a_draft_reads_back_as_the_spec_it_was_built_of(profile, portable, tmp_p
         found = read.read(tmp_path / "d")
         assert found.warnings == []
         wanted = spec.model_dump(exclude={"name"})
+        assert list(same(found.spec.model_dump(exclude={"name"}), wanted)) == []
+
+    check()
+
+
+@by_profile
+def test_what_people_write_is_resolved_built_and_reads_back_as_it_was_resolved(profile, tmp_path):
+    @often
+    @given(unresolved_specs())
+    def check(said: DraftSpec) -> None:
+        one = resolve(said, PROBES, {}, profile=profile)
+        (tmp_path / "d").mkdir(exist_ok=True)
+        content = build.content(one, profile, (tmp_path / "d").as_posix())
+        (tmp_path / "d" / "draft_content.json").write_bytes(b"".join(build.encoded(content)))
+        found = read.read(tmp_path / "d")
+        assert found.warnings == []
+        wanted = one.spec.model_dump(exclude={"name"})
         assert list(same(found.spec.model_dump(exclude={"name"}), wanted)) == []
 
     check()
@@ -196,6 +214,21 @@ def test_an_effect_that_the_catalogue_has_not_is_read_by_the_name_the_draft_give
     found = read.read(tmp_path / "d")
     assert found.spec.tracks[0].segments[0].model_dump()["filters"] == ({"name": "海底", "intensity": 0.5},)
     assert found.warnings == []
+
+
+def test_an_effect_parameter_numbered_beyond_reason_takes_no_memory(tmp_path):
+    shot = {
+        **SHOT,
+        "kind": "image",
+        "media": next(iter(FILES)),
+        "effects": [{"name": names.search("scene")[0].key, "kind": "scene"}],
+    }
+    spec = DraftSpec.model_validate({"tracks": [{"kind": "video", "segments": [shot]}]})
+    content = write(spec, "jianying", tmp_path / "d")
+    param = {"parameterIndex": 10**12, "value": 1, "default_value": 0, "min_value": 0, "max_value": 1}
+    content["materials"]["video_effects"][0]["adjust_params"] = [param]
+    (tmp_path / "d" / "draft_content.json").write_text(json.dumps(content), "utf-8")
+    assert read.read(tmp_path / "d").spec.tracks == spec.tracks
 
 
 junk = st.sampled_from([None, True, -1, 0, 1e308, "", "x", [], [[]], {}, {"x": 1}, "KFTypeAlpha", 10**30])

@@ -42,6 +42,7 @@ _AUDIO_CATEGORIES: Mapping[str, Kind] = {
     "tone": "tone",
     "speech_to_song": "speech_to_song",
 }
+_MOST_PARAMS = 100
 _MASKS = ("masks", "common_mask", "common_masks")
 _COMPANIONS = {
     "speeds", "sound_channel_mappings", "vocal_separations", "beats", "placeholder_infos", "material_colors",
@@ -168,8 +169,9 @@ def _params(said: Any) -> tuple[float | None, ...]:
     for position, param in enumerate(said or ()):
         value, default = number(param.get("value"), 0.0), number(param.get("default_value"), 0.0)
         low, high = number(param.get("min_value"), 0.0), number(param.get("max_value"), 1.0)
-        if value != default and high > low:
-            by_index[whole(param.get("parameterIndex"), position)] = min(max((value - low) / (high - low), 0), 1) * 100
+        index = whole(param.get("parameterIndex"), position)
+        if value != default and high > low and 0 <= index < _MOST_PARAMS:
+            by_index[index] = min(max((value - low) / (high - low), 0), 1) * 100
     return tuple(by_index.get(index) for index in range(max(by_index, default=-1) + 1))
 
 
