@@ -221,7 +221,9 @@ def test_all_failures_are_named_at_once_and_nothing_is_written(media, build, roo
             for n, (key, url) in enumerate(urls.items())
         )
     )
-    times = track(segment("text", -1000, 1000), segment("text", 1000, 1000), {"type": "text", "content": "x"})  # the last follows
+    times = track(
+        segment("text", -1000, 1000), segment("text", 1000, 1000), {"type": "text", "content": "x"}
+    )  # the last follows
     missing = track({"type": "audio", "time_range": {"start": 0, "end": 1}})
 
     built = build(export(draft(images, times, missing)))

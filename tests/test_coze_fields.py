@@ -201,12 +201,12 @@ def test_the_draft_s_background_is_the_fill_of_all():
 def test_a_crop_that_leaves_nothing_is_a_problem():
     made = imported(picture(crop={"enabled": True, "left": 0.6, "right": 0.4}))
     assert str(made.problems[0]).startswith("draft 1, track 1, segment 1: crop: nothing is left of the picture")
-    assert made.problems[0].field == "crop"
+    assert made.problems[0].at == "crop"
 
 
 def test_a_position_a_thousand_canvases_away_is_a_problem():
     made = imported(picture(transform={"position_x": 1e9}))
-    assert made.problems[0].field == "transform" and not made.spec.tracks
+    assert made.problems[0].at == "transform" and not made.spec.tracks
 
 
 def test_a_crop_that_is_not_enabled_counts_for_nothing():

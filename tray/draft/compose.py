@@ -118,7 +118,10 @@ def compose(
     )
     chosen = found.probes.get(imported.spec.cover or "")
     cover.write_cover(
-        staged / meta.COVER, spec, {name: probe.path for name, probe in resolved.files.items()}, chosen.path if chosen else None
+        staged / meta.COVER,
+        spec,
+        {name: probe.path for name, probe in resolved.files.items()},
+        chosen.path if chosen else None,
     )
     _write(staged / meta.MAIN, build.encoded(content))
     _write(staged / meta.META, [orjson.dumps(meta.meta(facts, content["materials"], sizes, options.profile))])

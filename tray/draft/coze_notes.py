@@ -6,7 +6,7 @@ from itertools import islice
 
 from tray.draft.problems import name_of, said_of
 from tray.draft.spec import Place
-from tray.locale import _, ngettext
+from tray.locale import _
 
 MOST = 1_000
 """Nobody reads on; the rest is counted."""
