@@ -227,7 +227,7 @@ def _changed(value: Any, rng: random.Random) -> Any:
         holder[rng.choice(_KEYS)] = _odd(rng)
     elif how == 7 and isinstance(holder, dict):
         holder[rng.choice(_KEYS)] = holder.pop(key)
-    elif how == 8 and isinstance(holder[key], (int, float)):
+    elif how == 8 and isinstance(holder[key], (int, float)) and abs(holder[key]) < 1e200:
         holder[key] = holder[key] * rng.choice((1000, 0.001, 1_000_000, -1, 10**12, 0.37))
     elif isinstance(holder, list):
         holder.extend(holder[key : key + 1] * rng.choice((1, 2, 30)))
