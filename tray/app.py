@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from tray import events, instance, locale
 from tray.coze.client import Client
+from tray.draft.cache import CachePolicy
 from tray.draft.compose import Options
 from tray.draft.fetch import FetchPolicy
 from tray.draft.folders import drafts_folder, profile_of
@@ -96,8 +97,9 @@ def workshop(settings: Settings, home: Path, folder: Path | None = None) -> Work
     root = drafts_folder(folder or settings.drafts_dir)
     sweep(root)
     policy = FetchPolicy(frozenset(settings.allow_hosts), settings.media_folders, settings.max_media_bytes)
+    cache = CachePolicy(home / "cache", settings.cache_hours, settings.cache_max_bytes)
     profile = profile_of(root) if settings.profile == "auto" else settings.profile
-    return Workshop(root, policy, home / "locks", Options(profile, strict=settings.strict), settings.time_unit)
+    return Workshop(root, policy, home / "locks", cache, Options(profile, strict=settings.strict), settings.time_unit)
 
 
 def token_for(base_url: str, settings: Settings) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import tomlkit
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tomlkit.exceptions import TOMLKitError
 
 from tray.errors import SettingsError
@@ -37,6 +37,10 @@ class Settings(BaseModel):
     media_folders: tuple[Path, ...] = ()
     """Folders of this computer that a bot may take media from."""
     max_media_bytes: int = 2 * 1024**3
+    cache_hours: float = Field(24, ge=0)
+    """A media link fetched less than so many hours ago is not asked for again. 0: each is always asked for."""
+    cache_max_bytes: int = Field(10 * 1000**3, ge=0)
+    """Above it, the media that were not used for longest leave the cache."""
     allow_hosts: tuple[str, ...] = ()
     """Private hosts that media may come from."""
     profile: Literal["auto", "jianying", "capcut"] = "auto"

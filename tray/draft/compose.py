@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 import uuid
 from collections.abc import Iterable, Mapping
@@ -90,7 +89,7 @@ def compose(
     Returns the problems instead where there are any, in the order of their places. Raises OSError where it can't be
     written.
     """
-    from tray.draft import build, cover, meta, resolve  # heavy, and wanted in the worker process alone
+    from tray.draft import build, copies, cover, meta, resolve  # heavy, and wanted in the worker process alone
 
     draft = _sources(text, time_unit)[number - 1]
     imported = draft.to_spec({url: one.length_us for url, one in found.probes.items()})
@@ -106,7 +105,7 @@ def compose(
     path = final.as_posix()
     content = build.content(resolved, options.profile, PLACEHOLDER if options.portable else path)
 
-    sizes = _place_media(resolved.files, staged)
+    sizes = copies.place(resolved.files.values(), staged / MEDIA)
     facts = meta.Facts(
         name=final.name,
         draft_id=str(uuid.uuid4()).upper(),
@@ -143,20 +142,6 @@ def compose(
 def _sources(text: str, time_unit: TimeUnit) -> list[Source]:
     """What `text` holds, read once in the life of the worker, and again in that of the next if it crashes."""
     return source.read(text, time_unit)
-
-
-def _place_media(files: Mapping[str, Probe], staged: Path) -> dict[str, int]:
-    """Put each file, by its path inside the draft, into the draft. Returns bytes by file name."""
-    (staged / MEDIA).mkdir(parents=True)
-    sizes: dict[str, int] = {}
-    for path, one in files.items():
-        target = staged / path
-        try:
-            os.link(one.path, target)  # the bench is on the same volume and goes away: nothing is copied
-        except OSError:
-            shutil.copyfile(one.path, target)
-        sizes[target.name] = one.size_bytes
-    return sizes
 
 
 def _write(path: Path, parts: Iterable[bytes]) -> None:

@@ -8,17 +8,15 @@ import json
 import logging
 import shutil
 import uuid
-from collections.abc import Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from tray.draft import publish
+from tray.draft import media, publish
+from tray.draft.cache import Cache, CachePolicy
 from tray.draft.compose import Found, Options, Outline, compose, outlines
-from tray.draft.coze_json import text_of
-from tray.draft.fetch import Fetcher, FetchPolicy, Media
-from tray.draft.probe import Probe, ProbeError, probe
+from tray.draft.fetch import FetchPolicy, Progress
 from tray.draft.problems import DraftError, Problem, name_of
 from tray.draft.source import TimeUnit
 from tray.draft.spec import Place
@@ -28,11 +26,6 @@ from tray.locale import _
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-LARGEST_SRT_BYTES = 20_000_000
-
-Progress = Callable[[int, int, int], None]
-"""Called with media files done, files in all, and bytes received so far."""
 
 
 class Ledger(Protocol):
@@ -55,6 +48,7 @@ class Workshop:
     root: Path
     policy: FetchPolicy
     locks: Path
+    cache: CachePolicy
     options: Options
     time_unit: TimeUnit = "auto"
 
@@ -125,13 +119,14 @@ async def _build(text: str, wanted: list[Outline], built: Built, shop: _Shop, pr
     made_root = await asyncio.to_thread(_made, root)
     try:
         with publish.staging(root) as folder:
-            found = await _found(wanted, folder, shop, progress)
-            for draft in wanted:
-                outcome = await _write(text, draft, found, folder, shop)
-                if isinstance(outcome, Receipt):
-                    built.receipts.append(outcome)
-                else:
-                    built.problems.extend(outcome)
+            async with Cache(shop.workshop.cache) as cache:  # what is taken from it stays until it is in the drafts
+                found = await _found(wanted, folder, shop, cache, progress)
+                for draft in wanted:
+                    outcome = await _write(text, draft, found, folder, shop)
+                    if isinstance(outcome, Receipt):
+                        built.receipts.append(outcome)
+                    else:
+                        built.problems.extend(outcome)
     finally:
         if made_root and not built.receipts:
             with contextlib.suppress(OSError):
@@ -169,68 +164,14 @@ def _done_before(key: str, ledger: Ledger | None) -> Receipt | None:
     return receipt
 
 
-async def _found(wanted: list[Outline], folder: Path, shop: _Shop, progress: Progress) -> Found:
+async def _found(wanted: list[Outline], folder: Path, shop: _Shop, cache: Cache, progress: Progress) -> Found:
     """All media and captions of the drafts."""
-    media = folder / "media"
-    media.mkdir()
     policy = shop.workshop.policy
     urls = [url for draft in wanted for url in draft.urls]
-    probes, faults = await _media(urls, media, policy, shop.worker, progress)
-    srt_texts = await _captions([url for draft in wanted for url in draft.caption_urls], folder, policy, faults)
-    return Found(probes, srt_texts, faults)
-
-
-async def _media(
-    urls: list[str], into: Path, policy: FetchPolicy, worker: Worker, progress: Progress
-) -> tuple[dict[str, Probe], dict[str, str]]:
-    """By URL: what each file is, and why the others can't be used. Each is probed while the others still come."""
-    probes: dict[str, Probe] = {}
-    faults: dict[str, str] = {}
-    by_content: dict[str, Probe | str] = {}
-    async with aclosing(Fetcher(into, policy).all(urls, progress)) as arriving:
-        async for got in arriving:
-            if not isinstance(got, Media):
-                faults[got[0]] = str(got[1])
-                continue
-            if got.sha256 not in by_content:
-                by_content[got.sha256] = await _probed(got, worker)
-            known = by_content[got.sha256]
-            if isinstance(known, str):
-                faults[got.url] = known
-            else:
-                probes[got.url] = known
-    return probes, faults
-
-
-async def _probed(media: Media, worker: Worker) -> Probe | str:
-    try:
-        return await worker.run(probe, media.path)
-    except ProbeError as error:
-        return str(error)
-    except WorkerDiedError:
-        return _("the file makes the media reader crash; it is broken")
-    except Exception as error:  # the media libraries raise anything for a broken file
-        log.exception("a file could not be probed")
-        return _("it can't be read, it may be broken ({error})").format(error=error or type(error).__name__)
-
-
-async def _captions(urls: list[str], folder: Path, policy: FetchPolicy, faults: dict[str, str]) -> dict[str, str]:
-    """By URL the text of each link to captions; what can't be had goes to `faults`."""
-    texts: dict[str, str] = {}
-    if urls:
-        into = folder / "captions"
-        into.mkdir()
-        policy = replace(policy, max_bytes=min(policy.max_bytes, LARGEST_SRT_BYTES))
-        async with aclosing(Fetcher(into, policy).all(urls, lambda *_counts: None)) as arriving:
-            async for got in arriving:
-                if not isinstance(got, Media):
-                    faults[got[0]] = str(got[1])
-                    continue
-                try:
-                    texts[got.url] = text_of(got.path.read_bytes())
-                except UnicodeDecodeError:
-                    faults[got.url] = _("it is no text, so no captions")
-    return texts
+    probes, faults = await media.gather(urls, policy, cache, shop.worker, progress)
+    srt_urls = [url for draft in wanted for url in draft.caption_urls]
+    srt_texts, srt_faults = await media.captions(srt_urls, folder / "captions", policy)
+    return Found(probes, srt_texts, {**faults, **srt_faults})
 
 
 async def _write(text: str, draft: Outline, found: Found, folder: Path, shop: _Shop) -> Receipt | list[Problem]:
