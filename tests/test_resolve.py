@@ -264,6 +264,12 @@ def test_captions_become_a_text_track_from_text_and_from_a_link():
     assert result.spec.captions == ()
 
 
+def test_captions_without_a_cue_are_a_problem_of_their_own():
+    result = resolved({"kind": "text", "segments": [{"text": "x"}]}, captions=[{"srt": " "}])
+    assert [problem.at for problem in result.problems] == ["srt"]
+    assert len(result.spec.tracks) == 1
+
+
 def test_a_font_that_is_missing_everywhere_is_said_once():
     result = texts(*({"style": {"font": "没有的字体"}} for _n in range(50)))
     assert len(result.warnings) == 1

@@ -17,7 +17,7 @@ from tray.draft.arrange import Placed, has_gaps, in_time, lanes
 from tray.draft.folders import Profile
 from tray.draft.looks import Looks, Neighbourhood
 from tray.draft.probe import Probe
-from tray.draft.problems import Notes, Problem
+from tray.draft.problems import DraftError, Notes, Problem
 from tray.draft.spec import MEDIA, DraftSpec, Segment, Track
 
 
@@ -75,7 +75,11 @@ def _captioned(spec: DraftSpec, srt_texts: Mapping[str, str], notes: Notes) -> I
         text = captions.srt if captions.url is None else srt_texts.get(captions.url)
         if text is None:
             continue  # why it can't be had was said where it was fetched
-        track, warnings = srt.to_track(captions, text)
+        try:
+            track, warnings = srt.to_track(captions, text)
+        except DraftError as error:
+            notes.fail(captions.place, str(error), "srt" if captions.url is None else "url")
+            continue
         for warning in warnings:
             notes.warn(captions.place, warning)
         yield track
