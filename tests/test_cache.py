@@ -18,8 +18,8 @@ import samples
 from factory import draft, export, png, segment, track, wav
 from program import DEADLINE_S, coze_tray, environment, last_line, start
 from tray.draft import copies, pipeline
-from tray.draft.compose import Options
 from tray.draft.cache import Cache, CachePolicy
+from tray.draft.compose import Options
 from tray.draft.fetch import FetchPolicy
 from tray.draft.probe import probe
 

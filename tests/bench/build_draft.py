@@ -141,6 +141,7 @@ def run_build(connection: Connection, text: str, segments: int, folder: Path) ->
     even if that was not at the same time."""
     from tray.draft import pipeline
     from tray.draft.cache import CachePolicy
+    from tray.draft.compose import Options
     from tray.draft.fetch import FetchPolicy
 
     root = Path(tempfile.mkdtemp(dir=folder)) / "drafts"
