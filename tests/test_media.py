@@ -36,10 +36,13 @@ Gathered = tuple[dict[str, Probe], dict[str, str]]
 
 @pytest.fixture
 def gather(tmp_path: Path) -> Callable[..., Gathered]:
+    ready = tmp_path / "ready"
+    ready.mkdir()
+
     def run(*urls: str, worker: type[Worker] = Worker, progress: Any = lambda *_args: None) -> Gathered:
         async def inside() -> Gathered:
             async with worker("en") as working, Cache(CachePolicy(tmp_path / "cache")) as cache:
-                return await gathering.gather(urls, POLICY, cache, working, progress)
+                return await gathering.gather(urls, POLICY, cache, working, progress, ready)
 
         return asyncio.run(inside())
 

@@ -105,7 +105,7 @@ def compose(
     path = final.as_posix()
     content = build.content(resolved, options.profile, PLACEHOLDER if options.portable else path)
 
-    sizes = copies.place(resolved.files.values(), staged / MEDIA)
+    sizes = copies.place(resolved.files.values(), staged / MEDIA, staged.parent / copies.READY)
     facts = meta.Facts(
         name=final.name,
         draft_id=str(uuid.uuid4()).upper(),

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from tray.draft import media, publish
+from tray.draft import copies, media, publish
 from tray.draft.cache import Cache, CachePolicy
 from tray.draft.compose import Found, Options, Outline, compose, outlines
 from tray.draft.fetch import FetchPolicy, Progress
@@ -168,7 +168,9 @@ async def _found(wanted: list[Outline], folder: Path, shop: _Shop, cache: Cache,
     """All media and captions of the drafts."""
     policy = shop.workshop.policy
     urls = [url for draft in wanted for url in draft.urls]
-    probes, faults = await media.gather(urls, policy, cache, shop.worker, progress)
+    ready = folder / copies.READY
+    await asyncio.to_thread(ready.mkdir)
+    probes, faults = await media.gather(urls, policy, cache, shop.worker, progress, ready)
     srt_urls = [url for draft in wanted for url in draft.caption_urls]
     srt_texts, srt_faults = await media.captions(srt_urls, folder / "captions", policy)
     return Found(probes, srt_texts, {**faults, **srt_faults})
