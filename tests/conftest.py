@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from factory import SHARED, MediaServer
 from tray.draft import pipeline
 from tray.draft.cache import CachePolicy
+from tray.draft.compose import Options
 from tray.draft.fetch import FetchPolicy
 from tray.draft.pipeline import Built, Workshop
 
@@ -58,10 +59,13 @@ def build(root: Path, tmp_path: Path) -> Build:
         folder: Path = root,
         cache_hours: float = 24,
         cache_max_bytes: int = 10**10,
+        options: Options | None = None,
         **policy: Any,
     ) -> Built:
         cache = CachePolicy(tmp_path / "cache", cache_hours, cache_max_bytes)
-        workshop = Workshop(folder, FetchPolicy(frozenset(allow), **policy), tmp_path / "locks", cache)
+        workshop = Workshop(
+            folder, FetchPolicy(frozenset(allow), **policy), tmp_path / "locks", cache, options or Options()
+        )
         return asyncio.run(pipeline.build(text, workshop, "en", progress=lambda *_args: None))
 
     return run

@@ -18,6 +18,7 @@ from factory import draft, export, png, segment, track, wav
 from program import DEADLINE_S, coze_tray, environment, last_line, start
 from tray.draft import copies, pipeline
 from tray.draft.cache import Cache, CachePolicy
+from tray.draft.compose import Options
 from tray.draft.fetch import FetchPolicy
 from tray.draft.probe import probe
 
@@ -252,7 +253,7 @@ def test_a_cancelled_build_leaves_nothing_half(media, tmp_path, root):
     release = threading.Event()
     url = media.serve("/slow", lambda _handler: release.wait(DEADLINE_S))
     shop = pipeline.Workshop(
-        root, FetchPolicy(frozenset({"127.0.0.1"})), tmp_path / "locks", CachePolicy(tmp_path / "cache")
+        root, FetchPolicy(frozenset({"127.0.0.1"})), tmp_path / "locks", CachePolicy(tmp_path / "cache"), Options()
     )
 
     async def run() -> None:

@@ -147,7 +147,8 @@ def test_build_lists_receipts_and_all_errors(env, tmp_path, root, media):
     said = last_line(done)
     assert done.returncode == 1
     assert [receipt["name"] for receipt in said["drafts"]] == ["good"]
-    assert set(said["errors"][0]) == {"draft", "track", "segment", "id", "url", "message"}
+    assert set(said["errors"][0]) == {"draft", "track", "segment", "id", "url", "path", "message"}
+    assert said["errors"][0]["path"] == "drafts[1].tracks[0].segments[1]"
     assert {k: said["errors"][0][k] for k in ("draft", "track", "segment", "id")} == {
         "draft": 2,
         "track": 1,
@@ -401,3 +402,33 @@ def test_help_is_whole_in_chinese_on_a_narrow_terminal(env):
     done = coze_tray("--help", env={**env, "LANG": "zh_CN.UTF-8", "COLUMNS": "60"})
     assert "不用联网" in "".join(done.stdout.split())
     assert "…" not in done.stdout
+
+
+def test_names_are_listed_with_what_they_need(env):
+    done = coze_tray("names", "transition", "叠化", env=env)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0].startswith("叠化  0.")
+    assert "心形叠化" in done.stdout and "VIP" in done.stdout
+    done = coze_tray("names", "Character_Effect", "boom", "--json", env=env)
+    (entry,) = json.loads(done.stdout.splitlines()[-1])
+    assert (entry["kind"], entry["name"], entry["title"], entry["is_vip"]) == (
+        "character-effect",
+        "BOOM",
+        "BOOM！",
+        False,
+    )
+    assert set(entry["params"][0]) == {"name", "default", "low", "high"}
+
+
+def test_a_group_of_kinds_is_searched_at_once(env):
+    done = coze_tray("names", "animation", "fade in", env=env)
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["video-intro", "渐显", "text-intro", "渐显"]
+
+
+def test_a_name_that_is_not_there_is_said_with_near_ones(env):
+    done = coze_tray("names", "filter", "青春无悔", "--json", env=env)
+    assert (done.returncode, done.stdout) == (0, "[]\n")
+    assert "青春胶片" in done.stderr
+    done = coze_tray("names", "colour", "x", env=env)
+    assert done.returncode == 2
+    assert "speech-to-song" in done.stderr

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from tray import __version__, locale, terminal
+from tray.draft.names import GROUPS
 from tray.errors import TrayError
 from tray.events import Failure
 from tray.locale import _
@@ -129,19 +130,37 @@ def ask(
     raise typer.Exit(1 if outcome.failure else 0)
 
 
-@app.command(help=_("Build the drafts of an export that a Coze flow produced. No cloud is needed."))
+@app.command(help=_("Build the drafts of an export, a spec, a recipe or an SRT file. No cloud is needed."))
 def build(
-    export: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help=_("The JSON file."))],
+    export: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help=_("The JSON (or SRT) file."))],
     drafts_dir: DraftsDir = None,
+    profile: Annotated[
+        Literal["jianying", "capcut"] | None,
+        typer.Option(help=_("The application to make drafts for; else the drafts folder's.")),
+    ] = None,
+    time_unit: Annotated[
+        Literal["auto", "ms", "us", "s"] | None,
+        typer.Option("--unit", help=_("The unit of the export's times; else its media tells.")),
+    ] = None,
+    strict: Annotated[bool, typer.Option(help=_("Refuse effects, filters, fonts, … that are not JianYing's."))] = False,
+    portable: Annotated[bool, typer.Option(help=_("Write media paths that hold wherever the draft is put."))] = False,
     as_json: JsonFlag = False,
 ) -> None:
     from tray import commands
 
+    options = commands.BuildOptions(drafts_dir, profile, time_unit, strict=strict, portable=portable)
     with json_of_failure(as_json, lambda failure: commands.not_built(str(failure.message)).to_json()):
-        built = commands.build(export, drafts_dir)
+        built = commands.build(export, options)
     if as_json:
         terminal.show_json(built.to_json())
     raise typer.Exit(1 if built.problems else 0)
+
+
+@app.command(help=_("Print the JSON Schema of this program's own drafts."))
+def schema() -> None:
+    from tray import commands
+
+    commands.schema()
 
 
 @app.command(help=_("Sign in: store a Coze token in the keyring of this computer. It is read without echo."))
@@ -171,14 +190,73 @@ def status(as_json: JsonFlag = False) -> None:
         terminal.show_json(found)
 
 
-@app.command(help=_("List the drafts in the drafts folder, newest first."))
-def drafts(drafts_dir: DraftsDir = None, as_json: JsonFlag = False) -> None:
+drafts_app = typer.Typer(rich_markup_mode=None)
+app.add_typer(drafts_app, name="drafts", help=_("List the drafts, newest first; show or export one."))
+
+
+@drafts_app.callback(invoke_without_command=True)
+def drafts(context: typer.Context, drafts_dir: DraftsDir = None, as_json: JsonFlag = False) -> None:
+    if context.invoked_subcommand is not None:
+        context.obj = (drafts_dir, as_json)
+        return
+    from tray import drafts_command
+
+    with json_of_failure(as_json, _failed):
+        found = drafts_command.list_all(drafts_dir)
+    if as_json:
+        terminal.show_json(found)
+
+
+def _name_kind(said: str) -> str:
+    kind = said.strip().lower().replace("_", "-")
+    if kind not in GROUPS:
+        raise typer.BadParameter(_("“{said}” is none of: {kinds}.").format(said=said, kinds=", ".join(GROUPS)))
+    return kind
+
+
+@app.command(help=_("Search JianYing's names of filters, effects, transitions, animations, fonts, masks and sounds."))
+def names(
+    kind: Annotated[
+        str, typer.Argument(callback=_name_kind, help=_("One of: {kinds}.").format(kinds=", ".join(GROUPS)))
+    ],
+    query: Annotated[str, typer.Argument(help=_("A part of the name, or what you call it; all without."))] = "",
+    as_json: JsonFlag = False,
+) -> None:
     from tray import commands
 
     with json_of_failure(as_json, _failed):
-        found = commands.drafts(drafts_dir)
+        found = commands.names(kind, query)
     if as_json:
         terminal.show_json(found)
+
+
+@drafts_app.command(help=_("Show a draft; export it as OpenTimelineIO or SRT."))
+def show(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help=_("The draft's name, or how it begins."))],
+    otio: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", dir_okay=False, help=_("Write the timeline as OpenTimelineIO (.otio).")),
+    ] = None,
+    srt: Annotated[
+        Path | None, typer.Option(metavar="FILE", dir_okay=False, help=_("Write the texts as subtitles (.srt)."))
+    ] = None,
+    spec: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", dir_okay=False, help=_("Write the draft in this program's own schema.")),
+    ] = None,
+    whole: Annotated[bool, typer.Option("--all", help=_("List every segment."))] = False,
+    drafts_dir: DraftsDir = None,
+    as_json: JsonFlag = False,
+) -> None:
+    from tray import drafts_command
+
+    drafts_dir, as_json = drafts_dir or context.obj[0], as_json or context.obj[1]
+    exports = drafts_command.Exports(otio, srt, spec)
+    with json_of_failure(as_json, _failed):
+        shown = drafts_command.show(name, drafts_dir, exports, whole=whole)
+    if as_json:
+        terminal.show_json(shown)
 
 
 @app.command(help=_("Start coze-tray at login: on, off or status."))

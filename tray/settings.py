@@ -43,6 +43,12 @@ class Settings(BaseModel):
     """Above it, the media that were not used for longest leave the cache."""
     allow_hosts: tuple[str, ...] = ()
     """Private hosts that media may come from."""
+    profile: Literal["auto", "jianying", "capcut"] = "auto"
+    """For which application drafts are made; auto: the one that the drafts folder belongs to."""
+    time_unit: Literal["auto", "ms", "us", "s"] = "auto"
+    """The unit of an export's times; auto: what its media's real length tells."""
+    strict: bool = False
+    """Whether an effect, filter, font, … that JianYing doesn't have keeps a draft from being built."""
 
     @property
     def base_url(self) -> str:

@@ -141,12 +141,13 @@ def run_build(connection: Connection, text: str, segments: int, folder: Path) ->
     even if that was not at the same time."""
     from tray.draft import pipeline
     from tray.draft.cache import CachePolicy
+    from tray.draft.compose import Options
     from tray.draft.fetch import FetchPolicy
 
     root = Path(tempfile.mkdtemp(dir=folder)) / "drafts"
     root.mkdir()
     policy = FetchPolicy(frozenset({"127.0.0.1"}))
-    shop = pipeline.Workshop(root, policy, folder / "locks", CachePolicy(folder / "cache"))
+    shop = pipeline.Workshop(root, policy, folder / "locks", CachePolicy(folder / "cache"), Options())
     began = time.perf_counter()
     built = asyncio.run(pipeline.build(text, shop, "en", progress=lambda *_args: None))
     seconds = time.perf_counter() - began

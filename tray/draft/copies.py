@@ -13,6 +13,9 @@ from pathlib import Path
 
 from tray.draft.probe import Probe
 
+READY = "media"
+"""The folder beside the drafts being built where copies lie ready for them."""
+
 
 def lay_ready(probes: Iterable[Probe], ready: Path) -> None:
     """Copy files into the folder `ready`, beside the draft, before the draft is built: meanwhile others arrive."""

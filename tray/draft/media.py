@@ -7,10 +7,12 @@ import contextlib
 import logging
 from collections.abc import Iterable
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 from tray.draft import copies
 from tray.draft.cache import Cache
+from tray.draft.coze_json import text_of
 from tray.draft.fetch import Fetcher, FetchPolicy, Media, Progress, is_http
 from tray.draft.probe import Probe, probe_all
 from tray.draft.worker import Worker, WorkerDiedError
@@ -18,6 +20,7 @@ from tray.locale import _
 
 log = logging.getLogger(__name__)
 
+LARGEST_SRT_BYTES = 20_000_000
 LONGEST_S = 300.0
 """For what the worker is handed at once: a sound of hours that is converted takes a minute."""
 
@@ -55,6 +58,31 @@ async def gather(
             done += len(batch)
             progress(done, len(wanted), fetcher.received_bytes)
     return probes, faults
+
+
+async def captions(
+    urls: Iterable[str], into: Path, policy: FetchPolicy
+) -> tuple[dict[str, str], dict[str, str]]:  # fmt: skip
+    """By URL: the text that each link to captions gives, and why the others can't be had. `into`: a folder to be made
+    for them."""
+    texts: dict[str, str] = {}
+    faults: dict[str, str] = {}
+    wanted = list(dict.fromkeys(urls))
+    if not wanted:
+        return texts, faults
+    await asyncio.to_thread(into.mkdir)
+    fetcher = Fetcher(into, replace(policy, max_bytes=min(policy.max_bytes, LARGEST_SRT_BYTES)))
+    async with aclosing(fetcher.all(wanted)) as arriving:
+        async for batch in arriving:
+            for one in batch:
+                if not isinstance(one, Media):
+                    faults[one[0]] = str(one[1])
+                    continue
+                try:
+                    texts[one.url] = text_of(one.path.read_bytes())
+                except UnicodeDecodeError:
+                    faults[one.url] = _("it is no text, so no captions")
+    return texts, faults
 
 
 def _by_name(probes: Iterable[Probe]) -> dict[str, Probe]:

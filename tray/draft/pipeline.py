@@ -1,4 +1,4 @@
-"""Export in, drafts out: import -> fetch -> probe -> build -> publish. No cloud is needed."""
+"""Text in, drafts out: import -> fetch -> probe -> resolve -> build -> publish. No cloud is needed."""
 
 from __future__ import annotations
 
@@ -6,27 +6,26 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
 import shutil
-import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from tray.draft import coze_export, media, publish
+from tray.draft import copies, media, publish
 from tray.draft.cache import Cache, CachePolicy
-from tray.draft.coze_export import CozeDraft
+from tray.draft.compose import Found, Options, Outline, compose, outlines
 from tray.draft.fetch import FetchPolicy, Progress
-from tray.draft.probe import Probe
 from tray.draft.problems import DraftError, Problem, name_of
+from tray.draft.source import TimeUnit
 from tray.draft.spec import Place
 from tray.draft.worker import Worker, WorkerDiedError
 from tray.events import Receipt
 from tray.locale import _
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class Ledger(Protocol):
@@ -50,6 +49,8 @@ class Workshop:
     policy: FetchPolicy
     locks: Path
     cache: CachePolicy
+    options: Options
+    time_unit: TimeUnit = "auto"
 
 
 @dataclass
@@ -74,68 +75,54 @@ class Built:
 async def build(
     text: str, workshop: Workshop, language: str, *, progress: Progress, ledger: Ledger | None = None
 ) -> Built:
-    """Build every draft that the export `text` holds. Each is written whole or not at all.
+    """Build every draft that `text` holds: an export, a spec, a recipe. Each is written whole or not at all.
 
     Raises DraftError where nothing can be built at all: no JSON, no draft in it, a drafts folder that can't be written.
     Cancelling it leaves nothing behind.
     """
-    drafts = await asyncio.to_thread(coze_export.read, text)
     built = Built()
-    wanted: list[CozeDraft] = []
-    keys: set[str] = set()
-    for draft in drafts:
-        done = _done_before(draft.key, ledger)
-        if done:
-            built.receipts.append(done)
-        elif draft.is_empty:
-            built.warnings.append(_("{draft} ({name}) has no segments and is skipped").format(
-                draft=name_of(Place(draft=draft.number)), name=draft.name or "?"))  # fmt: skip
-            built.warnings.extend(draft.warnings)
-        elif draft.key not in keys:
-            keys.add(draft.key)
-            wanted.append(draft)
-    if not wanted and not built.receipts:
-        built.problems.append(Problem(Place(), _("No draft in this export has any segments.")))
-    if wanted:
-        await _build(wanted, built, workshop, language, progress, ledger)
+    async with Worker(language) as worker:
+        drafts = await worker.run(outlines, text, workshop.time_unit)
+        wanted: list[Outline] = []
+        keys: set[str] = set()
+        for draft in drafts:
+            done = _done_before(draft.key, ledger)
+            if done:
+                built.receipts.append(done)
+            elif draft.is_empty:
+                built.warnings.append(_("{draft} ({name}) has no segments and is skipped").format(
+                    draft=name_of(Place(draft=draft.number)), name=draft.name or "?"))  # fmt: skip
+                built.warnings.extend(draft.warnings)
+            elif draft.key not in keys:
+                keys.add(draft.key)
+                wanted.append(draft)
+        if not wanted and not built.receipts:
+            built.problems.append(Problem(Place(), _("No draft in this export has any segments.")))
+        if wanted:
+            await _build(text, wanted, built, _Shop(workshop, worker, ledger), progress)
     return built
 
 
 @dataclass(frozen=True)
-class _Bench:
-    """Where one export's drafts are put together, and with what."""
+class _Shop:
+    """Who builds one text's drafts, and for whom."""
 
-    folder: Path
     workshop: Workshop
     worker: Worker
     ledger: Ledger | None
 
-    @property
-    def media(self) -> Path:
-        """Where copies of the media lie ready for the drafts."""
-        return self.folder / "media"
 
-
-async def _build(
-    wanted: list[CozeDraft],
-    built: Built,
-    workshop: Workshop,
-    language: str,
-    progress: Progress,
-    ledger: Ledger | None,
-) -> None:
+async def _build(text: str, wanted: list[Outline], built: Built, shop: _Shop, progress: Progress) -> None:
+    root = shop.workshop.root
     for draft in wanted:
-        publish.free_name(workshop.root, draft.name)  # a path that is too long is said before anything is fetched
-    made_root = await asyncio.to_thread(_made, workshop.root)
+        publish.free_name(root, draft.name)  # a path that is too long is said before anything is fetched
+    made_root = await asyncio.to_thread(_made, root)
     try:
-        with publish.staging(workshop.root) as folder:
-            async with Worker(language) as worker, Cache(workshop.cache) as cache:
-                bench = _Bench(folder, workshop, worker, ledger)
-                bench.media.mkdir()
-                urls = [url for draft in wanted for url, _place in draft.urls()]
-                probes, faults = await media.gather(urls, workshop.policy, cache, worker, progress, bench.media)
+        with publish.staging(root) as folder:
+            async with Cache(shop.workshop.cache) as cache:  # what is taken from it stays until it is in the drafts
+                found = await _found(wanted, folder, shop, cache, progress)
                 for draft in wanted:
-                    outcome = await _write(draft, probes, faults, bench)
+                    outcome = await _write(text, draft, found, folder, shop)
                     if isinstance(outcome, Receipt):
                         built.receipts.append(outcome)
                     else:
@@ -143,7 +130,7 @@ async def _build(
     finally:
         if made_root and not built.receipts:
             with contextlib.suppress(OSError):
-                workshop.root.rmdir()
+                root.rmdir()
 
 
 def _made(root: Path) -> bool:
@@ -177,13 +164,23 @@ def _done_before(key: str, ledger: Ledger | None) -> Receipt | None:
     return receipt
 
 
-async def _write(
-    draft: CozeDraft, probes: Mapping[str, Probe], faults: Mapping[str, str], bench: _Bench
-) -> Receipt | list[Problem]:
+async def _found(wanted: list[Outline], folder: Path, shop: _Shop, cache: Cache, progress: Progress) -> Found:
+    """All media and captions of the drafts."""
+    policy = shop.workshop.policy
+    urls = [url for draft in wanted for url in draft.urls]
+    ready = folder / copies.READY
+    await asyncio.to_thread(ready.mkdir)
+    probes, faults = await media.gather(urls, policy, cache, shop.worker, progress, ready)
+    srt_urls = [url for draft in wanted for url in draft.caption_urls]
+    srt_texts, srt_faults = await media.captions(srt_urls, folder / "captions", policy)
+    return Found(probes, srt_texts, {**faults, **srt_faults})
+
+
+async def _write(text: str, draft: Outline, found: Found, folder: Path, shop: _Shop) -> Receipt | list[Problem]:
     """Build the draft and move it in; whatever goes wrong with it is its problem alone."""
     place = Place(draft=draft.number)
     try:
-        return await _written(draft, probes, faults, bench)
+        return await _written(text, draft, found, folder, shop)
     except WorkerDiedError:
         return [Problem(place, _("the builder crashed; please report this export"))]
     except DraftError as error:
@@ -192,20 +189,23 @@ async def _write(
         return [Problem(place, _("it can't be written: {error}").format(error=error.strerror or error))]
     except Exception as error:
         log.exception("draft %d could not be built", draft.number)
-        text = _("it can't be built ({error}); please report this export")
-        return [Problem(place, text.format(error=f"{type(error).__name__}: {error}"))]
+        message = _("it can't be built ({error}); please report this export")
+        return [Problem(place, message.format(error=f"{type(error).__name__}: {error}"))]
 
 
-async def _written(
-    draft: CozeDraft, probes: Mapping[str, Probe], faults: Mapping[str, str], bench: _Bench
-) -> Receipt | list[Problem]:
-    root, ledger = bench.workshop.root, bench.ledger
-    used = {url: probes[url] for url, _place in draft.urls() if url in probes}
-    missing = [Problem(place, faults[url]) for url, place in draft.urls() if url in faults]
+async def _written(text: str, draft: Outline, found: Found, folder: Path, shop: _Shop) -> Receipt | list[Problem]:
+    workshop, ledger = shop.workshop, shop.ledger
+    own = Found(
+        _only(found.probes, draft.urls),
+        _only(found.srt_texts, draft.caption_urls),
+        _only(found.faults, [*draft.urls, *draft.caption_urls]),
+    )
     while True:
-        final = root / publish.free_name(root, draft.name)
-        staged = bench.folder / f"draft-{uuid.uuid4().hex[:8]}"
-        outcome = await bench.worker.run(compose, draft, used, missing, staged, final)
+        final = workshop.root / publish.free_name(workshop.root, draft.name)
+        staged = folder / f"draft-{uuid.uuid4().hex[:8]}"
+        outcome = await shop.worker.run(
+            compose, text, workshop.time_unit, draft.number, own, workshop.options, staged, final
+        )
         if isinstance(outcome, list):
             return outcome
         if ledger:
@@ -213,8 +213,8 @@ async def _written(
         if await asyncio.to_thread(publish.move_in, staged, final):
             break
         await asyncio.to_thread(shutil.rmtree, staged)
-    lock = bench.workshop.locks / "registry.lock"
-    warning = await asyncio.to_thread(publish.register, root, outcome.registry_entry, lock)
+    lock = workshop.locks / "registry.lock"
+    warning = await asyncio.to_thread(publish.register, workshop.root, outcome.registry_entry, lock)
     receipt = outcome.receipt
     if warning:
         receipt = replace(receipt, warnings=[*receipt.warnings, warning])
@@ -223,78 +223,5 @@ async def _written(
     return receipt
 
 
-@dataclass(frozen=True)
-class Composed:
-    receipt: Receipt
-    registry_entry: dict[str, Any]
-
-
-def compose(
-    draft: CozeDraft, probes: Mapping[str, Probe], missing: list[Problem], staged: Path, final: Path
-) -> Composed | list[Problem]:
-    """Write the whole draft folder at `staged`, as it will lie at `final`. Runs in the worker process.
-
-    Returns the problems instead where there are any, those of its `missing` media among them, in the order of their
-    places. Raises OSError where it can't be written.
-    """
-    from tray.draft import arrange, build, copies, coze_spec, meta
-
-    imported = coze_spec.to_spec(draft, {url: one.length_us for url, one in probes.items()})
-    spec = imported.spec
-    arranged = arrange.arrange(spec, probes)
-    problems = [*missing, *imported.problems, *arranged.problems]
-    if problems:
-        return sorted(problems, key=lambda problem: (problem.place.track or 0, problem.place.segment or 0))
-    warnings = [*imported.warnings, *arranged.warnings]
-    path = final.as_posix()
-    content = build.content(spec, arranged, path, warnings)
-
-    sizes = copies.place(probes.values(), staged / "Resources" / "local", staged.parent / "media")
-    facts = meta.Facts(
-        name=final.name,
-        draft_id=str(uuid.uuid4()).upper(),
-        path=path,
-        root=final.parent.as_posix(),
-        duration_us=content["duration"],
-        media_bytes=sum(sizes.values()),
-        created_us=time.time_ns() // 1000,
-    )
-    placed = [one for lane in arranged.lanes if lane.kind == "visual" for one in lane.placed]
-    first = min(
-        (one for one in placed if one.probe and one.probe.kind == "image"),
-        key=lambda one: one.target.start_us,
-        default=None,
-    )
-    meta.write_cover(staged / meta.COVER, spec, first.probe.path if first and first.probe else None)
-    _write_json(staged / meta.MAIN, content)
-    _write_json(staged / meta.META, meta.meta(facts, content["materials"], sizes))
-    receipt = Receipt(
-        path=str(final),
-        name=final.name,
-        draft_id=facts.draft_id,
-        segments=_counts(arranged.lanes),
-        duration_us=facts.duration_us,
-        media_bytes=facts.media_bytes,
-        time_unit=imported.time_unit,
-        time_unit_reason=imported.time_unit_reason,
-        warnings=warnings,
-    )
-    return Composed(receipt, meta.registry_entry(facts))
-
-
-def _write_json(path: Path, value: dict[str, Any]) -> None:
-    """Compact, on one line, on the disk when this returns: the rename that follows must not overtake it."""
-    with path.open("w", encoding="utf-8") as file:
-        json.dump(value, file, ensure_ascii=False, separators=(",", ":"))
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _counts(lanes: Iterable[Any]) -> dict[str, int]:
-    """How many segments of each kind: image, video, audio, text; those that there are."""
-    counts: dict[str, int] = {}
-    for lane in lanes:
-        for placed in lane.placed:
-            kind = placed.probe.kind if placed.probe else "text"
-            counts[kind] = counts.get(kind, 0) + 1
-    return counts
+def _only(known: Mapping[str, T], urls: list[str]) -> dict[str, T]:
+    return {url: known[url] for url in urls if url in known}

@@ -104,10 +104,7 @@ def _serve(connection: Connection, language: str) -> None:
     from tray import locale
 
     locale.use(language)
-    import PIL.Image
-    import pyJianYingDraft  # noqa: F401 - both are slow to import, and the first job will want them
-
-    del PIL
+    has_imported = False
     while True:
         try:
             function, args, kwargs = connection.recv()
@@ -118,6 +115,17 @@ def _serve(connection: Connection, language: str) -> None:
         except Exception as error:  # noqa: BLE001 - it is raised again where the job was given
             answer = (True, error)
         connection.send(answer)
+        if not has_imported:  # while the media is asked for that the first answer names
+            _import_what_is_slow()
+            has_imported = True
+
+
+def _import_what_is_slow() -> None:
+    import av
+    import PIL.Image
+    import pyJianYingDraft
+
+    del av, PIL, pyJianYingDraft
 
 
 def _end_with_parent() -> None:

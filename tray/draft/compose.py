@@ -1,0 +1,161 @@
+"""What the worker process does for a draft: read what was said, and write the whole draft folder."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tray.draft import source
+from tray.draft.folders import Profile
+from tray.draft.probe import Probe
+from tray.draft.problems import Problem
+from tray.draft.source import Source, TimeUnit
+from tray.draft.spec import MEDIA, DraftSpec
+from tray.events import Receipt
+
+PLACEHOLDER = "##_draftpath_placeholder_0E685133-18CE-45ED-8CB8-2904A212EC80_##"
+"""What the application writes for the draft's own folder; the same constant in every file seen (JianYing for macOS
+5.4.5, CapCut 1.5 to 7.8)."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How drafts are made. `profile`: for which application. `strict`: an effect that JianYing doesn't have keeps the
+    draft from being built. `portable`: media paths that hold wherever the draft's folder is put."""
+
+    profile: Profile = "jianying"
+    strict: bool = False
+    portable: bool = False
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What of a draft must be known to get its media. `number` counts from 1; `key` is the same for the same draft said
+    twice; `is_empty`: it says no segments, and nothing is wrong (real exports hold such drafts)."""
+
+    number: int
+    key: str
+    name: str
+    is_empty: bool
+    warnings: list[str]
+    urls: list[str]
+    caption_urls: list[str]
+
+
+@dataclass(frozen=True)
+class Found:
+    """By URL what each media file is, what each link to captions gave, and why the others can't be had."""
+
+    probes: Mapping[str, Probe]
+    srt_texts: Mapping[str, str]
+    faults: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Composed:
+    receipt: Receipt
+    registry_entry: dict[str, Any]
+
+
+def outlines(text: str, time_unit: TimeUnit) -> list[Outline]:
+    """The drafts that `text` holds. Raises DraftError for none."""
+    return [
+        Outline(
+            number=draft.number,
+            key=draft.key,
+            name=draft.name,
+            is_empty=not draft.said and not draft.problems,
+            warnings=draft.warnings,
+            urls=list(dict.fromkeys(url for url, _place in draft.urls())),
+            caption_urls=list(dict.fromkeys(url for url, _place in draft.caption_urls())),
+        )
+        for draft in _sources(text, time_unit)
+    ]
+
+
+def compose(
+    text: str, time_unit: TimeUnit, number: int, found: Found, options: Options, staged: Path, final: Path
+) -> Composed | list[Problem]:
+    """Write the folder of draft `number` of `text` at `staged`, as it will lie at `final`.
+
+    Returns the problems instead where there are any, in the order of their places. Raises OSError where it can't be
+    written.
+    """
+    from tray.draft import build, copies, cover, meta, resolve  # heavy, and wanted in the worker process alone
+
+    draft = _sources(text, time_unit)[number - 1]
+    imported = draft.to_spec({url: one.length_us for url, one in found.probes.items()})
+    resolved = resolve.resolve(
+        imported.spec, found.probes, found.srt_texts, profile=options.profile, strict=options.strict
+    )
+    wanted = [*draft.urls(), *draft.caption_urls()]
+    missing = [Problem(place, found.faults[url]) for url, place in wanted if url in found.faults]
+    problems = [*missing, *imported.problems, *resolved.problems]
+    if problems:
+        return sorted(problems, key=lambda problem: (problem.place.track or 0, problem.place.segment or 0))
+    spec = resolved.spec
+    path = final.as_posix()
+    content = build.content(resolved, options.profile, PLACEHOLDER if options.portable else path)
+
+    sizes = copies.place(resolved.files.values(), staged / MEDIA, staged.parent / copies.READY)
+    facts = meta.Facts(
+        name=final.name,
+        draft_id=str(uuid.uuid4()).upper(),
+        path=path,
+        root=final.parent.as_posix(),
+        duration_us=content["duration"],
+        media_bytes=sum(sizes.values()),
+        created_us=time.time_ns() // 1000,
+    )
+    chosen = found.probes.get(imported.spec.cover or "")
+    cover.write_cover(
+        staged / meta.COVER,
+        spec,
+        {name: probe.path for name, probe in resolved.files.items()},
+        chosen.path if chosen else None,
+    )
+    _write(staged / meta.MAIN, build.encoded(content))
+    _write(staged / meta.META, [orjson.dumps(meta.meta(facts, content["materials"], sizes, options.profile))])
+    receipt = Receipt(
+        path=str(final),
+        name=final.name,
+        draft_id=facts.draft_id,
+        segments=_counts(spec),
+        duration_us=facts.duration_us,
+        media_bytes=facts.media_bytes,
+        time_unit=imported.time_unit,
+        time_unit_reason=imported.time_unit_reason,
+        warnings=[*imported.warnings, *resolved.warnings],
+    )
+    return Composed(receipt, meta.registry_entry(facts))
+
+
+@lru_cache(maxsize=1)
+def _sources(text: str, time_unit: TimeUnit) -> list[Source]:
+    """What `text` holds, read once in the life of the worker, and again in that of the next if it crashes."""
+    return source.read(text, time_unit)
+
+
+def _write(path: Path, parts: Iterable[bytes]) -> None:
+    """On the disk when this returns: the rename that follows must not overtake it."""
+    with path.open("wb") as file:
+        file.writelines(parts)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _counts(spec: DraftSpec) -> dict[str, int]:
+    """How many segments of each kind; those that there are."""
+    counts: dict[str, int] = {}
+    for track in spec.tracks:
+        for segment in track.segments:
+            counts[segment.kind] = counts.get(segment.kind, 0) + 1
+    return counts
