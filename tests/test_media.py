@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from factory import png, wav
 from tray.draft import media as gathering
 from tray.draft.cache import Cache, CachePolicy
+from tray.draft.copies import Copies
 from tray.draft.fetch import FetchPolicy
 from tray.draft.probe import Probe
 from tray.draft.worker import Worker, WorkerDiedError
@@ -36,12 +38,10 @@ Gathered = tuple[dict[str, Probe], dict[str, str]]
 
 @pytest.fixture
 def gather(tmp_path: Path) -> Callable[..., Gathered]:
-    ready = tmp_path / "ready"
-    ready.mkdir()
-
     def run(*urls: str, worker: type[Worker] = Worker, progress: Any = lambda *_args: None) -> Gathered:
         async def inside() -> Gathered:
-            async with worker("en") as working, Cache(CachePolicy(tmp_path / "cache")) as cache:
+            cache_policy, ready_folder = CachePolicy(tmp_path / "cache"), tmp_path / f"ready-{os.urandom(4).hex()}"
+            async with worker("en") as working, Cache(cache_policy) as cache, Copies(ready_folder) as ready:
                 return await gathering.gather(urls, POLICY, cache, working, progress, ready)
 
         return asyncio.run(inside())
@@ -78,3 +78,20 @@ def test_progress_counts_what_is_cached_too(media, gather):
     gather(one, two, progress=lambda *now: said.append(now))
     assert said[-1] == (2, 2, 0)
     assert media.hits["/0"] == 1
+
+
+def test_copies_lie_ready_and_what_could_not_be_copied_is_said_when_it_is_wanted(tmp_path):
+    (tmp_path / "a").write_bytes(b"one")
+    (tmp_path / "draft").mkdir()
+
+    async def run() -> None:
+        async with Copies(tmp_path / "ready") as ready:
+            ready.lay_ready([tmp_path / "a", tmp_path / "gone", tmp_path / "a"])
+            ready.place({"x": tmp_path / "a"}, tmp_path / "draft")
+            ready.place({"y": tmp_path / "a"}, tmp_path / "draft")  # another draft of the build
+            with pytest.raises(FileNotFoundError):
+                ready.place({"z": tmp_path / "gone"}, tmp_path / "draft")
+
+    asyncio.run(run())
+    assert {file.name: file.read_bytes() for file in (tmp_path / "draft").iterdir()} == {"x": b"one", "y": b"one"}
+    assert not list((tmp_path / "ready").iterdir())

@@ -6,7 +6,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -61,8 +61,11 @@ class Found:
 
 @dataclass(frozen=True)
 class Composed:
+    """`files`: by path inside the draft the media that is still to be put there."""
+
     receipt: Receipt
     registry_entry: dict[str, Any]
+    files: dict[str, Path]
 
 
 def outlines(text: str, time_unit: TimeUnit) -> list[Outline]:
@@ -84,28 +87,36 @@ def outlines(text: str, time_unit: TimeUnit) -> list[Outline]:
 def compose(
     text: str, time_unit: TimeUnit, number: int, found: Found, options: Options, staged: Path, final: Path
 ) -> Composed | list[Problem]:
-    """Write the folder of draft `number` of `text` at `staged`, as it will lie at `final`.
+    """Write the folder of draft `number` of `text` at `staged`, as it will lie at `final`, but for its media.
 
     Returns the problems instead where there are any, in the order of their places. Raises OSError where it can't be
     written.
     """
-    from tray.draft import build, copies, cover, meta, resolve  # heavy, and wanted in the worker process alone
+    from tray.draft import build, cover, meta, resolve  # heavy, and wanted in the worker process alone
 
-    draft = _sources(text, time_unit)[number - 1]
+    drafts = _sources(text, time_unit)
+    draft = drafts[number - 1]
     imported = draft.to_spec({url: one.length_us for url, one in found.probes.items()})
+    wanted = [*draft.urls(), *draft.caption_urls()]
+    missing = [Problem(place, found.faults[url]) for url, place in wanted if url in found.faults]
+    if len(drafts) == 1:  # a draft of 30,000 segments takes 80 MB in each of its forms
+        _sources.cache_clear()
+    del drafts, draft, wanted
     resolved = resolve.resolve(
         imported.spec, found.probes, found.srt_texts, profile=options.profile, strict=options.strict
     )
-    wanted = [*draft.urls(), *draft.caption_urls()]
-    missing = [Problem(place, found.faults[url]) for url, place in wanted if url in found.faults]
     problems = [*missing, *imported.problems, *resolved.problems]
     if problems:
         return sorted(problems, key=lambda problem: (problem.place.track or 0, problem.place.segment or 0))
+    chosen = found.probes.get(imported.spec.cover or "")
+    imported = replace(imported, spec=resolved.spec)
     spec = resolved.spec
     path = final.as_posix()
     content = build.content(resolved, options.profile, PLACEHOLDER if options.portable else path)
 
-    sizes = copies.place(resolved.files.values(), staged / MEDIA, staged.parent / copies.READY)
+    (staged / MEDIA).mkdir(parents=True)
+    paths = {path: probe.path for path, probe in resolved.files.items()}
+    sizes = {file.name: file.stat().st_size for file in paths.values()}
     facts = meta.Facts(
         name=final.name,
         draft_id=str(uuid.uuid4()).upper(),
@@ -115,7 +126,6 @@ def compose(
         media_bytes=sum(sizes.values()),
         created_us=time.time_ns() // 1000,
     )
-    chosen = found.probes.get(imported.spec.cover or "")
     cover.write_cover(
         staged / meta.COVER,
         spec,
@@ -135,7 +145,7 @@ def compose(
         time_unit_reason=imported.time_unit_reason,
         warnings=[*imported.warnings, *resolved.warnings],
     )
-    return Composed(receipt, meta.registry_entry(facts))
+    return Composed(receipt, meta.registry_entry(facts), paths)
 
 
 @lru_cache(maxsize=1)

@@ -5,49 +5,47 @@ Where the file system can (btrfs, XFS, APFS), a copy shares its bytes until one 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from tray.draft.probe import Probe
 
-READY = "media"
-"""The folder beside the drafts being built where copies lie ready for them."""
+class Copies:
+    """Copies that lie ready for the drafts of a build, in `folder` beside them: made by a thread of their own, while
+    media still comes and drafts are still being composed. Use as an async context manager; leaving it ends the
+    copying, but for the file that is under way."""
 
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made: dict[str, Future[None]] = {}
+        self._thread = ThreadPoolExecutor(1, "copies")
 
-def lay_ready(probes: Iterable[Probe], ready: Path) -> None:
-    """Copy files into the folder `ready`, beside the draft, before the draft is built: meanwhile others arrive."""
-    for one in probes:
-        copy(one.path, ready / one.path.name)
+    async def __aenter__(self) -> Copies:
+        await asyncio.to_thread(self._folder.mkdir)
+        return self
 
+    async def __aexit__(self, *_exc: object) -> None:
+        await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
 
-def place(probes: Iterable[Probe], folder: Path, ready: Path) -> dict[str, int]:
-    """Put each file into the new `folder` once: what lies in `ready` is moved there, the rest copied. Returns bytes by
-    file name. Raises OSError."""
-    paths = {one.path.name: one.path for one in probes}
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    if not _moved_whole(ready, folder, paths.keys()):
-        folder.mkdir()
-        for name, path in paths.items():
-            try:
-                (ready / name).rename(folder / name)
-            except OSError:  # another draft of this export has it, or it could not be laid ready
-                copy(path, folder / name)
-    with os.scandir(folder) as files:
-        return {file.name: file.stat().st_size for file in files}
+    def lay_ready(self, files: Iterable[Path]) -> None:
+        """Begin to copy these, each once. What can't be copied is not ready; why, `place` will say."""
+        for file in files:
+            if file.name not in self._made:
+                self._made[file.name] = self._thread.submit(copy, file, self._folder / file.name)
 
-
-def _moved_whole(ready: Path, folder: Path, names: Collection[str]) -> bool:
-    """Whether `ready` holds just what the draft needs, and could become its folder with one step."""
-    try:
-        if {path.name for path in ready.iterdir()} != set(names):
-            return False
-        ready.rename(folder)
-    except OSError:
-        return False
-    return True
+    def place(self, files: Mapping[str, Path], draft: Path) -> None:
+        """Put each file at its path inside the draft folder: the one that lies ready, else a copy. Blocks until they
+        are there. Raises OSError."""
+        for path, file in files.items():
+            made = self._made.pop(file.name, None)
+            if made is not None and made.exception() is None:
+                (self._folder / file.name).rename(draft / path)
+            else:  # it could not be copied, or another draft of this build has it
+                copy(file, draft / path)
 
 
 def copy(source: Path, target: Path) -> None:

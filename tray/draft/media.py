@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Iterable
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
-from tray.draft import copies
 from tray.draft.cache import Cache
+from tray.draft.copies import Copies
 from tray.draft.coze_json import text_of
 from tray.draft.fetch import Fetcher, FetchPolicy, Media, Progress, is_http
 from tray.draft.probe import Probe, probe_all
@@ -26,14 +25,13 @@ LONGEST_S = 300.0
 
 
 async def gather(
-    urls: Iterable[str], policy: FetchPolicy, cache: Cache, worker: Worker, progress: Progress, ready: Path
+    urls: Iterable[str], policy: FetchPolicy, cache: Cache, worker: Worker, progress: Progress, ready: Copies
 ) -> tuple[dict[str, Probe], dict[str, str]]:
-    """By URL: what each file is, and why the others can't be used. Each is probed, and a copy for the draft laid into
-    the folder `ready` (see copies), while others still come."""
+    """By URL: what each file is, and why the others can't be used. Each is probed, and a copy for the draft laid
+    `ready`, while others still come."""
     wanted = list(dict.fromkeys(urls))
     probes = await cache.find(url for url in wanted if is_http(url))
-    laid = _by_name(probes.values())
-    await _lay_ready(laid.values(), ready)
+    ready.lay_ready(probe.path for probe in probes.values())
     faults: dict[str, str] = {}
     missing = [url for url in wanted if url not in probes]
     if not missing:
@@ -46,15 +44,13 @@ async def gather(
             media = [one for one in batch if isinstance(one, Media)]
             faults.update((one[0], str(one[1])) for one in batch if not isinstance(one, Media))
             await _tell(media, told, cache, worker)
-            new = _by_name(one for one in (told[one.sha256] for one in media) if isinstance(one, Probe))
-            await _lay_ready((one for name, one in new.items() if name not in laid), ready)
-            laid.update(new)
             for one in media:
                 what = told[one.sha256]
                 if isinstance(what, str):
                     faults[one.url] = what
                 else:
                     probes[one.url] = what
+                    ready.lay_ready([what.path])
             done += len(batch)
             progress(done, len(wanted), fetcher.received_bytes)
     return probes, faults
@@ -83,16 +79,6 @@ async def captions(
                 except UnicodeDecodeError:
                     faults[one.url] = _("it is no text, so no captions")
     return texts, faults
-
-
-def _by_name(probes: Iterable[Probe]) -> dict[str, Probe]:
-    return {one.path.name: one for one in probes}
-
-
-async def _lay_ready(probes: Iterable[Probe], ready: Path) -> None:
-    """Not being able to is not the end: the draft's own copying will say why."""
-    with contextlib.suppress(OSError):
-        await asyncio.to_thread(copies.lay_ready, list(probes), ready)
 
 
 async def _tell(media: list[Media], told: dict[str, Probe | str], cache: Cache, worker: Worker) -> None:

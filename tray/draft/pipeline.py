@@ -13,9 +13,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from tray.draft import copies, media, publish
+from tray.draft import media, publish
 from tray.draft.cache import Cache, CachePolicy
 from tray.draft.compose import Found, Options, Outline, compose, outlines
+from tray.draft.copies import Copies
 from tray.draft.fetch import FetchPolicy, Progress
 from tray.draft.problems import DraftError, Problem, name_of
 from tray.draft.source import TimeUnit
@@ -119,10 +120,11 @@ async def _build(text: str, wanted: list[Outline], built: Built, shop: _Shop, pr
     made_root = await asyncio.to_thread(_made, root)
     try:
         with publish.staging(root) as folder:
-            async with Cache(shop.workshop.cache) as cache:  # what is taken from it stays until it is in the drafts
-                found = await _found(wanted, folder, shop, cache, progress)
+            # What is taken from the cache stays in it until it is in the drafts.
+            async with Cache(shop.workshop.cache) as cache, Copies(folder / "media") as ready:
+                found = await _found(wanted, folder, shop, cache, ready, progress)
                 for draft in wanted:
-                    outcome = await _write(text, draft, found, folder, shop)
+                    outcome = await _write(text, draft, found, _Bench(folder, ready), shop)
                     if isinstance(outcome, Receipt):
                         built.receipts.append(outcome)
                     else:
@@ -164,23 +166,31 @@ def _done_before(key: str, ledger: Ledger | None) -> Receipt | None:
     return receipt
 
 
-async def _found(wanted: list[Outline], folder: Path, shop: _Shop, cache: Cache, progress: Progress) -> Found:
+async def _found(
+    wanted: list[Outline], folder: Path, shop: _Shop, cache: Cache, ready: Copies, progress: Progress
+) -> Found:
     """All media and captions of the drafts."""
     policy = shop.workshop.policy
     urls = [url for draft in wanted for url in draft.urls]
-    ready = folder / copies.READY
-    await asyncio.to_thread(ready.mkdir)
     probes, faults = await media.gather(urls, policy, cache, shop.worker, progress, ready)
     srt_urls = [url for draft in wanted for url in draft.caption_urls]
     srt_texts, srt_faults = await media.captions(srt_urls, folder / "captions", policy)
     return Found(probes, srt_texts, {**faults, **srt_faults})
 
 
-async def _write(text: str, draft: Outline, found: Found, folder: Path, shop: _Shop) -> Receipt | list[Problem]:
+@dataclass(frozen=True)
+class _Bench:
+    """Where drafts are put together, and the copies of media that lie ready for them."""
+
+    folder: Path
+    ready: Copies
+
+
+async def _write(text: str, draft: Outline, found: Found, bench: _Bench, shop: _Shop) -> Receipt | list[Problem]:
     """Build the draft and move it in; whatever goes wrong with it is its problem alone."""
     place = Place(draft=draft.number)
     try:
-        return await _written(text, draft, found, folder, shop)
+        return await _written(text, draft, found, bench, shop)
     except WorkerDiedError:
         return [Problem(place, _("the builder crashed; please report this export"))]
     except DraftError as error:
@@ -193,7 +203,7 @@ async def _write(text: str, draft: Outline, found: Found, folder: Path, shop: _S
         return [Problem(place, message.format(error=f"{type(error).__name__}: {error}"))]
 
 
-async def _written(text: str, draft: Outline, found: Found, folder: Path, shop: _Shop) -> Receipt | list[Problem]:
+async def _written(text: str, draft: Outline, found: Found, bench: _Bench, shop: _Shop) -> Receipt | list[Problem]:
     workshop, ledger = shop.workshop, shop.ledger
     own = Found(
         _only(found.probes, draft.urls),
@@ -202,12 +212,13 @@ async def _written(text: str, draft: Outline, found: Found, folder: Path, shop: 
     )
     while True:
         final = workshop.root / publish.free_name(workshop.root, draft.name)
-        staged = folder / f"draft-{uuid.uuid4().hex[:8]}"
+        staged = bench.folder / f"draft-{uuid.uuid4().hex[:8]}"
         outcome = await shop.worker.run(
             compose, text, workshop.time_unit, draft.number, own, workshop.options, staged, final
         )
         if isinstance(outcome, list):
             return outcome
+        await asyncio.to_thread(bench.ready.place, outcome.files, staged)
         if ledger:
             ledger.about_to_write(draft.key, outcome.receipt)
         if await asyncio.to_thread(publish.move_in, staged, final):
