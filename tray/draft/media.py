@@ -50,7 +50,7 @@ async def gather(
                     faults[one.url] = what
                 else:
                     probes[one.url] = what
-                    ready.lay_ready([what.path])
+            ready.lay_ready(probes[one.url].path for one in media if one.url in probes)
             done += len(batch)
             progress(done, len(wanted), fetcher.received_bytes)
     return probes, faults
