@@ -6,9 +6,11 @@ Where the file system can (btrfs, XFS, APFS), a copy shares its bytes until one 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -21,7 +23,10 @@ class Copies:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._made: dict[str, Future[None]] = {}
+        self._begun: set[str] = set()
+        self._ready: set[str] = set()
+        self._last: Future[None] | None = None
+        self._leaving = threading.Event()
         self._thread = ThreadPoolExecutor(1, "copies")
 
     async def __aenter__(self) -> Copies:
@@ -29,20 +34,31 @@ class Copies:
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
-        await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
+        self._leaving.set()
+        await asyncio.to_thread(self._thread.shutdown)
 
     def lay_ready(self, files: Iterable[Path]) -> None:
         """Begin to copy these, each once. What can't be copied is not ready; why, `place` will say."""
+        new = list({file.name: file for file in files if file.name not in self._begun}.values())
+        self._begun.update(file.name for file in new)
+        self._last = self._thread.submit(self._copy, new)
+
+    def _copy(self, files: Iterable[Path]) -> None:
         for file in files:
-            if file.name not in self._made:
-                self._made[file.name] = self._thread.submit(copy, file, self._folder / file.name)
+            if self._leaving.is_set():
+                return
+            with contextlib.suppress(OSError):
+                copy(file, self._folder / file.name)
+                self._ready.add(file.name)
 
     def place(self, files: Mapping[str, Path], draft: Path) -> None:
         """Put each file at its path inside the draft folder: the one that lies ready, else a copy. Blocks until they
         are there. Raises OSError."""
+        if self._last is not None:
+            self._last.result()  # there is one thread: what was begun before is done, too
         for path, file in files.items():
-            made = self._made.pop(file.name, None)
-            if made is not None and made.exception() is None:
+            if file.name in self._ready:
+                self._ready.remove(file.name)
                 (self._folder / file.name).rename(draft / path)
             else:  # it could not be copied, or another draft of this build has it
                 copy(file, draft / path)
