@@ -29,7 +29,7 @@ from tray.network import proxy_for, tls
 
 STALLED_S = 20.0
 MAX_REDIRECTS = 10
-PER_HOST = 32
+PER_HOST = 48
 """Requests under way at once to one host."""
 LONGEST_HEADER_BYTES = 64 * 1024
 """Redirects to signed links hold long ones."""

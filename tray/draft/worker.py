@@ -121,11 +121,10 @@ def _serve(connection: Connection, language: str) -> None:
 
 
 def _import_what_is_slow() -> None:
-    import av
-    import PIL.Image
-    import pyJianYingDraft
+    """What every draft needs; what only some media need (av) is imported when they come."""
+    from tray.draft import build, cover, meta, resolve
 
-    del av, PIL, pyJianYingDraft
+    del build, cover, meta, resolve
 
 
 def _end_with_parent() -> None:
