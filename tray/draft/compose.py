@@ -6,10 +6,10 @@ import os
 import time
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -20,6 +20,9 @@ from tray.draft.problems import Problem
 from tray.draft.source import Source, TimeUnit
 from tray.draft.spec import MEDIA, DraftSpec
 from tray.events import Receipt
+
+if TYPE_CHECKING:
+    from tray.draft.resolve import Resolved
 
 PLACEHOLDER = "##_draftpath_placeholder_0E685133-18CE-45ED-8CB8-2904A212EC80_##"
 """What the application writes for the draft's own folder; the same constant in every file seen (JianYing for macOS
@@ -92,31 +95,20 @@ def compose(
     Returns the problems instead where there are any, in the order of their places. Raises OSError where it can't be
     written.
     """
-    from tray.draft import build, cover, meta, resolve  # heavy, and wanted in the worker process alone
+    from tray.draft import build, cover, meta  # heavy, and wanted in the worker process alone
 
-    drafts = _sources(text, time_unit)
-    draft = drafts[number - 1]
-    imported = draft.to_spec({url: one.length_us for url, one in found.probes.items()})
-    wanted = [*draft.urls(), *draft.caption_urls()]
-    missing = [Problem(place, found.faults[url]) for url, place in wanted if url in found.faults]
-    if len(drafts) == 1:  # a draft of 30,000 segments takes 80 MB in each of its forms
-        _sources.cache_clear()
-    del drafts, draft, wanted
-    resolved = resolve.resolve(
-        imported.spec, found.probes, found.srt_texts, profile=options.profile, strict=options.strict
-    )
-    problems = [*missing, *imported.problems, *resolved.problems]
+    settled = _settled(text, time_unit, number, found, options)
+    resolved = settled.resolved
+    problems = [*settled.problems, *resolved.problems]
     if problems:
         return sorted(problems, key=lambda problem: (problem.place.track or 0, problem.place.segment or 0))
-    chosen = found.probes.get(imported.spec.cover or "")
-    imported = replace(imported, spec=resolved.spec)
-    spec = resolved.spec
     path = final.as_posix()
-    content = build.content(resolved, options.profile, PLACEHOLDER if options.portable else path)
-
+    files = {path: probe.path for path, probe in resolved.files.items()}
+    sizes = {file.name: file.stat().st_size for file in files.values()}
     (staged / MEDIA).mkdir(parents=True)
-    paths = {path: probe.path for path, probe in resolved.files.items()}
-    sizes = {file.name: file.stat().st_size for file in paths.values()}
+    cover.write_cover(staged / meta.COVER, resolved.spec, files, settled.cover)
+    content = build.content(resolved, options.profile, PLACEHOLDER if options.portable else path)
+    _write(staged / meta.MAIN, build.encoded(content))
     facts = meta.Facts(
         name=final.name,
         draft_id=str(uuid.uuid4()).upper(),
@@ -126,26 +118,55 @@ def compose(
         media_bytes=sum(sizes.values()),
         created_us=time.time_ns() // 1000,
     )
-    cover.write_cover(
-        staged / meta.COVER,
-        spec,
-        {name: probe.path for name, probe in resolved.files.items()},
-        chosen.path if chosen else None,
-    )
-    _write(staged / meta.MAIN, build.encoded(content))
-    _write(staged / meta.META, [orjson.dumps(meta.meta(facts, content["materials"], sizes, options.profile))])
+    media = {group: content["materials"][group] for group in ("videos", "audios")}
+    del content  # a draft of 30,000 segments takes 80 MB in each of its forms
+    _write(staged / meta.META, [orjson.dumps(meta.meta(facts, media, sizes, options.profile))])
     receipt = Receipt(
         path=str(final),
         name=final.name,
         draft_id=facts.draft_id,
-        segments=_counts(spec),
+        segments=_counts(resolved.spec),
         duration_us=facts.duration_us,
         media_bytes=facts.media_bytes,
-        time_unit=imported.time_unit,
-        time_unit_reason=imported.time_unit_reason,
-        warnings=[*imported.warnings, *resolved.warnings],
+        time_unit=settled.time_unit,
+        time_unit_reason=settled.time_unit_reason,
+        warnings=[*settled.warnings, *resolved.warnings],
     )
-    return Composed(receipt, meta.registry_entry(facts), paths)
+    return Composed(receipt, meta.registry_entry(facts), files)
+
+
+@dataclass(frozen=True)
+class _Settled:
+    """A draft that is resolved, and what was found on the way there. `cover`: the picture chosen for it."""
+
+    resolved: Resolved
+    cover: Path | None
+    time_unit: str
+    time_unit_reason: str
+    problems: list[Problem]
+    warnings: list[str]
+
+
+def _settled(text: str, time_unit: TimeUnit, number: int, found: Found, options: Options) -> _Settled:
+    from tray.draft import resolve
+
+    drafts = _sources(text, time_unit)
+    draft = drafts[number - 1]
+    imported = draft.to_spec({url: one.length_us for url, one in found.probes.items()})
+    wanted = [*draft.urls(), *draft.caption_urls()]
+    missing = [Problem(place, found.faults[url]) for url, place in wanted if url in found.faults]
+    if len(drafts) == 1:  # it takes as much memory as what is made of it now
+        _sources.cache_clear()
+    del drafts, draft, wanted
+    cover = found.probes.get(imported.spec.cover or "")
+    return _Settled(
+        resolve.resolve(imported.spec, found.probes, found.srt_texts, profile=options.profile, strict=options.strict),
+        cover.path if cover else None,
+        imported.time_unit,
+        imported.time_unit_reason,
+        [*missing, *imported.problems],
+        imported.warnings,
+    )
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ import contextlib
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -24,28 +25,27 @@ class Copies:
         self._folder = folder
         self._begun: set[str] = set()
         self._ready: set[str] = set()
-        self._thread = ThreadPoolExecutor(1, "copies")
         self._last: Future[None] | None = None
-        self._is_over = False
+        self._leaving = threading.Event()
+        self._thread = ThreadPoolExecutor(1, "copies")
 
     async def __aenter__(self) -> Copies:
         await asyncio.to_thread(self._folder.mkdir)
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
-        self._is_over = True
+        self._leaving.set()
         await asyncio.to_thread(self._thread.shutdown)
 
     def lay_ready(self, files: Iterable[Path]) -> None:
         """Begin to copy these, each once. What can't be copied is not ready; why, `place` will say."""
-        new = [file for file in dict.fromkeys(files) if file.name not in self._begun]
+        new = list({file.name: file for file in files if file.name not in self._begun}.values())
         self._begun.update(file.name for file in new)
-        if new:  # one job for all: thousands of jobs would take as much memory as the draft
-            self._last = self._thread.submit(self._copy, new)
+        self._last = self._thread.submit(self._copy, new)
 
-    def _copy(self, files: list[Path]) -> None:
+    def _copy(self, files: Iterable[Path]) -> None:
         for file in files:
-            if self._is_over:
+            if self._leaving.is_set():
                 return
             with contextlib.suppress(OSError):
                 copy(file, self._folder / file.name)
@@ -55,7 +55,7 @@ class Copies:
         """Put each file at its path inside the draft folder: the one that lies ready, else a copy. Blocks until they
         are there. Raises OSError."""
         if self._last is not None:
-            self._last.result()
+            self._last.result()  # there is one thread: what was begun before is done, too
         for path, file in files.items():
             if file.name in self._ready:
                 self._ready.remove(file.name)
