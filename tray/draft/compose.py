@@ -16,9 +16,9 @@ import orjson
 from tray.draft import source
 from tray.draft.folders import Profile
 from tray.draft.probe import Probe
-from tray.draft.problems import Problem
+from tray.draft.problems import Problem, few
 from tray.draft.source import Source, TimeUnit
-from tray.draft.spec import MEDIA, DraftSpec
+from tray.draft.spec import MEDIA, DraftSpec, Place
 from tray.events import Receipt
 
 PLACEHOLDER = "##_draftpath_placeholder_0E685133-18CE-45ED-8CB8-2904A212EC80_##"
@@ -100,7 +100,8 @@ def compose(
     missing = [Problem(place, found.faults[url]) for url, place in wanted if url in found.faults]
     problems = [*missing, *imported.problems, *resolved.problems]
     if problems:
-        return sorted(problems, key=lambda problem: (problem.place.track or 0, problem.place.segment or 0))
+        problems.sort(key=lambda problem: (problem.place.track or 0, problem.place.segment or 0))
+        return few(problems, Place(draft=number))
     spec = resolved.spec
     path = final.as_posix()
     content = build.content(resolved, options.profile, PLACEHOLDER if options.portable else path)

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, cast, get_args
 
 from tray.draft import spec
-from tray.draft.coze_notes import Notes
 from tray.draft.coze_times import keyframes_us
-from tray.draft.problems import short
+from tray.draft.problems import Notes, short
 from tray.draft.spec import Keyframe, KeyframeProperty, Keyframes
 from tray.draft.units import Unit
 from tray.locale import _
@@ -126,11 +125,11 @@ class Times(NamedTuple):
 def _say_times(times: Times, unit: Unit, on_timeline: bool, place: spec.Place, notes: Notes) -> None:
     if unit != times.unit:
         text = _("the times of its keyframes were taken for {unit}, its own are {own}")
-        notes.add(place, text.format(unit=unit, own=times.unit), "keyframe unit")
+        notes.warn(place, text.format(unit=unit, own=times.unit), "keyframe unit")
     elif times.start_us and on_timeline:
-        notes.add(place, _("the times of its keyframes were taken for times on the timeline"), "keyframe times")
+        notes.warn(place, _("the times of its keyframes were taken for times on the timeline"), "keyframe times")
     elif times.start_us:
-        notes.add(place, _("the times of its keyframes were taken to count from its start"), "keyframe times")
+        notes.warn(place, _("the times of its keyframes were taken to count from its start"), "keyframe times")
 
 
 def _values(
@@ -144,10 +143,10 @@ def _values(
         ys = [one.x if one.y is None else one.y for one in entries]
         values = {"scale": xs} if name == "scale" and xs == ys else dict(zip(_PAIRS[name], (xs, ys), strict=True))
     if name.startswith("position") and any(abs(value) > 5 for each in values.values() for value in each):
-        notes.add(place, _("the positions of its keyframes were taken for pixels"), "keyframe pixels")
+        notes.warn(place, _("the positions of its keyframes were taken for pixels"), "keyframe pixels")
         return {part: [one / (canvas[part == "position_y"] / 2) for one in each] for part, each in values.items()}
     if name == "volume" and max(xs) > spec.LOUDEST:
-        notes.add(place, _("the volumes of its keyframes were taken for percent"), "keyframe percent")
+        notes.warn(place, _("the volumes of its keyframes were taken for percent"), "keyframe percent")
         return {"volume": [one / 100 for one in xs]}
     return values
 

@@ -173,7 +173,7 @@ class Looks:
         volume = segment.volume * around.track.volume
         if volume > LOUDEST:
             text = _("the volume {value:g} is more than JianYing's loudest, {most:g}, which is taken")
-            self._notes.warn(segment.place, text.format(value=volume, most=LOUDEST))
+            self._notes.warn(segment.place, text.format(value=volume, most=LOUDEST), "loudest")
         one.changes["volume"] = min(volume, LOUDEST)
         fade_in_us, fade_out_us = segment.fade_in_us, segment.fade_out_us
         if fade_in_us + fade_out_us > one.duration_us:
@@ -285,7 +285,7 @@ class Looks:
         most_us = min(one.duration_us, around.next_us)
         if duration_us > most_us:
             text = _("the transition {name} is longer than the segments beside it; it takes {now:.2f} s")
-            self._notes.warn(place, text.format(name=entry.title, now=most_us / 1e6))
+            self._notes.warn(place, text.format(name=entry.title, now=most_us / 1e6), f"{entry.key} is longer")
             duration_us = most_us
         return Transition.model_construct(name=entry.key, duration_us=duration_us)
 
@@ -299,7 +299,7 @@ class Looks:
         duration_us = said.duration_us or usual_us
         if said.duration_us and said.duration_us > segment_us:
             text = _("the animation {name} is longer than the segment; it takes {now:.2f} s")
-            self._notes.warn(place, text.format(name=entry.title, now=segment_us / 1e6))
+            self._notes.warn(place, text.format(name=entry.title, now=segment_us / 1e6), f"{entry.key} is longer")
         return Animation.model_construct(name=entry.key, duration_us=min(duration_us, segment_us))
 
     def _both(
