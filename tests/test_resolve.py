@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from tray.draft.probe import Probe
 from tray.draft.resolve import Resolved, resolve
@@ -72,6 +73,19 @@ def test_more_of_an_overlap_moves_the_segment_to_a_track_of_its_own():
 def test_no_segment_is_lost_however_many_overlap():
     result = sounds(*({"start": n * 10, "duration": 5 * S} for n in range(1, 30)))
     assert sum(len(track.segments) for track in result.spec.tracks) == 29
+
+
+def test_more_segments_at_the_same_time_than_anybody_can_work_with_are_problems():
+    result = texts(*({"start": n, "duration": 5 * S} for n in range(20_000)))
+    assert len(result.spec.tracks) == 100
+    assert len(result.problems) == 19_900
+    assert (result.problems[0].place.segment, result.problems[0].at) == (101, "start")
+
+
+def test_a_segment_with_a_hundred_thousand_keyframes_is_refused():
+    keys = [{"time": n, "value": 0.5} for n in range(100_000)]
+    with pytest.raises(ValidationError, match="at most 10000"):
+        pictures({"keyframes": {"opacity": keys}})
 
 
 def test_a_sound_shorter_than_asked_by_rounding_is_taken_as_it_is():
@@ -258,6 +272,23 @@ def test_styled_ranges_lie_inside_the_text_side_by_side_and_say_only_what_differ
         {"start": 9, "end": 10, "bold": True},
     ]
     assert "past the end" in result.warnings[0]
+
+
+def test_ten_thousand_ranges_over_each_other_are_settled_character_by_character_and_no_more_are_taken():
+    text = "字" * 20_000
+    said = [{"start": n, "end": 20_000 - n, "size": n / 10 + 100} for n in range(1000)]
+    made = first(texts({"text": text, "ranges": said * 10})).ranges
+    assert [(one.start, one.end, one.size) for one in made[:2]] == [(0, 1, 100), (1, 2, 100.1)]
+    assert (made[999].start, made[999].end, made[999].size) == (999, 19_001, 199.9) and len(made) == 1999
+    with pytest.raises(ValidationError, match="at most 10000"):
+        texts({"text": text, "ranges": said * 11})
+
+
+def test_a_range_of_another_font_that_is_missing_keeps_what_else_it_says():
+    ranges = [{"start": 0, "end": 1, "font": "没有的字体", "bold": True}]
+    result = texts({"ranges": ranges})
+    assert [one.model_dump(exclude_none=True) for one in first(result).ranges] == [{"start": 0, "end": 1, "bold": True}]
+    assert len(result.warnings) == 1
 
 
 def test_captions_become_a_text_track_from_text_and_from_a_link():

@@ -19,6 +19,10 @@ TRIMMED_FRAMES = 2
 """Speech lengths are rounded, so neighbours overlap by this much without meaning to."""
 
 
+MOST_LANES = 100
+"""So many segments of one track at the same time; a draft with more tracks can't be worked on."""
+
+
 @dataclass
 class Placed:
     """A segment on its way to being resolved: its times so far, what else of it changes, and whether it is left off as
@@ -87,6 +91,10 @@ def lanes(placed: Sequence[Placed], frame_us: int, notes: Notes) -> list[list[Pl
                     notes.warn(one.segment.place, _("it overlaps and is on a track of its own"))
                 break
         else:
+            if len(made) == MOST_LANES:
+                text = _("{n} segments of its track are shown at the same time already, which is the most")
+                notes.fail(one.segment.place, text.format(n=MOST_LANES), "start")
+                continue
             if made:
                 notes.warn(one.segment.place, _("it overlaps and is on a track of its own"))
             made.append([one])

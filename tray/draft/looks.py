@@ -6,7 +6,7 @@ problem. Another effect is never taken in its place.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -42,6 +42,8 @@ TRANSITION_US = 500_000
 """For a transition whose own length is not known."""
 RECTANGLE = "矩形"
 """The mask that has a width and round corners of its own (pyJianYingDraft, video_segment.py, add_mask)."""
+_RANGED = tuple(StyledRange.model_fields.keys() - {"start", "end"})
+"""What a range of a text can say otherwise than the whole."""
 _NOTHING = frozenset(("", "无", "none", "null"))
 """What flows write for no effect at all."""
 _EFFECTS: tuple[names.Kind, ...] = ("scene", "character")
@@ -337,12 +339,13 @@ class Looks:
         if any(one.end > length for one in segment.ranges):
             self._notes.warn(segment.place, _("a styled range reaches past the end of the text; it is cut"))
         looks: list[dict[str, Any]] = [{} for _character in range(length)]
-        for one in segment.ranges:
-            said = {key: value for key, value in one if key not in ("start", "end") and value is not None}
-            if "font" in said and (font := self._font(said.pop("font"), segment.place)):
-                said["font"] = font
-            for index in range(one.start, min(one.end, length)):
-                looks[index] = {**looks[index], **said}
+        for name in _RANGED:
+            said = [(one.start, one.end, value) for one in segment.ranges if (value := getattr(one, name)) is not None]
+            if name == "font":
+                keys = {font: self._font(font, segment.place) for _start, _end, font in said}
+                said = [(start, end, keys[font]) for start, end, font in said if keys[font]]
+            for index, value in _last_said(said, length):
+                looks[index][name] = value
         ranges: list[StyledRange] = []
         start = 0
         for index in range(1, length + 1):
@@ -353,3 +356,20 @@ class Looks:
                 ranges.append(StyledRange(start=start, end=index, **differs))
             start = index
         return tuple(ranges)
+
+
+def _last_said(said: Sequence[tuple[int, int, T]], length: int) -> Iterator[tuple[int, T]]:
+    """For each character that one of `said` (start, end, value) covers, the value of the last one that does. It looks
+    at each character once, however many cover it."""
+    free = list(range(length + 1))
+    """By character itself, or one after it that is nearer to the next without a value."""
+    for start, end, value in reversed(said):
+        at = min(start, length)
+        while True:
+            while free[at] != at:
+                free[at] = free[free[at]]
+                at = free[at]
+            if at >= min(end, length):
+                break
+            yield at, value
+            free[at] = at + 1

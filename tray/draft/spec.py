@@ -249,7 +249,7 @@ class TextSegment(_Segment):
     text: str = Field(min_length=1, max_length=20_000)
     clip: Clip = Clip()
     style: TextStyle = TextStyle()
-    ranges: tuple[StyledRange, ...] = ()
+    ranges: tuple[StyledRange, ...] = Field(default=(), max_length=10_000)
     bubble: Bubble | None = None
     flower: Name | None = None
     intro: Animation | None = None

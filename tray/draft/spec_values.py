@@ -199,4 +199,6 @@ class Keyframe(Value):
     value: float = Field(ge=-1e6, le=1e6)
 
 
-Keyframes = dict[KeyframeProperty, tuple[Keyframe, ...]]
+MOST_KEYFRAMES = 10_000
+"""Of one property of one segment."""
+Keyframes = dict[KeyframeProperty, Annotated[tuple[Keyframe, ...], Field(max_length=MOST_KEYFRAMES)]]
