@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast, get_args
 from tray.draft import spec
 from tray.draft.coze_times import keyframes_us
 from tray.draft.problems import Notes, short
-from tray.draft.spec import Keyframe, KeyframeProperty, Keyframes
+from tray.draft.spec import KEYFRAMES_OF, Keyframe, KeyframeProperty, Keyframes
 from tray.draft.units import Unit
 from tray.locale import _
 
@@ -26,11 +26,6 @@ _PAIRS: dict[str, tuple[KeyframeProperty, KeyframeProperty]] = {
 _LIMITS = {"opacity": (0.0, 1.0), "volume": (0.0, 1000.0), "saturation": (-1.0, 1.0), "contrast": (-1.0, 1.0),
            "brightness": (-1.0, 1.0)}  # fmt: skip
 _PROPERTIES = frozenset(get_args(KeyframeProperty))
-_ON_CANVAS = frozenset(("position_x", "position_y", "rotation", "scale", "scale_x", "scale_y", "opacity"))
-_OF_KIND: dict[str, frozenset[str]] = {
-    "video": _PROPERTIES, "image": _PROPERTIES - {"volume"}, "audio": frozenset(("volume",)), "text": _ON_CANVAS,
-    "sticker": _ON_CANVAS,
-}  # fmt: skip
 
 
 class Said(NamedTuple):
@@ -109,8 +104,7 @@ def without_effect(kind: str, said: dict[str, list[Said]]) -> list[str]:
 
 
 def _has(kind: str, name: str) -> bool:
-    allowed = _OF_KIND.get(kind, frozenset())
-    return all(part in allowed for part in _PAIRS.get(name, (name,)))
+    return KEYFRAMES_OF[kind].issuperset(_PAIRS.get(name, (name,)))
 
 
 class Times(NamedTuple):

@@ -17,6 +17,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from tray.draft.spec_values import (
     FASTEST,
+    KEYFRAMES_OF,
     LONGEST_US,
     LOUDEST,
     MEDIA,
@@ -47,6 +48,7 @@ from tray.locale import _
 
 __all__ = [
     "FASTEST",
+    "KEYFRAMES_OF",
     "LONGEST_US",
     "LOUDEST",
     "MEDIA",
