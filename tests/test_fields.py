@@ -1,4 +1,4 @@
-"""No field of a spec is lost: each, set to something else, changes the draft or is named by a warning."""
+"""No field of a spec or an export is lost: each, set to something else, changes the draft or is named by a warning."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from specs import PROBES
-from tray.draft import build, names
-from tray.draft.resolve import resolve
+from tray.draft import build, names, source
+from tray.draft.resolve import Resolved, resolve
 from tray.draft.spec import DraftSpec
 
 IMAGE, _TALL, VIDEO, SOUND, _SPEECH = PROBES
@@ -107,8 +107,7 @@ def _cases() -> Iterator[tuple[str, dict[str, Any], str, Any]]:
     for kind, number in (("intro", 1), ("outro", 1), ("loop", 1)):
         first, other = ({"name": name(f"text_{kind}", n)} for n in (0, number))  # type: ignore[arg-type]
         yield "text", {kind: first}, kind, other
-        if kind != "loop":
-            yield "text", {kind: first}, kind, {**first, "duration": 200_000}
+        yield "text", {kind: first}, kind, {**first, "duration": 200_000}
     for field, value in {**TIMES, **{f"clip.{one}": value for one, value in CLIP.items()}, **MOVED, **COLOURED,
                          "keyframes.volume": KEYS, "sticker": "8"}.items():  # fmt: skip
         yield "sticker", {}, field, value
@@ -134,9 +133,13 @@ def draft(kind: str, said: dict[str, Any]) -> tuple[Any, list[str]]:
     spec = DraftSpec.model_validate({"width": 1080, "tracks": [{"kind": track, "segments": segments}]})
     result = resolve(spec, PROBES, {})
     assert not result.problems
-    whole = json.loads(b"".join(build.encoded(build.content(result, "jianying", "/d"))))
-    text = re.sub(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", "", json.dumps(whole))
-    return json.loads(text), result.warnings
+    return written(result), result.warnings
+
+
+def written(result: Resolved) -> Any:
+    """The draft but for its ids."""
+    whole = b"".join(build.encoded(build.content(result, "jianying", "/d"))).decode()
+    return json.loads(re.sub(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", "", whole))
 
 
 def put(said: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
@@ -165,3 +168,80 @@ def test_keyframes_that_a_kind_of_segment_has_not_are_left_off_and_said(kind, fi
     made, warnings = draft(kind, {"keyframes": {field: KEYS}})
     assert made == plain
     assert [field in warning for warning in warnings] == [True]
+
+
+# --- exports ----------------------------------------------------------------------------------------------------------
+
+SAID: dict[str, dict[str, Any]] = {
+    "transform": {"position_x": 0.1, "position_y": 0.1, "scale": 1.2, "scale_x": 1.2, "scale_y": 1.2, "rotation": 9,
+                  "opacity": 0.5, "flip_horizontal": True, "flip_vertical": True},
+    "crop": {"left": 0.1, "top": 0.1, "right": 0.9, "bottom": 0.9},
+    "effects": {"filter_type": name("filter"), "filter_intensity": 0.5, "transition_type": name("transition"),
+                "transition_duration": 700},
+    "speed": {"speed": 2, "reverse": True},
+    "audio": {"volume": 0.5, "fade_in": 500, "fade_out": 500, "effect_type": SOUND_EFFECT.key, "effect_intensity": 0.5,
+              "speed": 2, "change_pitch": True},
+    "background": {"blur": True, "color": "#123456", "fit_mode": "fill"},
+    "animations": {"intro": name("video_intro"), "intro_duration": 300, "outro": name("video_outro"),
+                   "outro_duration": 300, "loop": name("video_group"), "loop_duration": 300},
+    "style": {"font_family": name("font"), "font_size": 12, "font_weight": "bold", "font_style": "italic",
+              "underline": True, "color": "#123456", "alignment": "left", "letter_spacing": 2, "line_spacing": 2,
+              "stroke": {"enabled": True}, "shadow": {"enabled": True}, "background": {"enabled": True}},
+    "keyframes": {"position": [{"time": 0, "value": {"x": 0.1, "y": 0.2}}], "scale": [{"time": 0, "value": 1.5}],
+                  "rotation": [{"time": 0, "value": 9}], "opacity": [{"time": 0, "value": 0.5}],
+                  "volume": [{"time": 0, "value": 0.5}]},
+    "": {"alignment": "left", "volume": 0.5, "effect_type": name("scene", 3), "intensity": 0.5, "properties": {"a": 7},
+         "time_range": {"start": 1000, "end": 3000}, "material_range": {"start": 1000, "end": 3000}, "content": "再见",
+         "nonsense": 7},
+}  # fmt: skip
+BESIDE: dict[str, dict[str, Any]] = {
+    "effects.filter_intensity": {"effects": {"filter_type": name("filter")}},
+    "effects.transition_duration": {"effects": {"transition_type": name("transition")}},
+    "audio.effect_intensity": {"audio": {"effect_type": SOUND_EFFECT.key}},
+    **{f"animations.{one}_duration": {"animations": {one: SAID["animations"][one]}} for one in ("intro", "outro", "loop")},
+}  # fmt: skip
+"""What a strength or a length belongs to."""
+HAS = {"effects": ("video", "image", "filter"), "audio": ("audio",), "animations": ("video", "image", "text")}
+KINDS: dict[str, dict[str, Any]] = {
+    "video": {"material_url": VIDEO}, "image": {"material_url": IMAGE}, "audio": {"material_url": SOUND},
+    "text": {"content": "你好"}, "sticker": {"resource_id": "7"}, "effect": {"effect_type": EFFECT.key},
+    "filter": {"effects": {"filter_type": name("filter", 5)}},
+}  # fmt: skip
+MEANS_NOTHING = {
+    *(("image", path) for path in ("speed.speed", "speed.reverse", "audio.volume", "audio.fade_in", "audio.fade_out",
+                                   "audio.effect_intensity", "audio.speed", "audio.change_pitch", "volume",
+                                   "material_range")),
+    ("video", "audio.effect_intensity"), ("sticker", "content"), ("filter", "effects.transition_duration"),
+    *((kind, "material_range") for kind in ("text", "sticker", "effect", "filter")),
+    *((kind, path) for kind in KINDS for path in BESIDE if kind not in HAS[path.partition(".")[0]]),
+}  # fmt: skip
+"""What a picture can't have, and what says nothing of what is left off already."""
+EXPORTED = [
+    (kind, ".".join(part for part in (group, field) if part), value)
+    for kind in KINDS for group, fields in SAID.items() for field, value in fields.items()
+]  # fmt: skip
+
+
+def exported(kind: str, said: dict[str, Any]) -> tuple[Any, list[str]]:
+    base = {"type": kind, "time_range": {"start": 0, "end": 4000}, **KINDS[kind]}
+    segments = [{**base, **said}, {**base, "time_range": {"start": 4000, "end": 8000}}]
+    tracks = [{"track_type": kind, "segments": segments}]
+    whole = {"draft_id": "d", "project": {"name": "x", "width": 1080, "height": 1920}, "tracks": tracks}
+    [found] = source.read(json.dumps(whole), "ms")
+    imported = found.to_spec({url: probe.length_us for url, probe in PROBES.items()})
+    result = resolve(imported.spec, PROBES, {})
+    assert not imported.problems and not result.problems
+    return written(result), [*imported.warnings, *result.warnings]
+
+
+@pytest.mark.parametrize(("kind", "path", "value"), EXPORTED, ids=[f"{kind} {path}" for kind, path, _v in EXPORTED])
+def test_no_field_of_an_export_is_lost(kind, path, value):
+    said = {**BESIDE.get(path, {}), **KINDS[kind]}
+    if kind == "text" and "animations" in said:
+        said = {"animations": {one: name(f"text_{one}") for one in said["animations"]}}
+    plain, usual = exported(kind, said)
+    made, warnings = exported(kind, put(said, path, value))
+    if (kind, path) in MEANS_NOTHING:
+        assert made == plain
+    else:
+        assert made != plain or set(warnings) - set(usual)

@@ -331,6 +331,9 @@ class Looks:
             self._notes.warn(place, _("the loop animation {name} is left off: intro and outro leave no time").format(
                 name=entry.title))  # fmt: skip
             return None
+        if said.duration_us not in (None, room_us):
+            text = _("the duration of the loop animation {name} is left off: it fills what intro and outro leave")
+            self._notes.warn(place, text.format(name=entry.title))
         return Animation.model_construct(name=entry.key, duration_us=room_us)
 
     def _ranges(self, segment: TextSegment, style: TextStyle) -> tuple[StyledRange, ...]:
