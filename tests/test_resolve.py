@@ -221,6 +221,15 @@ def test_an_effect_segment_whose_effect_is_unknown_is_left_off_as_a_whole_and_sa
     assert "track 1, segment 1" in result.warnings[0]
 
 
+@pytest.mark.parametrize(
+    "segment", [{"kind": "effect", "effect": {"name": "none"}}, {"kind": "filter", "filter": {"name": "无"}}]
+)
+def test_a_segment_of_no_effect_at_all_is_left_off_and_said(segment):
+    result = resolved({"kind": segment["kind"], "segments": [segment]})
+    assert result.spec.tracks == ()
+    assert len(result.warnings) == 1 and "left off" in result.warnings[0]
+
+
 def test_capcut_gets_no_effect_of_jianying():
     result = pictures({"filters": [{"name": "暖阳"}]}, profile="capcut")
     assert first(result).filters == ()
@@ -319,6 +328,13 @@ def test_a_font_that_is_missing_everywhere_is_said_once():
 def test_a_sound_effect_of_each_kind_is_kept_and_a_parameter_too_many_is_said():
     made = sounds({"effects": [{"name": "电音"}, {"name": "不是音效"}]})
     assert any("不是音效" in warning for warning in made.warnings)
+
+
+@pytest.mark.parametrize("speed", [0.3, 0.7, 1.1, 1.23, 3.7, 7.3])
+def test_resolving_a_resolved_speed_changes_nothing(speed):
+    once = sounds({"media": "short", "speed": speed}, {"media": "short", "speed": speed, "duration": "20s"})
+    again = resolve(once.spec, dict(once.files), {})
+    assert again.spec == once.spec and not again.warnings
 
 
 def test_resolving_a_resolved_spec_changes_nothing():

@@ -150,6 +150,8 @@ def _fit(
             one.source_duration_us = source_us
             one.duration_us = max(1, round(source_us / one.speed))
         notes.warn(segment.place, text.format(speed=one.speed), about)
+    elif source_us is not None and abs(source_us - one.source_duration_us) <= max(one.speed, 1.0):
+        one.source_duration_us = source_us  # but for rounding it is as said
     if one.source_duration_us > left_us:
         said_us, one.source_duration_us = one.duration_us, left_us
         one.duration_us = max(1, round(left_us / one.speed))

@@ -99,14 +99,19 @@ class Looks:
             self._text(one, segment)
         elif isinstance(segment, EffectSegment):
             found = self._effects((segment.effect,), _EFFECTS, segment.place, "effect.name")
-            one.is_left_off = not found
-            one.changes = {"effect": found[0]} if found else {}
+            self._whole(one, "effect", found, segment.effect.name)
         elif isinstance(segment, FilterSegment):
             found_filters = self._filters((segment.filter,), segment.place, "filter.name")
-            one.is_left_off = not found_filters
-            one.changes = {"filter": found_filters[0]} if found_filters else {}
+            self._whole(one, "filter", found_filters, segment.filter.name)
         if getattr(segment, "keyframes", None) and "keyframes" not in one.changes:
             one.changes["keyframes"] = motion.keyframes(one, getattr(segment, "clip", Clip()), self._notes)
+
+    def _whole(self, one: Placed, field: str, found: tuple[object, ...], said: str) -> None:
+        """A segment that is nothing but its effect or filter."""
+        one.changes = {field: found[0]} if found else {}
+        one.is_left_off = not found
+        if _is_nothing(said):
+            self._notes.warn(one.segment.place, _("it is left off: it names no effect"))
 
     def _visual(self, one: Placed, segment: VisualSegment, around: Neighbourhood) -> None:
         place, probe, changes = segment.place, one.probe, one.changes
@@ -187,7 +192,7 @@ class Looks:
     def _entry(self, kinds: Iterable[names.Kind], said: str, place: Place, at: str) -> Entry | None:
         """The entry that `said` names in the first of `kinds` that has it; None, and said so, where none has."""
         kinds = tuple(kinds)
-        if said.strip().lower() in _NOTHING:
+        if _is_nothing(said):
             return None
         what = _what()[kinds[0]]
         if self._profile == "capcut":
@@ -359,6 +364,10 @@ class Looks:
                 ranges.append(StyledRange(start=start, end=index, **differs))
             start = index
         return tuple(ranges)
+
+
+def _is_nothing(name: str) -> bool:
+    return name.strip().lower() in _NOTHING
 
 
 def _last_said(said: Sequence[tuple[int, int, T]], length: int) -> Iterator[tuple[int, T]]:
