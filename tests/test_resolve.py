@@ -178,6 +178,17 @@ def test_keyframes_past_the_end_become_the_value_reached_there():
     assert [(key.time_us, key.value) for key in kept] == [(0, 0), (5 * S, 0.5)]
 
 
+def test_nothing_lies_below_the_main_track_whatever_is_listed_first():
+    result = resolved(
+        {"kind": "text", "segments": [{"text": "x"}]},
+        {"kind": "audio", "segments": [{"media": "sound"}]},
+        {"kind": "video", "segments": [{"media": "picture"}]},
+        {"kind": "sticker", "segments": [{"sticker": "1"}]},
+    )
+    assert [track.kind for track in result.spec.tracks] == ["audio", "video", "text", "sticker"]
+    assert len(result.warnings) == 1 and "track 1" in result.warnings[0] and "main" in result.warnings[0]
+
+
 def test_the_background_fills_the_main_track_alone():
     result = resolved(
         {"kind": "video", "segments": [{"media": "picture"}, {"media": "picture", "fill": {"colour": "#102030"}}]},

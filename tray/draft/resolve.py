@@ -8,7 +8,7 @@ the segment.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -19,6 +19,7 @@ from tray.draft.looks import Looks, Neighbourhood
 from tray.draft.probe import Probe
 from tray.draft.problems import DraftError, Notes, Problem
 from tray.draft.spec import MEDIA, DraftSpec, Segment, Track
+from tray.locale import _
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def resolve(
     files: dict[str, Probe] = {}
     shown: dict[str, str] = {}
     main: list[Placed] | None = None
-    for track in (*spec.tracks, *_captioned(spec, srt_texts, notes)):
+    for track in (*_from_main_up(spec.tracks, notes), *_captioned(spec, srt_texts, notes)):
         for lane in lanes(in_time(track, probes, frame_us, notes), frame_us, notes):
             if main is None and track.kind == "video":
                 main = lane
@@ -68,6 +69,22 @@ def resolve(
                 tracks.append(Track.model_construct(kind=track.kind, segments=segments, muted=track.muted, volume=1.0))
     whole = spec.model_copy(update={"tracks": tuple(tracks), "captions": (), "background": None, "cover": None})
     return Resolved(whole, files, shown, main is not None and has_gaps(main), notes.problems, notes.warnings)
+
+
+def _from_main_up(tracks: Sequence[Track], notes: Notes) -> list[Track]:
+    """With nothing visible below the first video track: JianYing's main track is its lowest."""
+    main = next((number for number, track in enumerate(tracks) if track.kind == "video" and track.segments), 0)
+    below = [track for track in tracks[:main] if track.kind != "audio"]
+    for track in below:
+        for segment in track.segments[:1]:
+            place = segment.place.model_copy(update={"segment": None})
+            notes.warn(place, _("it is placed above the main track, JianYing's lowest"))
+    return [
+        *(track for track in tracks[:main] if track.kind == "audio"),
+        *tracks[main : main + 1],
+        *below,
+        *tracks[main + 1 :],
+    ]
 
 
 def _captioned(spec: DraftSpec, srt_texts: Mapping[str, str], notes: Notes) -> Iterator[Track]:

@@ -330,7 +330,8 @@ class Captions(Value):
 
 class DraftSpec(Value):
     """A whole draft. `width`, `height` in pixels, `fps` frames a second. Tracks are listed from the bottom up; the
-    first video track is JianYing's main track. `background`: the fill of the main track's segments that say none."""
+    first video track is JianYing's main track, with nothing visible below it. `background`: the fill of the main
+    track's segments that say none."""
 
     version: Literal[1] = 1
     name: str = Field(default="", max_length=1000)
