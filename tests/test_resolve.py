@@ -178,6 +178,12 @@ def test_keyframes_past_the_end_become_the_value_reached_there():
     assert [(key.time_us, key.value) for key in kept] == [(0, 0), (5 * S, 0.5)]
 
 
+def test_a_track_without_sound_can_t_be_muted_or_louder():
+    result = resolved({"kind": "text", "muted": True, "volume": 0.5, "segments": [{"text": "x"}, {"text": "y"}]})
+    assert result.spec.tracks[0].muted is False
+    assert len(result.warnings) == 1 and "track 1:" in result.warnings[0] and "no sound" in result.warnings[0]
+
+
 def test_nothing_lies_below_the_main_track_whatever_is_listed_first():
     result = resolved(
         {"kind": "text", "segments": [{"text": "x"}]},

@@ -32,7 +32,7 @@ def to_spec(draft: CozeDraft, lengths_us: Mapping[str, int | None]) -> Imported:
                 ranged.append(segment)
                 timed.append(one)
     settled = settle(timed, draft.fps, draft.time_unit)
-    desk = _Desk(draft, _units(ranged, settled), settled.usual, Notes())
+    desk = _Desk(draft, _units(ranged, settled), settled.usual, _in_percent(draft), Notes())
     problems = list(draft.problems)
     tracks: list[tuple[tuple[int, bool], spec.Track]] = []
     for track in draft.tracks:
@@ -70,11 +70,13 @@ def _beyond(place: spec.Place, error: ValidationError) -> Iterator[Problem]:
 
 @dataclass(frozen=True)
 class _Desk:
-    """What every segment of a draft needs: the units by place, the usual one, and where to note guesses."""
+    """What every segment of a draft needs: the units by place, the usual one, whether its volumes are in percent, and
+    where to note guesses."""
 
     draft: CozeDraft
     units: Mapping[str, Unit]
     usual: Unit
+    in_percent: bool
     notes: Notes
 
 
@@ -146,7 +148,7 @@ def _segment(segment: CozeSegment, track: CozeTrack, desk: _Desk) -> spec.Segmen
             raise _UnusableError("filter_type", _("it is missing"))
         return spec.FilterSegment(**timing, filter=found)
     if segment.kind == "audio":
-        return spec.AudioSegment(**timing, **_played(segment, track, times, notes), keyframes=moved,
+        return spec.AudioSegment(**timing, **_played(segment, track, times, desk), keyframes=moved,
                                  effects=_sound_effects(said, place, notes))  # fmt: skip
     clip = coze_looks.clip(said.get("transform"), canvas, place, notes)
     if segment.kind == "sticker":
@@ -162,7 +164,7 @@ def _segment(segment: CozeSegment, track: CozeTrack, desk: _Desk) -> spec.Segmen
     filters = coze_looks.filter_(said, place, notes)
     return spec.VisualSegment(
         **timing,
-        **_played(segment, track, times, notes),
+        **_played(segment, track, times, desk),
         kind="image" if segment.kind == "image" else "video",
         clip=clip,
         crop=coze_looks.crop(said.get("crop")),
@@ -195,8 +197,8 @@ class _Played(TypedDict):
     reverse: bool
 
 
-def _played(segment: CozeSegment, track: CozeTrack, times: coze_looks.Times, notes: Notes) -> _Played:
-    said, place = segment.said, segment.place
+def _played(segment: CozeSegment, track: CozeTrack, times: coze_looks.Times, desk: _Desk) -> _Played:
+    said, place, notes = segment.said, segment.place, desk.notes
     audio = said.get("audio") or {}
     start_us, duration_us = 0, None
     source_start, source_end = segment.source
@@ -210,9 +212,8 @@ def _played(segment: CozeSegment, track: CozeTrack, times: coze_looks.Times, not
         duration_us = _bounded_us(source_end * per, "material_range") - start_us
         if duration_us <= 0:
             raise _UnusableError("material_range", _("it is shorter than a microsecond"))
-    # Samples say the same loudness on the track and on its segments, so the track's counts only where theirs is absent.
-    volume = next((one for one in (audio.get("volume"), said.get("volume"), track.volume) if one is not None), 1.0)
-    if volume > spec.LOUDEST:
+    volume = _volume(segment, track)
+    if volume > 1 and desk.in_percent:
         notes.warn(place, _("the volume {value:g} was taken for percent").format(value=volume), "volume percent")
         volume /= 100
     is_picture = segment.kind == "image"
@@ -227,6 +228,18 @@ def _played(segment: CozeSegment, track: CozeTrack, times: coze_looks.Times, not
         "fade_out_us": coze_looks.length_us(audio.get("fade_out"), "fade_out", times, place, notes) or 0,
         "reverse": bool((said.get("speed") or {}).get("reverse")),
     }
+
+
+def _volume(segment: CozeSegment, track: CozeTrack) -> float:
+    """In the export's own number. Samples say the same loudness on the track and on its segments, so the track's counts
+    only where theirs is absent."""
+    said = (segment.said.get("audio") or {}).get("volume"), segment.said.get("volume"), track.volume
+    return next((volume for volume in said if volume is not None), 1.0)
+
+
+def _in_percent(draft: CozeDraft) -> bool:
+    """Whether the volumes are in percent: one is beyond all that JianYing can play."""
+    return any(_volume(segment, track) > spec.LOUDEST for track in draft.tracks for segment in track.segments)
 
 
 def _sound_effects(said: coze_said.Segment, place: spec.Place, notes: Notes) -> tuple[spec.Effect, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from tray.draft import motion, names
@@ -48,6 +49,8 @@ _NOTHING = frozenset(("", "无", "none", "null"))
 """What flows write for no effect at all."""
 _EFFECTS: tuple[names.Kind, ...] = ("scene", "character")
 _AUDIO_EFFECTS: tuple[names.Kind, ...] = ("audio_scene", "tone", "speech_to_song")
+
+_near = lru_cache(1024)(names.near)  # ten thousand segments have a handful of names between them
 
 
 @dataclass(frozen=True)
@@ -194,17 +197,16 @@ class Looks:
         kinds = tuple(kinds)
         if _is_nothing(said):
             return None
-        what = _what()[kinds[0]]
         if self._profile == "capcut":
             text = _("the {what} “{name}” is left off: this program knows JianYing's alone, and CapCut has others")
-            self._miss(place, text.format(what=what, name=said), at)
+            self._miss(place, text.format(what=_what()[kinds[0]], name=said), at)
             return None
         for kind in kinds:
             if (entry := names.find(kind, said)) is not None:
                 return entry
-        near = [name for kind in kinds for name in names.near(kind, said)][:5]
+        near = [name for kind in kinds for name in _near(kind, said)][:5]
         text = _("the {what} “{name}” is not one of JianYing's and is left off; near names: {near}")
-        self._miss(place, text.format(what=what, name=said, near=_(", ").join(near) or _("none")), at)
+        self._miss(place, text.format(what=_what()[kinds[0]], name=said, near=_(", ").join(near) or _("none")), at)
         return None
 
     def _miss(self, place: Place, text: str, at: str) -> None:
