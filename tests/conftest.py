@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -17,6 +18,9 @@ from tray.draft.cache import CachePolicy
 from tray.draft.compose import Options
 from tray.draft.fetch import FetchPolicy
 from tray.draft.pipeline import Built, Workshop
+
+settings.register_profile("any machine", deadline=None)  # a busy one is no bug
+settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)

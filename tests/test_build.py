@@ -239,6 +239,13 @@ def test_all_failures_are_named_at_once_and_nothing_is_written(media, build, roo
     assert nothing_new(root)
 
 
+def test_a_draft_without_any_of_its_thousands_of_media_tells_of_a_thousand(build):
+    segments = [segment("image", n * 1000, (n + 1) * 1000, url="http://192.168.0.1/x.png") for n in range(1500)]
+    built = build(export(draft(track(*segments))))
+    assert len(built.problems) == 1001
+    assert "500 more" in str(built.problems[-1])
+
+
 def test_a_link_that_has_expired_is_called_expired(media, build):
     media.replies["/old"] = send(b"", 403)
     url = f"{media.url}/old?x-expires=1700000000&x-signature=abc"

@@ -159,6 +159,14 @@ def test_a_draft_of_stickers_alone_is_not_called_empty():
     assert not found.is_empty and found.problems[0].at == "resource_id"
 
 
+def test_where_one_loudness_is_in_percent_all_that_are_more_than_whole_are():
+    sounds = [segment("audio", n, n + 1, url="u", audio={"volume": volume}) for n, volume in enumerate((5, 80, 1, 0.5))]
+    [found] = coze_export.read(export(draft(track(*sounds))))
+    imported = found.to_spec({"u": 9_000_000})
+    assert [one.volume for one in imported.spec.tracks[0].segments] == [0.05, 0.8, 1, 0.5]
+    assert len(imported.warnings) == 1 and "percent" in imported.warnings[0]
+
+
 def test_a_loudness_in_percent_is_understood():
     found = coze_export.read(export(draft(track(segment("audio", url="u", volume=80)))))[0]
     imported = coze_spec.to_spec(found, {"u": 2_000_000})
@@ -192,7 +200,7 @@ def test_too_many_drafts_tracks_or_segments_are_refused_at_once():
 def test_a_thousand_problems_are_enough():
     [found] = coze_export.read(export(draft(track(*[segment("shape")] * 5000))))
     assert len(found.problems) == 1001
-    assert "5000 things are wrong" in str(found.problems[-1])
+    assert "4000 more things are wrong" in str(found.problems[-1])
 
 
 def test_a_text_too_long_for_a_caption_is_a_problem():

@@ -99,6 +99,16 @@ def test_keyframes_move_the_segment_whose_id_they_name():
     assert any("s9" in warning for warning in imported.warnings)
 
 
+@pytest.mark.parametrize("offsets", [(0, 3_000_000, 4_000_000), (2_000_000, 5_000_000, 6_000_000), (0, 0.75, 1)])
+def test_the_times_of_keyframes_count_from_the_segment_or_the_timeline_or_are_shares(offsets):
+    keys = [{"segment_id": "s1", "property": "KFTypeAlpha", "offset": one, "value": 1} for one in offsets]
+    imported = made(
+        imgs_infos=[{"image_url": "i", "start": 2_000_000, "end": 6_000_000, "id": "s1"}], keyframes_infos=keys
+    )
+    (image,) = segments(imported, "video")
+    assert [one.time_us for one in image.keyframes["opacity"]] == [0, 3_000_000, 4_000_000]
+
+
 @pytest.mark.parametrize(
     ("lists", "path"),
     [

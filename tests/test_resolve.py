@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from tray.draft.probe import Probe
 from tray.draft.resolve import Resolved, resolve
@@ -72,6 +73,19 @@ def test_more_of_an_overlap_moves_the_segment_to_a_track_of_its_own():
 def test_no_segment_is_lost_however_many_overlap():
     result = sounds(*({"start": n * 10, "duration": 5 * S} for n in range(1, 30)))
     assert sum(len(track.segments) for track in result.spec.tracks) == 29
+
+
+def test_more_segments_at_the_same_time_than_anybody_can_work_with_are_problems():
+    result = texts(*({"start": n, "duration": 5 * S} for n in range(20_000)))
+    assert len(result.spec.tracks) == 100
+    assert len(result.problems) == 19_900
+    assert (result.problems[0].place.segment, result.problems[0].at) == (101, "start")
+
+
+def test_a_segment_with_a_hundred_thousand_keyframes_is_refused():
+    keys = [{"time": n, "value": 0.5} for n in range(100_000)]
+    with pytest.raises(ValidationError, match="at most 10000"):
+        pictures({"keyframes": {"opacity": keys}})
 
 
 def test_a_sound_shorter_than_asked_by_rounding_is_taken_as_it_is():
@@ -164,6 +178,23 @@ def test_keyframes_past_the_end_become_the_value_reached_there():
     assert [(key.time_us, key.value) for key in kept] == [(0, 0), (5 * S, 0.5)]
 
 
+def test_a_track_without_sound_can_t_be_muted_or_louder():
+    result = resolved({"kind": "text", "muted": True, "volume": 0.5, "segments": [{"text": "x"}, {"text": "y"}]})
+    assert result.spec.tracks[0].muted is False
+    assert len(result.warnings) == 1 and "track 1:" in result.warnings[0] and "no sound" in result.warnings[0]
+
+
+def test_nothing_lies_below_the_main_track_whatever_is_listed_first():
+    result = resolved(
+        {"kind": "text", "segments": [{"text": "x"}]},
+        {"kind": "audio", "segments": [{"media": "sound"}]},
+        {"kind": "video", "segments": [{"media": "picture"}]},
+        {"kind": "sticker", "segments": [{"sticker": "1"}]},
+    )
+    assert [track.kind for track in result.spec.tracks] == ["audio", "video", "text", "sticker"]
+    assert len(result.warnings) == 1 and "track 1" in result.warnings[0] and "main" in result.warnings[0]
+
+
 def test_the_background_fills_the_main_track_alone():
     result = resolved(
         {"kind": "video", "segments": [{"media": "picture"}, {"media": "picture", "fill": {"colour": "#102030"}}]},
@@ -192,10 +223,28 @@ def test_a_filter_that_jianying_does_not_have_is_left_off_with_near_names_and_st
     assert [problem.at for problem in strict.problems] == ["filters", "transition.name"]
 
 
+def test_the_same_about_many_segments_of_a_track_is_said_once_and_no_more_than_a_thousand_things_are_listed():
+    alike = pictures(*({"start": n * S, "duration": S, "filters": [{"name": "没有的滤镜"}]} for n in range(3000)))
+    assert len(alike.warnings) == 1 and "2999 more" in alike.warnings[0]
+    trimmed = sounds(*({"start": n * S, "duration": S + n + 1} for n in range(2000)))
+    assert len(trimmed.warnings) == 1 and "1998 more" in trimmed.warnings[0]
+    unlike = pictures(*({"start": n * S, "duration": S, "filters": [{"name": f"没有{n}"}]} for n in range(3000)))
+    assert unlike.warnings[1000:] == ["2000 more warnings are not listed"]
+
+
 def test_an_effect_segment_whose_effect_is_unknown_is_left_off_as_a_whole_and_said():
     result = resolved({"kind": "effect", "segments": [{"effect": {"name": "没有的特效"}}]})
     assert result.spec.tracks == ()
     assert "track 1, segment 1" in result.warnings[0]
+
+
+@pytest.mark.parametrize(
+    "segment", [{"kind": "effect", "effect": {"name": "none"}}, {"kind": "filter", "filter": {"name": "无"}}]
+)
+def test_a_segment_of_no_effect_at_all_is_left_off_and_said(segment):
+    result = resolved({"kind": segment["kind"], "segments": [segment]})
+    assert result.spec.tracks == ()
+    assert len(result.warnings) == 1 and "left off" in result.warnings[0]
 
 
 def test_capcut_gets_no_effect_of_jianying():
@@ -208,7 +257,7 @@ def test_a_transition_needs_a_segment_that_begins_where_this_one_ends():
     shot = {"duration": "1s", "transition": {"name": "叠化", "duration": "0.5s"}}
     result = pictures(shot, {"start": "2s", **shot}, shot)
     assert [bool(segment.transition) for segment in result.spec.tracks[0].segments] == [False, True, False]
-    assert len(result.warnings) == 2
+    assert ["segment 1" in warning and "1 more of its track" in warning for warning in result.warnings] == [True]
 
 
 def test_a_transition_is_no_longer_than_the_segments_beside_it():
@@ -251,6 +300,23 @@ def test_styled_ranges_lie_inside_the_text_side_by_side_and_say_only_what_differ
     assert "past the end" in result.warnings[0]
 
 
+def test_ten_thousand_ranges_over_each_other_are_settled_character_by_character_and_no_more_are_taken():
+    text = "字" * 20_000
+    said = [{"start": n, "end": 20_000 - n, "size": n / 10 + 100} for n in range(1000)]
+    made = first(texts({"text": text, "ranges": said * 10})).ranges
+    assert [(one.start, one.end, one.size) for one in made[:2]] == [(0, 1, 100), (1, 2, 100.1)]
+    assert (made[999].start, made[999].end, made[999].size) == (999, 19_001, 199.9) and len(made) == 1999
+    with pytest.raises(ValidationError, match="at most 10000"):
+        texts({"text": text, "ranges": said * 11})
+
+
+def test_a_range_of_another_font_that_is_missing_keeps_what_else_it_says():
+    ranges = [{"start": 0, "end": 1, "font": "没有的字体", "bold": True}]
+    result = texts({"ranges": ranges})
+    assert [one.model_dump(exclude_none=True) for one in first(result).ranges] == [{"start": 0, "end": 1, "bold": True}]
+    assert len(result.warnings) == 1
+
+
 def test_captions_become_a_text_track_from_text_and_from_a_link():
     srt = "1\n00:00:01,000 --> 00:00:02,500\n你好\n\n2\n00:00:03,000 --> 00:00:04,000\n世界\n"
     captions = [{"srt": srt, "offset": "1s"}, {"url": "https://x/y.srt", "style": {"size": 12}}]
@@ -279,6 +345,13 @@ def test_a_font_that_is_missing_everywhere_is_said_once():
 def test_a_sound_effect_of_each_kind_is_kept_and_a_parameter_too_many_is_said():
     made = sounds({"effects": [{"name": "电音"}, {"name": "不是音效"}]})
     assert any("不是音效" in warning for warning in made.warnings)
+
+
+@pytest.mark.parametrize("speed", [0.3, 0.7, 1.1, 1.23, 3.7, 7.3])
+def test_resolving_a_resolved_speed_changes_nothing(speed):
+    once = sounds({"media": "short", "speed": speed}, {"media": "short", "speed": speed, "duration": "20s"})
+    again = resolve(once.spec, dict(once.files), {})
+    assert again.spec == once.spec and not again.warnings
 
 
 def test_resolving_a_resolved_spec_changes_nothing():

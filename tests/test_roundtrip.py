@@ -72,6 +72,7 @@ def test_what_people_write_is_resolved_built_and_reads_back_as_it_was_resolved(p
     @given(unresolved_specs())
     def check(said: DraftSpec) -> None:
         one = resolve(said, PROBES, {}, profile=profile)
+        assert list(same(resolve(one.spec, one.files, {}).spec.model_dump(), one.spec.model_dump())) == []
         (tmp_path / "d").mkdir(exist_ok=True)
         content = build.content(one, profile, (tmp_path / "d").as_posix())
         (tmp_path / "d" / "draft_content.json").write_bytes(b"".join(build.encoded(content)))

@@ -216,3 +216,9 @@ def test_ten_thousand_cues_at_the_same_time_are_no_quadratic_work():
     track, _warnings = srt.to_track(spec.Captions(srt=text), text)
     assert time.process_time() - start < 5
     assert sum(s.text.count("同时") for s in track.segments) == 10_000
+
+
+def test_no_text_is_lost_of_a_cue_that_is_longer_than_a_caption_may_be_and_too_short_to_be_split():
+    cue = Cue(0, 2, "字" * 50_000)
+    track, warnings = srt.to_track(spec.Captions(srt="x"), srt.format([cue]).replace("00,000\n", "00,000002\n"))
+    assert "".join(segment.text for segment in track.segments) == cue.text or warnings

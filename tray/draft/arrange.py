@@ -19,6 +19,10 @@ TRIMMED_FRAMES = 2
 """Speech lengths are rounded, so neighbours overlap by this much without meaning to."""
 
 
+MOST_LANES = 100
+"""So many segments of one track at the same time; a draft with more tracks can't be worked on."""
+
+
 @dataclass
 class Placed:
     """A segment on its way to being resolved: its times so far, what else of it changes, and whether it is left off as
@@ -79,7 +83,7 @@ def lanes(placed: Sequence[Placed], frame_us: int, notes: Notes) -> list[list[Pl
             if overlap_us > 0 and number == 0 and overlap_us <= TRIMMED_FRAMES * frame_us < before.duration_us:
                 _trim(before, overlap_us)
                 text = _("it reaches {ms:.0f} ms into the next segment and is trimmed")
-                notes.warn(before.segment.place, text.format(ms=overlap_us / 1000))
+                notes.warn(before.segment.place, text.format(ms=overlap_us / 1000), "trimmed")
                 overlap_us = 0
             if overlap_us <= 0:
                 lane.append(one)
@@ -87,6 +91,10 @@ def lanes(placed: Sequence[Placed], frame_us: int, notes: Notes) -> list[list[Pl
                     notes.warn(one.segment.place, _("it overlaps and is on a track of its own"))
                 break
         else:
+            if len(made) == MOST_LANES:
+                text = _("{n} segments of its track are shown at the same time already, which is the most")
+                notes.fail(one.segment.place, text.format(n=MOST_LANES), "start")
+                continue
             if made:
                 notes.warn(one.segment.place, _("it overlaps and is on a track of its own"))
             made.append([one])
@@ -123,7 +131,7 @@ def _fit(
         one.speed = segment.speed or 1.0
         if source_us is not None and source_us > left_us + frame_us:
             text = _("its media is only {length:.2f} s long; it plays to its end")
-            notes.warn(segment.place, text.format(length=length_us / 1e6))
+            notes.warn(segment.place, text.format(length=length_us / 1e6), "to its end")
         one.source_duration_us = min(source_us or left_us, left_us)
         one.duration_us = max(1, round(one.source_duration_us / one.speed))
         return True
@@ -131,25 +139,26 @@ def _fit(
     one.speed = segment.speed or (source_us / one.duration_us if source_us else 1.0)
     if not SLOWEST <= one.speed <= FASTEST:
         text = _("its material_range and time_range imply a speed of {speed:.4g}×; it plays at 1×")
-        notes.warn(segment.place, text.format(speed=one.speed))
+        notes.warn(segment.place, text.format(speed=one.speed), "implied speed")
         one.speed = 1.0
     one.source_duration_us = max(1, round(one.duration_us * one.speed))
     if source_us is not None and abs(source_us - one.source_duration_us) > frame_us * max(one.speed, 1.0):
         if source_us > one.source_duration_us:
-            text = _("its material_range is longer than its time at {speed:g}×; it is cut")
+            text, about = _("its material_range is longer than its time at {speed:g}×; it is cut"), "cut"
         else:
-            text = _("its material_range is shorter than its time at {speed:g}×; it ends earlier")
+            text, about = _("its material_range is shorter than its time at {speed:g}×; it ends earlier"), "earlier"
             one.source_duration_us = source_us
             one.duration_us = max(1, round(source_us / one.speed))
-        notes.warn(segment.place, text.format(speed=one.speed))
+        notes.warn(segment.place, text.format(speed=one.speed), about)
+    elif source_us is not None and abs(source_us - one.source_duration_us) <= max(one.speed, 1.0):
+        one.source_duration_us = source_us  # but for rounding it is as said
     if one.source_duration_us > left_us:
         said_us, one.source_duration_us = one.duration_us, left_us
         one.duration_us = max(1, round(left_us / one.speed))
         if said_us - one.duration_us > frame_us:
             text = _("its media is only {length:.2f} s long; it is shown for {now:.2f} s instead of {said:.2f} s")
-            notes.warn(
-                segment.place, text.format(length=length_us / 1e6, now=one.duration_us / 1e6, said=said_us / 1e6)
-            )
+            text = text.format(length=length_us / 1e6, now=one.duration_us / 1e6, said=said_us / 1e6)
+            notes.warn(segment.place, text, "shown for")
     return True
 
 

@@ -17,7 +17,7 @@ from tray.draft import names, spec
 from tray.draft.folders import Profile
 from tray.draft.materials import Materials
 from tray.draft.probe import Probe
-from tray.draft.shapes import shape
+from tray.draft.shapes import filled, new_id, shape
 
 PROPERTIES: Mapping[spec.KeyframeProperty, Property] = {
     "position_x": Property.position_x,
@@ -137,13 +137,12 @@ def fill(said: spec.Fill | None) -> dict[str, Any]:
 
 def keyframe_lists(said: spec.Keyframes, profile: Profile) -> list[dict[str, Any]]:
     """A segment's keyframes, one list for each property."""
+    template = {**shape(profile, "keyframe"), **Keyframe(0, 0.0).export_json()}
     made = []
     for name, keys in said.items():
-        listed = KeyframeList(PROPERTIES[name])
-        listed.keyframes = [Keyframe(key.time_us, key.value) for key in keys]
-        whole = {**shape(profile, "keyframe-list"), **listed.export_json()}
-        whole["keyframe_list"] = [{**shape(profile, "keyframe"), **key} for key in whole["keyframe_list"]]
-        made.append(whole)
+        listed = [filled(template, {"id": new_id(), "time_offset": key.time_us, "values": [key.value]}) for key in keys]
+        whole = {**shape(profile, "keyframe-list"), **KeyframeList(PROPERTIES[name]).export_json()}
+        made.append({**whole, "keyframe_list": listed})
     return made
 
 

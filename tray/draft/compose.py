@@ -16,9 +16,9 @@ import orjson
 from tray.draft import source
 from tray.draft.folders import Profile
 from tray.draft.probe import Probe
-from tray.draft.problems import Problem
+from tray.draft.problems import Problem, few
 from tray.draft.source import Source, TimeUnit
-from tray.draft.spec import MEDIA, DraftSpec
+from tray.draft.spec import MEDIA, DraftSpec, Place
 from tray.events import Receipt
 
 if TYPE_CHECKING:
@@ -101,7 +101,8 @@ def compose(
     resolved = settled.resolved
     problems = [*settled.problems, *resolved.problems]
     if problems:
-        return sorted(problems, key=lambda problem: (problem.place.track or 0, problem.place.segment or 0))
+        problems.sort(key=lambda problem: (problem.place.track or 0, problem.place.segment or 0))
+        return few(problems, Place(draft=number))
     path = final.as_posix()
     files = {path: probe.path for path, probe in resolved.files.items()}
     sizes = {file.name: file.stat().st_size for file in files.values()}

@@ -17,8 +17,7 @@ from pydantic import ValidationError
 
 from tray.draft import collecting, coze_fields, coze_keyframes, coze_said, spec
 from tray.draft.coze_json import NotADraft, drafts_in
-from tray.draft.coze_notes import Notes
-from tray.draft.problems import DraftError, Problem, in_words, said_of, short
+from tray.draft.problems import DraftError, Notes, Problem, few, in_words, said_of, short
 from tray.draft.source import Imported
 from tray.draft.units import TimeUnit
 from tray.locale import _
@@ -26,8 +25,6 @@ from tray.locale import _
 KINDS = ("video", "image", "audio", "text", "sticker", "effect", "filter")
 MOST_DRAFTS, MOST_TRACKS, MOST_SEGMENTS = 1_000, 10_000, 100_000
 _IS_ID = re.compile(r"[0-9A-Za-z_-]{1,100}")
-MOST_PROBLEMS = 1_000
-"""Nobody reads on; the rest is counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +138,7 @@ def _draft(number: int, value: dict[str, Any] | NotADraft, time_unit: TimeUnit) 
     project = _project(place, value.get("project"), findings)
     for name in sorted(value.keys() - coze_fields.DRAFT_KEYS):
         if not coze_fields.is_empty(value[name]):
-            findings.notes.add(place, _("left off, nothing is known of it: {names}").format(names=short(name)))
+            findings.warn(place, _("left off, nothing is known of it: {names}").format(names=short(name)))
     tracks, said = _tracks(place, value.get("tracks"), findings)
     return CozeDraft(
         number=number,
@@ -154,29 +151,17 @@ def _draft(number: int, value: dict[str, Any] | NotADraft, time_unit: TimeUnit) 
         said=said,
         time_unit=time_unit,
         tracks=tracks,
-        problems=at_most(findings.problems, number),
-        warnings=findings.notes.lines(),
+        problems=few(findings.problems, place),
+        warnings=findings.warnings,
     )
 
 
-def at_most(problems: list[Problem], draft: int) -> list[Problem]:
-    """`problems`, cut where nobody reads on."""
-    if len(problems) <= MOST_PROBLEMS:
-        return problems
-    text = _("{n} things are wrong with this draft; the others are not listed").format(n=len(problems))
-    return [*problems[:MOST_PROBLEMS], Problem(spec.Place(draft=draft, path=f"drafts[{draft - 1}]"), text)]
-
-
-class _Findings:
+class _Findings(Notes):
     """What is wrong with one draft, and what is left off it."""
-
-    def __init__(self) -> None:
-        self.problems: list[Problem] = []
-        self.notes = Notes()
 
     def wrong(self, place: spec.Place, message: str, of: str = "") -> None:
         """`of`: the field of the place, named before the message."""
-        self.problems.append(Problem(place, said_of(of, message) if of else message, of))
+        self.fail(place, said_of(of, message) if of else message, of)
 
     def invalid(self, place: spec.Place, error: ValidationError, within: str = "") -> None:
         for name, message in in_words(error):
@@ -247,7 +232,7 @@ def _track(place: spec.Place, value: Any, findings: _Findings) -> list[CozeTrack
     volume = said.get("volume")
     is_loudness = isinstance(volume, (int, float)) and not isinstance(volume, bool) and 0 <= volume <= 1000
     if volume is not None and not is_loudness:
-        findings.notes.add(place, _("the volume {value} is no loudness and is ignored").format(value=short(volume)))
+        findings.warn(place, _("the volume {value} is no loudness and is ignored").format(value=short(volume)))
         volume = None
     muted = bool(said.get("muted"))
     tracks = [CozeTrack(muted, volume, segments)]
@@ -271,7 +256,7 @@ def _segment(track: spec.Place, index: int, value: Any, track_type: str, finding
         return None
     _left_off(place, list(coze_fields.unknown(said)), findings)
     if kind == "text" and not (said.get("content") or "").strip():
-        findings.notes.add(place, _("left out, it has no text"))
+        findings.warn(place, _("left out, it has no text"))
         return None
     time = _range(said.get("time_range"))
     # The others have no length of their own; what is said of one means nothing.
@@ -285,7 +270,7 @@ def _segment(track: spec.Place, index: int, value: Any, track_type: str, finding
         findings.wrong(place, message, name)
     said["material_url"] = (said.get("material_url") or "").strip()
     if kind == "sticker" and not sticker_id(said):
-        findings.notes.add(place, _("a sticker is an id in JianYing; this link is placed as a picture"))
+        findings.warn(place, _("a sticker is an id in JianYing; this link is placed as a picture"))
         kind = "image"
     return None if wrong else CozeSegment(place, kind, said, time, source)
 
@@ -345,7 +330,7 @@ def _range(said: coze_said.Range | None) -> tuple[float | None, float | None]:
 def _left_off(place: spec.Place, names: list[str], findings: _Findings) -> None:
     if names:
         text = _("left off, nothing is known of it: {names}")
-        findings.notes.add(place, text.format(names=short(_(", ").join(sorted(names)), 300)))
+        findings.warn(place, text.format(names=short(_(", ").join(sorted(names)), 300)))
 
 
 def _short_url(url: str) -> str:

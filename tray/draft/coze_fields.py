@@ -123,11 +123,15 @@ def without_effect(kind: str, said: Segment) -> Iterator[str]:
         audio = said.get("audio")
         if audio and audio.get("effect_type"):
             yield "audio.effect_type"
+    if kind == "filter" and _asks("", (said.get("effects") or {}).get("transition_type")):
+        yield "effects.transition_type"
 
 
 def _asks(member: str, value: Any) -> bool:
     """Whether a member asks for more than what is so anyway: 0, 1, and strengths of what isn't named."""
-    return bool(value) and value != 1 and not member.endswith(("_duration", "_intensity")) and member != "enabled"
+    if member == "enabled" or member.endswith(("_duration", "_intensity")):
+        return False
+    return bool(value) and (value is True or value != 1 or member == "blur")
 
 
 def is_empty(value: Any) -> bool:

@@ -15,7 +15,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 from tray.draft.coze_export import CozeDraft
 from tray.draft.coze_export import read as read_export
@@ -202,29 +202,37 @@ def _segment(info: Any, kind: str, *, is_mate: bool) -> Any:
 
 
 def _share(percent: Any) -> Any:
-    is_number = isinstance(percent, (int, float)) and not isinstance(percent, bool)
-    return percent / 100 if is_number else percent
+    return percent / 100 if _is_number(percent) else percent
 
 
 def _move(segments: list[Any], moving: list[Any]) -> list[str]:
     """Put the keyframes, capcut-mate's, on the segments that they name; the ids of those that are not there."""
     by_id = {str(one["id"]): one for one in segments if isinstance(one, dict) and one.get("id")}
-    unknown: dict[str, None] = {}
+    keys: dict[str, list[Any]] = {}
     for one in moving:
-        of = str(one.get("segment_id")) if isinstance(one, dict) else "?"
-        segment = by_id.get(of)
-        if segment is None:
-            unknown[of[:100]] = None
-            continue
-        start, offset = segment.get("start"), one.get("offset")
-        is_timed = isinstance(start, (int, float)) and isinstance(offset, (int, float))
+        keys.setdefault(str(one.get("segment_id")) if isinstance(one, dict) else "?", []).append(one)
+    for of in keys.keys() & by_id.keys():
+        segment, own = by_id[of], [one for one in keys[of] if isinstance(one, dict)]
         said = segment.setdefault("keyframes", [])
         if isinstance(said, list):
-            said.append(
+            whole = _whole_of(segment, own)
+            said += [
                 {
                     "property": _PROPERTIES.get(str(one.get("property")), one.get("property")),
-                    "time": start + offset if is_timed else offset,
+                    "time": one.get("offset") if whole is None else one["offset"] * whole,
                     "value": one.get("value"),
                 }
-            )
-    return list(unknown)
+                for one in own
+            ]
+    return [of[:100] for of in keys if of not in by_id]
+
+
+def _whole_of(segment: Mapping[str, Any], keys: list[Any]) -> float | None:
+    """The segment's length where its keyframes' times are shares of it, as some versions have them."""
+    start, end = segment.get("start"), segment.get("end")
+    is_share = all(_is_number(one.get("offset")) and 0 <= one["offset"] <= 1 for one in keys)
+    return end - start if is_share and _is_number(start) and _is_number(end) else None
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

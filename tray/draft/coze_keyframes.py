@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, cast, get_args
 
 from tray.draft import spec
-from tray.draft.coze_notes import Notes
 from tray.draft.coze_times import keyframes_us
-from tray.draft.problems import short
-from tray.draft.spec import Keyframe, KeyframeProperty, Keyframes
+from tray.draft.problems import Notes, short
+from tray.draft.spec import KEYFRAMES_OF, Keyframe, KeyframeProperty, Keyframes
 from tray.draft.units import Unit
 from tray.locale import _
 
@@ -27,11 +26,6 @@ _PAIRS: dict[str, tuple[KeyframeProperty, KeyframeProperty]] = {
 _LIMITS = {"opacity": (0.0, 1.0), "volume": (0.0, 1000.0), "saturation": (-1.0, 1.0), "contrast": (-1.0, 1.0),
            "brightness": (-1.0, 1.0)}  # fmt: skip
 _PROPERTIES = frozenset(get_args(KeyframeProperty))
-_ON_CANVAS = frozenset(("position_x", "position_y", "rotation", "scale", "scale_x", "scale_y", "opacity"))
-_OF_KIND: dict[str, frozenset[str]] = {
-    "video": _PROPERTIES, "image": _PROPERTIES - {"volume"}, "audio": frozenset(("volume",)), "text": _ON_CANVAS,
-    "sticker": _ON_CANVAS,
-}  # fmt: skip
 
 
 class Said(NamedTuple):
@@ -110,8 +104,7 @@ def without_effect(kind: str, said: dict[str, list[Said]]) -> list[str]:
 
 
 def _has(kind: str, name: str) -> bool:
-    allowed = _OF_KIND.get(kind, frozenset())
-    return all(part in allowed for part in _PAIRS.get(name, (name,)))
+    return KEYFRAMES_OF[kind].issuperset(_PAIRS.get(name, (name,)))
 
 
 class Times(NamedTuple):
@@ -126,11 +119,11 @@ class Times(NamedTuple):
 def _say_times(times: Times, unit: Unit, on_timeline: bool, place: spec.Place, notes: Notes) -> None:
     if unit != times.unit:
         text = _("the times of its keyframes were taken for {unit}, its own are {own}")
-        notes.add(place, text.format(unit=unit, own=times.unit), "keyframe unit")
+        notes.warn(place, text.format(unit=unit, own=times.unit), "keyframe unit")
     elif times.start_us and on_timeline:
-        notes.add(place, _("the times of its keyframes were taken for times on the timeline"), "keyframe times")
+        notes.warn(place, _("the times of its keyframes were taken for times on the timeline"), "keyframe times")
     elif times.start_us:
-        notes.add(place, _("the times of its keyframes were taken to count from its start"), "keyframe times")
+        notes.warn(place, _("the times of its keyframes were taken to count from its start"), "keyframe times")
 
 
 def _values(
@@ -144,10 +137,10 @@ def _values(
         ys = [one.x if one.y is None else one.y for one in entries]
         values = {"scale": xs} if name == "scale" and xs == ys else dict(zip(_PAIRS[name], (xs, ys), strict=True))
     if name.startswith("position") and any(abs(value) > 5 for each in values.values() for value in each):
-        notes.add(place, _("the positions of its keyframes were taken for pixels"), "keyframe pixels")
+        notes.warn(place, _("the positions of its keyframes were taken for pixels"), "keyframe pixels")
         return {part: [one / (canvas[part == "position_y"] / 2) for one in each] for part, each in values.items()}
     if name == "volume" and max(xs) > spec.LOUDEST:
-        notes.add(place, _("the volumes of its keyframes were taken for percent"), "keyframe percent")
+        notes.warn(place, _("the volumes of its keyframes were taken for percent"), "keyframe percent")
         return {"volume": [one / 100 for one in xs]}
     return values
 

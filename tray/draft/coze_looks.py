@@ -6,10 +6,10 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from tray.draft import spec
-from tray.draft.coze_notes import Notes
 from tray.draft.coze_said import Crop, Segment, Transform
 from tray.draft.coze_style import colour
 from tray.draft.coze_times import short_us
+from tray.draft.problems import Notes
 from tray.draft.units import Unit
 from tray.locale import _
 
@@ -49,7 +49,7 @@ def length_us(said: float | None, what: str, times: Times, place: spec.Place, no
     made_us, unit = short_us(said, times.unit, times.whole_us, times.may_guess)
     if unit != times.unit:
         text = _("{what} was taken for {value:g} {unit}; the segment's own times are {own}")
-        notes.add(place, text.format(what=what, value=said, unit=unit, own=times.unit), f"unit of {what}")
+        notes.warn(place, text.format(what=what, value=said, unit=unit, own=times.unit), f"unit of {what}")
     return made_us or None
 
 
@@ -58,7 +58,7 @@ def clip(said: Transform | None, canvas: tuple[int, int], place: spec.Place, not
         return _PLAIN
     x, y = said.get("position_x") or 0.0, said.get("position_y") or 0.0
     if max(abs(x), abs(y)) > 5:  # half canvases; nobody places a picture five screens away
-        notes.add(place, _("position {x:g}, {y:g} was taken for pixels").format(x=x, y=y), "pixels")
+        notes.warn(place, _("position {x:g}, {y:g} was taken for pixels").format(x=x, y=y), "pixels")
         x, y = x / (canvas[0] / 2), y / (canvas[1] / 2)
     scale, scale_x, scale_y = said.get("scale"), said.get("scale_x"), said.get("scale_y")
     both = 1.0 if scale is None else scale
@@ -116,7 +116,7 @@ def share(what: str, said: float | None, place: spec.Place, notes: Notes) -> flo
         return 1.0
     if said <= 1:
         return said
-    notes.add(place, _("{what} {value:g} was taken for percent").format(what=what, value=said), f"percent of {what}")
+    notes.warn(place, _("{what} {value:g} was taken for percent").format(what=what, value=said), f"percent of {what}")
     return said / 100
 
 
@@ -147,7 +147,9 @@ def fill(said: Segment, place: spec.Place, notes: Notes) -> spec.Fill | None:
     blur, said_colour = group.get("blur"), (group.get("color") or "").strip()
     if blur:
         if said_colour:
-            notes.add(place, _("its background is blurred; the colour {colour} is left off").format(colour=said_colour))
+            notes.warn(
+                place, _("its background is blurred; the colour {colour} is left off").format(colour=said_colour)
+            )
         return spec.Fill(blur=BLUR if blur == 1 else share("blur", blur, place, notes))
     if not said_colour:
         return None
@@ -158,7 +160,7 @@ def fit(said: Segment, place: spec.Place, notes: Notes) -> Literal["fit", "fill"
     mode = ((said.get("background") or {}).get("fit_mode") or "fit").strip().lower()
     found = _FITS.get(mode)
     if found is None:
-        notes.add(place, _("fit_mode “{value}” is not fit, fill or stretch; all of it is shown").format(value=mode))
+        notes.warn(place, _("fit_mode “{value}” is not fit, fill or stretch; all of it is shown").format(value=mode))
     return found or "fit"
 
 

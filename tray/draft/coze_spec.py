@@ -10,9 +10,8 @@ from pydantic import ValidationError
 from typing_extensions import TypedDict
 
 from tray.draft import coze_fields, coze_keyframes, coze_looks, coze_said, coze_style, spec
-from tray.draft.coze_export import CozeDraft, CozeSegment, CozeTrack, at_most, sticker_id
-from tray.draft.coze_notes import Notes
-from tray.draft.problems import Problem, in_words, said_of, short
+from tray.draft.coze_export import CozeDraft, CozeSegment, CozeTrack, sticker_id
+from tray.draft.problems import Notes, Problem, few, in_words, said_of, short
 from tray.draft.source import Imported
 from tray.draft.spec import Keyframes
 from tray.draft.units import US_PER, Settled, Timed, Unit, settle
@@ -33,7 +32,7 @@ def to_spec(draft: CozeDraft, lengths_us: Mapping[str, int | None]) -> Imported:
                 ranged.append(segment)
                 timed.append(one)
     settled = settle(timed, draft.fps, draft.time_unit)
-    desk = _Desk(draft, _units(ranged, settled), settled.usual, Notes())
+    desk = _Desk(draft, _units(ranged, settled), settled.usual, _in_percent(draft), Notes())
     problems = list(draft.problems)
     tracks: list[tuple[tuple[int, bool], spec.Track]] = []
     for track in draft.tracks:
@@ -56,8 +55,9 @@ def to_spec(draft: CozeDraft, lengths_us: Mapping[str, int | None]) -> Imported:
         name=draft.name, width=draft.width, height=draft.height, fps=draft.fps, background=background,
         tracks=tuple(track for _order, track in tracks),
     )  # fmt: skip
-    warnings = [*draft.warnings, *desk.notes.lines()]
-    return Imported(whole, settled.unit, settled.reason, at_most(problems, draft.number), warnings)
+    warnings = [*draft.warnings, *desk.notes.warnings]
+    few_problems = few(problems, spec.Place(draft=draft.number, path=f"drafts[{draft.number - 1}]"))
+    return Imported(whole, settled.unit, settled.reason, few_problems, warnings)
 
 
 def _beyond(place: spec.Place, error: ValidationError) -> Iterator[Problem]:
@@ -70,11 +70,13 @@ def _beyond(place: spec.Place, error: ValidationError) -> Iterator[Problem]:
 
 @dataclass(frozen=True)
 class _Desk:
-    """What every segment of a draft needs: the units by place, the usual one, and where to note guesses."""
+    """What every segment of a draft needs: the units by place, the usual one, whether its volumes are in percent, and
+    where to note guesses."""
 
     draft: CozeDraft
     units: Mapping[str, Unit]
     usual: Unit
+    in_percent: bool
     notes: Notes
 
 
@@ -132,7 +134,7 @@ def _segment(segment: CozeSegment, track: CozeTrack, desk: _Desk) -> spec.Segmen
         left_off += coze_keyframes.without_effect(segment.kind, said["keyframes"])
     if left_off:
         text = _("left off, {kind} segments have no {names}")
-        notes.add(place, text.format(kind=segment.kind, names=_(", ").join(sorted(left_off))))
+        notes.warn(place, text.format(kind=segment.kind, names=_(", ").join(sorted(left_off))))
     timing: _Timing = {"place": place, "start_us": start_us, "duration_us": duration_us}
     moved: Keyframes = {}
     if said.get("keyframes"):
@@ -146,7 +148,7 @@ def _segment(segment: CozeSegment, track: CozeTrack, desk: _Desk) -> spec.Segmen
             raise _UnusableError("filter_type", _("it is missing"))
         return spec.FilterSegment(**timing, filter=found)
     if segment.kind == "audio":
-        return spec.AudioSegment(**timing, **_played(segment, track, times, notes), keyframes=moved,
+        return spec.AudioSegment(**timing, **_played(segment, track, times, desk), keyframes=moved,
                                  effects=_sound_effects(said, place, notes))  # fmt: skip
     clip = coze_looks.clip(said.get("transform"), canvas, place, notes)
     if segment.kind == "sticker":
@@ -162,7 +164,7 @@ def _segment(segment: CozeSegment, track: CozeTrack, desk: _Desk) -> spec.Segmen
     filters = coze_looks.filter_(said, place, notes)
     return spec.VisualSegment(
         **timing,
-        **_played(segment, track, times, notes),
+        **_played(segment, track, times, desk),
         kind="image" if segment.kind == "image" else "video",
         clip=clip,
         crop=coze_looks.crop(said.get("crop")),
@@ -195,14 +197,14 @@ class _Played(TypedDict):
     reverse: bool
 
 
-def _played(segment: CozeSegment, track: CozeTrack, times: coze_looks.Times, notes: Notes) -> _Played:
-    said, place = segment.said, segment.place
+def _played(segment: CozeSegment, track: CozeTrack, times: coze_looks.Times, desk: _Desk) -> _Played:
+    said, place, notes = segment.said, segment.place, desk.notes
     audio = said.get("audio") or {}
     start_us, duration_us = 0, None
     source_start, source_end = segment.source
     factor = _source_factor(segment)
     if factor != 1:
-        notes.add(place, _("material_range was taken for another unit than time_range"), "source unit")
+        notes.warn(place, _("material_range was taken for another unit than time_range"), "source unit")
     per = US_PER[times.unit] * factor
     if source_start is not None:
         start_us = _bounded_us(source_start * per, "material_range")
@@ -210,10 +212,9 @@ def _played(segment: CozeSegment, track: CozeTrack, times: coze_looks.Times, not
         duration_us = _bounded_us(source_end * per, "material_range") - start_us
         if duration_us <= 0:
             raise _UnusableError("material_range", _("it is shorter than a microsecond"))
-    # Samples say the same loudness on the track and on its segments, so the track's counts only where theirs is absent.
-    volume = next((one for one in (audio.get("volume"), said.get("volume"), track.volume) if one is not None), 1.0)
-    if volume > spec.LOUDEST:
-        notes.add(place, _("the volume {value:g} was taken for percent").format(value=volume), "volume percent")
+    volume = _volume(segment, track)
+    if volume > 1 and desk.in_percent:
+        notes.warn(place, _("the volume {value:g} was taken for percent").format(value=volume), "volume percent")
         volume /= 100
     is_picture = segment.kind == "image"
     return {
@@ -229,6 +230,18 @@ def _played(segment: CozeSegment, track: CozeTrack, times: coze_looks.Times, not
     }
 
 
+def _volume(segment: CozeSegment, track: CozeTrack) -> float:
+    """In the export's own number. Samples say the same loudness on the track and on its segments, so the track's counts
+    only where theirs is absent."""
+    said = (segment.said.get("audio") or {}).get("volume"), segment.said.get("volume"), track.volume
+    return next((volume for volume in said if volume is not None), 1.0)
+
+
+def _in_percent(draft: CozeDraft) -> bool:
+    """Whether the volumes are in percent: one is beyond all that JianYing can play."""
+    return any(_volume(segment, track) > spec.LOUDEST for track in draft.tracks for segment in track.segments)
+
+
 def _sound_effects(said: coze_said.Segment, place: spec.Place, notes: Notes) -> tuple[spec.Effect, ...]:
     audio = said.get("audio") or {}
     name = coze_looks.name_said(audio.get("effect_type") or said.get("effect_type"))
@@ -236,7 +249,7 @@ def _sound_effects(said: coze_said.Segment, place: spec.Place, notes: Notes) -> 
         return ()
     if audio.get("effect_intensity") not in (None, 1):
         text = _("effect_intensity {value:g} is left off: each of JianYing's sound effects has settings of its own")
-        notes.add(place, text.format(value=audio.get("effect_intensity")))
+        notes.warn(place, text.format(value=audio.get("effect_intensity")))
     return (spec.Effect(name=name),)
 
 
@@ -251,7 +264,7 @@ def _effect(segment: CozeSegment, notes: Notes) -> spec.Effect:
     names = sorted(key for key, value in asked.items() if not coze_fields.is_empty(value) and value not in (0, 1))
     if names or not isinstance(properties, (dict, NoneType)):
         text = _("the effect's own settings are left off, JianYing's effects have others: {names}")
-        notes.add(segment.place, text.format(names=short(_(", ").join(names) or properties, 300)))
+        notes.warn(segment.place, text.format(names=short(_(", ").join(names) or properties, 300)))
     return spec.Effect(name=name)
 
 

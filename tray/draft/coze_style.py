@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Literal
 
 from tray.draft import spec
-from tray.draft.coze_notes import Notes
 from tray.draft.coze_said import Style
+from tray.draft.problems import Notes
 from tray.locale import _
 
 PIXELS_PER_SIZE = 6
@@ -37,7 +37,7 @@ def text_style(said: Style, alignment: str | None, opacity: float, place: spec.P
     size = said.get("font_size") or 8.0
     if size > 20:
         text = _("the font size {size:g} was taken for pixels ({own:g} in JianYing's scale)")
-        notes.add(place, text.format(size=size, own=size / PIXELS_PER_SIZE), "font pixels")
+        notes.warn(place, text.format(size=size, own=size / PIXELS_PER_SIZE), "font pixels")
         size /= PIXELS_PER_SIZE
     font = (said.get("font_family") or "").strip()
     colour_said = said.get("color")
@@ -68,7 +68,7 @@ def colour(said: str, instead: str, place: spec.Place, notes: Notes) -> str:
     if found := re.fullmatch(r"rgba? *\( *([0-9]{1,3}) *, *([0-9]{1,3}) *, *([0-9]{1,3}) *(?:, *[0-9.%]+ *)?\)", text):
         return "#" + "".join(f"{min(255, int(part)):02X}" for part in found.groups())
     template = _("“{value}” is no colour like #RRGGBB, {instead} is used")
-    notes.add(place, template.format(value=said, instead=instead))
+    notes.warn(place, template.format(value=said, instead=instead))
     return instead
 
 
@@ -121,5 +121,5 @@ def _align(said: str | None, place: spec.Place, notes: Notes) -> Literal["left",
         return "center"
     found = _ALIGNMENTS.get(said.strip().lower())
     if found is None:
-        notes.add(place, _("the alignment “{value}” is not left, center or right; it is centred").format(value=said))
+        notes.warn(place, _("the alignment “{value}” is not left, center or right; it is centred").format(value=said))
     return found or "center"

@@ -6,8 +6,9 @@ problem. Another effect is never taken in its place.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from tray.draft import motion, names
@@ -42,10 +43,14 @@ TRANSITION_US = 500_000
 """For a transition whose own length is not known."""
 RECTANGLE = "矩形"
 """The mask that has a width and round corners of its own (pyJianYingDraft, video_segment.py, add_mask)."""
+_RANGED = tuple(StyledRange.model_fields.keys() - {"start", "end"})
+"""What a range of a text can say otherwise than the whole."""
 _NOTHING = frozenset(("", "无", "none", "null"))
 """What flows write for no effect at all."""
 _EFFECTS: tuple[names.Kind, ...] = ("scene", "character")
 _AUDIO_EFFECTS: tuple[names.Kind, ...] = ("audio_scene", "tone", "speech_to_song")
+
+_near = lru_cache(1024)(names.near)  # ten thousand segments have a handful of names between them
 
 
 @dataclass(frozen=True)
@@ -97,14 +102,19 @@ class Looks:
             self._text(one, segment)
         elif isinstance(segment, EffectSegment):
             found = self._effects((segment.effect,), _EFFECTS, segment.place, "effect.name")
-            one.is_left_off = not found
-            one.changes = {"effect": found[0]} if found else {}
+            self._whole(one, "effect", found, segment.effect.name)
         elif isinstance(segment, FilterSegment):
             found_filters = self._filters((segment.filter,), segment.place, "filter.name")
-            one.is_left_off = not found_filters
-            one.changes = {"filter": found_filters[0]} if found_filters else {}
+            self._whole(one, "filter", found_filters, segment.filter.name)
         if getattr(segment, "keyframes", None) and "keyframes" not in one.changes:
             one.changes["keyframes"] = motion.keyframes(one, getattr(segment, "clip", Clip()), self._notes)
+
+    def _whole(self, one: Placed, field: str, found: tuple[object, ...], said: str) -> None:
+        """A segment that is nothing but its effect or filter."""
+        one.changes = {field: found[0]} if found else {}
+        one.is_left_off = not found
+        if _is_nothing(said):
+            self._notes.warn(one.segment.place, _("it is left off: it names no effect"))
 
     def _visual(self, one: Placed, segment: VisualSegment, around: Neighbourhood) -> None:
         place, probe, changes = segment.place, one.probe, one.changes
@@ -173,7 +183,7 @@ class Looks:
         volume = segment.volume * around.track.volume
         if volume > LOUDEST:
             text = _("the volume {value:g} is more than JianYing's loudest, {most:g}, which is taken")
-            self._notes.warn(segment.place, text.format(value=volume, most=LOUDEST))
+            self._notes.warn(segment.place, text.format(value=volume, most=LOUDEST), "loudest")
         one.changes["volume"] = min(volume, LOUDEST)
         fade_in_us, fade_out_us = segment.fade_in_us, segment.fade_out_us
         if fade_in_us + fade_out_us > one.duration_us:
@@ -185,19 +195,18 @@ class Looks:
     def _entry(self, kinds: Iterable[names.Kind], said: str, place: Place, at: str) -> Entry | None:
         """The entry that `said` names in the first of `kinds` that has it; None, and said so, where none has."""
         kinds = tuple(kinds)
-        if said.strip().lower() in _NOTHING:
+        if _is_nothing(said):
             return None
-        what = _what()[kinds[0]]
         if self._profile == "capcut":
             text = _("the {what} “{name}” is left off: this program knows JianYing's alone, and CapCut has others")
-            self._miss(place, text.format(what=what, name=said), at)
+            self._miss(place, text.format(what=_what()[kinds[0]], name=said), at)
             return None
         for kind in kinds:
             if (entry := names.find(kind, said)) is not None:
                 return entry
-        near = [name for kind in kinds for name in names.near(kind, said)][:5]
+        near = [name for kind in kinds for name in _near(kind, said)][:5]
         text = _("the {what} “{name}” is not one of JianYing's and is left off; near names: {near}")
-        self._miss(place, text.format(what=what, name=said, near=_(", ").join(near) or _("none")), at)
+        self._miss(place, text.format(what=_what()[kinds[0]], name=said, near=_(", ").join(near) or _("none")), at)
         return None
 
     def _miss(self, place: Place, text: str, at: str) -> None:
@@ -285,7 +294,7 @@ class Looks:
         most_us = min(one.duration_us, around.next_us)
         if duration_us > most_us:
             text = _("the transition {name} is longer than the segments beside it; it takes {now:.2f} s")
-            self._notes.warn(place, text.format(name=entry.title, now=most_us / 1e6))
+            self._notes.warn(place, text.format(name=entry.title, now=most_us / 1e6), f"{entry.key} is longer")
             duration_us = most_us
         return Transition.model_construct(name=entry.key, duration_us=duration_us)
 
@@ -299,7 +308,7 @@ class Looks:
         duration_us = said.duration_us or usual_us
         if said.duration_us and said.duration_us > segment_us:
             text = _("the animation {name} is longer than the segment; it takes {now:.2f} s")
-            self._notes.warn(place, text.format(name=entry.title, now=segment_us / 1e6))
+            self._notes.warn(place, text.format(name=entry.title, now=segment_us / 1e6), f"{entry.key} is longer")
         return Animation.model_construct(name=entry.key, duration_us=min(duration_us, segment_us))
 
     def _both(
@@ -329,6 +338,9 @@ class Looks:
             self._notes.warn(place, _("the loop animation {name} is left off: intro and outro leave no time").format(
                 name=entry.title))  # fmt: skip
             return None
+        if said.duration_us not in (None, room_us):
+            text = _("the duration of the loop animation {name} is left off: it fills what intro and outro leave")
+            self._notes.warn(place, text.format(name=entry.title))
         return Animation.model_construct(name=entry.key, duration_us=room_us)
 
     def _ranges(self, segment: TextSegment, style: TextStyle) -> tuple[StyledRange, ...]:
@@ -337,12 +349,13 @@ class Looks:
         if any(one.end > length for one in segment.ranges):
             self._notes.warn(segment.place, _("a styled range reaches past the end of the text; it is cut"))
         looks: list[dict[str, Any]] = [{} for _character in range(length)]
-        for one in segment.ranges:
-            said = {key: value for key, value in one if key not in ("start", "end") and value is not None}
-            if "font" in said and (font := self._font(said.pop("font"), segment.place)):
-                said["font"] = font
-            for index in range(one.start, min(one.end, length)):
-                looks[index] = {**looks[index], **said}
+        for name in _RANGED:
+            said = [(one.start, one.end, value) for one in segment.ranges if (value := getattr(one, name)) is not None]
+            if name == "font":
+                keys = {font: self._font(font, segment.place) for _start, _end, font in said}
+                said = [(start, end, keys[font]) for start, end, font in said if keys[font]]
+            for index, value in _last_said(said, length):
+                looks[index][name] = value
         ranges: list[StyledRange] = []
         start = 0
         for index in range(1, length + 1):
@@ -353,3 +366,24 @@ class Looks:
                 ranges.append(StyledRange(start=start, end=index, **differs))
             start = index
         return tuple(ranges)
+
+
+def _is_nothing(name: str) -> bool:
+    return name.strip().lower() in _NOTHING
+
+
+def _last_said(said: Sequence[tuple[int, int, T]], length: int) -> Iterator[tuple[int, T]]:
+    """For each character that one of `said` (start, end, value) covers, the value of the last one that does. It looks
+    at each character once, however many cover it."""
+    free = list(range(length + 1))
+    """By character itself, or one after it that is nearer to the next without a value."""
+    for start, end, value in reversed(said):
+        at = min(start, length)
+        while True:
+            while free[at] != at:
+                free[at] = free[free[at]]
+                at = free[at]
+            if at >= min(end, length):
+                break
+            yield at, value
+            free[at] = at + 1

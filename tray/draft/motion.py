@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tray.draft.arrange import Placed
 from tray.draft.probe import Probe
 from tray.draft.problems import Notes
-from tray.draft.spec import Clip, Crop, DraftSpec, Keyframe, KeyframeProperty, Keyframes, VisualSegment
+from tray.draft.spec import KEYFRAMES_OF, Clip, Crop, DraftSpec, Keyframe, KeyframeProperty, Keyframes, VisualSegment
 from tray.locale import _
 
 
@@ -41,10 +41,13 @@ def keyframes(
     """The segment's keyframes in time order and within its time; `factors` and `volume` multiply what they scale."""
     said: Keyframes = getattr(one.segment, "keyframes")  # noqa: B009 - the segments that have some share no class
     made: Keyframes = {}
+    place, kind = one.segment.place, one.changes.get("kind", one.segment.kind)
     for name, keys in said.items():
-        if keys:
+        if name not in KEYFRAMES_OF[kind]:
+            text = _("keyframes of “{name}” are left off, {kind} segments have none")
+            notes.warn(place, text.format(name=name, kind=kind))
+        elif keys:
             made[name] = tuple(_within(keys, one, notes))
-    place = one.segment.place
     if "scale" in made and ("scale_x" in made or "scale_y" in made):
         notes.warn(place, _("keyframes of “scale” can't be together with “scale_x” or “scale_y”; these are left off"))
         made.pop("scale_x", None)

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from tray.draft import spec
 from tray.draft.coze_json import key_of, parsed_inside
-from tray.draft.problems import Notes, Problem, in_words, said_of, short
+from tray.draft.problems import Notes, Problem, few, in_words, said_of, short
 from tray.draft.source import Imported
 from tray.draft.spec import DraftSpec, Place
 from tray.locale import _
@@ -26,7 +26,6 @@ from tray.locale import _
 VERSION = 1
 MOST_SEGMENTS = 100_000
 """In one draft. JianYing itself is slow with a tenth of it."""
-MOST_PROBLEMS = 1_000
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -142,14 +141,6 @@ def check(model: type[M], value: Any, place: Place, notes: Notes) -> M | None:
         for at, message in in_words(error):
             notes.fail(place, said_of(at, message) if at else message, at)
         return None
-
-
-def few(problems: list[Problem], place: Place) -> list[Problem]:
-    """At most MOST_PROBLEMS of them; nobody reads on."""
-    if len(problems) <= MOST_PROBLEMS:
-        return problems
-    text = _("{n} more things are wrong with this draft").format(n=len(problems) - MOST_PROBLEMS)
-    return [*problems[:MOST_PROBLEMS], Problem(place, text)]
 
 
 def _members(said: dict[str, Any], name: str, place: Place, notes: Notes) -> list[Any]:

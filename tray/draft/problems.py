@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,6 +14,9 @@ from pydantic_core import ErrorDetails
 from tray.draft.spec import Place
 from tray.errors import TrayError
 from tray.locale import _
+
+MOST = 1_000
+"""So many warnings and problems of a draft are listed; nobody reads on."""
 
 
 class DraftError(TrayError):
@@ -57,19 +61,49 @@ def name_of(place: Place) -> str:
     return f"{name} (id {place.id})" if place.id else name
 
 
-@dataclass
 class Notes:
     """What is found on the way: `problems` keep a draft from being built, `warnings` are told with it."""
 
-    problems: list[Problem] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self._warned: dict[tuple[int | None, str], tuple[Place, str]] = {}
+        self._more: dict[tuple[int | None, str], int] = {}
 
     def fail(self, place: Place, text: str, at: str = "") -> None:
         self.problems.append(Problem(place, text, at))
 
-    def warn(self, place: Place, text: str) -> None:
-        where = name_of(place)
-        self.warnings.append(said_of(where, text) if where else text)
+    def warn(self, place: Place, text: str, about: str = "") -> None:
+        """The same about several segments of a track is said of the first, with their number: ten thousand captions
+        with one habit make one line. `about` is the same for warnings that differ in their numbers alone."""
+        key = (place.track, about or text)
+        if key in self._warned:
+            self._more[key] = self._more.get(key, 0) + 1
+        else:
+            self._warned[key] = (place, text)
+
+    @property
+    def warnings(self) -> list[str]:
+        """As the receipt has them, in the order in which they came up, at most MOST."""
+        lines = [
+            _warning(place, text, self._more.get(key, 0)) for key, (place, text) in islice(self._warned.items(), MOST)
+        ]
+        more = len(self._warned) - len(lines)
+        return [*lines, _("{n} more warnings are not listed").format(n=more)] if more else lines
+
+
+def few(problems: list[Problem], draft: Place) -> list[Problem]:
+    """At most MOST of them, and how many there are more."""
+    if len(problems) <= MOST:
+        return problems
+    text = _("{n} more things are wrong with this draft").format(n=len(problems) - MOST)
+    return [*problems[:MOST], Problem(draft, text)]
+
+
+def _warning(place: Place, text: str, more: int) -> str:
+    if more:
+        text = _("{text} (and so for {n} more of its track)").format(text=text, n=more)
+    where = name_of(place)
+    return said_of(where, text) if where else text
 
 
 def in_words(error: ValidationError) -> Iterator[tuple[str, str]]:

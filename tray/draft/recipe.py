@@ -30,8 +30,8 @@ from pydantic import BeforeValidator, Field, model_validator
 from tray.draft import spec, srt
 from tray.draft.collecting import paused
 from tray.draft.coze_json import key_of, parsed_inside
-from tray.draft.own_spec import MOST_SEGMENTS, check, few, join, shown_url
-from tray.draft.problems import Notes, Problem, said_of, short
+from tray.draft.own_spec import MOST_SEGMENTS, check, join, shown_url
+from tray.draft.problems import Notes, Problem, few, said_of, short
 from tray.draft.shots import Shot, pictures
 from tray.draft.source import Imported
 from tray.draft.spec import Clip, DraftSpec, Fill, Length, Place, TextStyle
@@ -145,13 +145,13 @@ class Recipe:
 
     @paused()
     def to_spec(self, lengths_us: Mapping[str, int | None]) -> Imported:
-        notes = Notes(list(self.problems), list(self.warnings))
+        problems = list(self.problems)
         shots, sounds, texts, end_us = (
             _of_lines(self, lengths_us) if self.captions is None else _of_srt(self, lengths_us)
         )
         if end_us > spec.LONGEST_US:
             text = _("it ends after {hours:.0f} hours; a timeline can be a day long")
-            notes.fail(Place(draft=self.number), text.format(hours=end_us / 3600e6))
+            problems.append(Problem(Place(draft=self.number), text.format(hours=end_us / 3600e6)))
             shots, sounds, texts, end_us = [], [], [], 0
         music = self._music(end_us, lengths_us) if self.head.music and end_us else []
         tracks = [
@@ -171,7 +171,7 @@ class Recipe:
             captions=(self.captions,) if self.captions else (),
         )
         reason = _("the real length of its speech gives its times") if self.lines else _("its SRT says its times")
-        return Imported(whole, "us", reason, notes.problems, notes.warnings)
+        return Imported(whole, "us", reason, problems, self.warnings)
 
     def _music(self, end_us: int, lengths_us: Mapping[str, int | None]) -> list[spec.AudioSegment]:
         """The music from the start to `end_us`, again and again where it is shorter, its end faded."""

@@ -8,7 +8,7 @@ the segment.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -18,7 +18,10 @@ from tray.draft.folders import Profile
 from tray.draft.looks import Looks, Neighbourhood
 from tray.draft.probe import Probe
 from tray.draft.problems import DraftError, Notes, Problem
-from tray.draft.spec import MEDIA, DraftSpec, Segment, Track
+from tray.draft.spec import MEDIA, DraftSpec, Place, Segment, Track
+from tray.locale import _
+
+_WITH_SOUND = ("video", "audio")
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def resolve(
     files: dict[str, Probe] = {}
     shown: dict[str, str] = {}
     main: list[Placed] | None = None
-    for track in (*spec.tracks, *_captioned(spec, srt_texts, notes)):
+    for track in (*_from_main_up(spec.tracks, notes), *_captioned(spec, srt_texts, notes)):
         for lane in lanes(in_time(track, probes, frame_us, notes), frame_us, notes):
             if main is None and track.kind == "video":
                 main = lane
@@ -65,9 +68,32 @@ def resolve(
                     shown.setdefault(path, _shown_name(one))
             segments = tuple(_resolved(one) for one in lane if not one.is_left_off)
             if segments:
-                tracks.append(Track.model_construct(kind=track.kind, segments=segments, muted=track.muted, volume=1.0))
+                muted = track.muted and track.kind in _WITH_SOUND
+                tracks.append(Track.model_construct(kind=track.kind, segments=segments, muted=muted, volume=1.0))
     whole = spec.model_copy(update={"tracks": tuple(tracks), "captions": (), "background": None, "cover": None})
     return Resolved(whole, files, shown, main is not None and has_gaps(main), notes.problems, notes.warnings)
+
+
+def _from_main_up(tracks: Sequence[Track], notes: Notes) -> list[Track]:
+    """With nothing visible below the first video track: JianYing's main track is its lowest."""
+    main = next((number for number, track in enumerate(tracks) if track.kind == "video" and track.segments), 0)
+    below = [track for track in tracks[:main] if track.kind != "audio"]
+    for track in below:
+        notes.warn(_place_of(track), _("it is placed above the main track, JianYing's lowest"))
+    for track in tracks:
+        if track.kind not in _WITH_SOUND and (track.muted or track.volume != 1):
+            notes.warn(_place_of(track), _("its volume is left off: it has no sound"))
+    return [
+        *(track for track in tracks[:main] if track.kind == "audio"),
+        *tracks[main : main + 1],
+        *below,
+        *tracks[main + 1 :],
+    ]
+
+
+def _place_of(track: Track) -> Place:
+    place = track.segments[0].place if track.segments else Place()
+    return place.model_copy(update={"segment": None, "id": None, "url": None})
 
 
 def _captioned(spec: DraftSpec, srt_texts: Mapping[str, str], notes: Notes) -> Iterator[Track]:

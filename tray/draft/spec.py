@@ -17,6 +17,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from tray.draft.spec_values import (
     FASTEST,
+    KEYFRAMES_OF,
     LONGEST_US,
     LOUDEST,
     MEDIA,
@@ -47,6 +48,7 @@ from tray.locale import _
 
 __all__ = [
     "FASTEST",
+    "KEYFRAMES_OF",
     "LONGEST_US",
     "LOUDEST",
     "MEDIA",
@@ -249,7 +251,7 @@ class TextSegment(_Segment):
     text: str = Field(min_length=1, max_length=20_000)
     clip: Clip = Clip()
     style: TextStyle = TextStyle()
-    ranges: tuple[StyledRange, ...] = ()
+    ranges: tuple[StyledRange, ...] = Field(default=(), max_length=10_000)
     bubble: Bubble | None = None
     flower: Name | None = None
     intro: Animation | None = None
@@ -328,7 +330,8 @@ class Captions(Value):
 
 class DraftSpec(Value):
     """A whole draft. `width`, `height` in pixels, `fps` frames a second. Tracks are listed from the bottom up; the
-    first video track is JianYing's main track. `background`: the fill of the main track's segments that say none."""
+    first video track is JianYing's main track, with nothing visible below it. `background`: the fill of the main
+    track's segments that say none."""
 
     version: Literal[1] = 1
     name: str = Field(default="", max_length=1000)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
@@ -199,4 +200,17 @@ class Keyframe(Value):
     value: float = Field(ge=-1e6, le=1e6)
 
 
-Keyframes = dict[KeyframeProperty, tuple[Keyframe, ...]]
+MOST_KEYFRAMES = 10_000
+"""Of one property of one segment."""
+Keyframes = dict[KeyframeProperty, Annotated[tuple[Keyframe, ...], Field(max_length=MOST_KEYFRAMES)]]
+_ON_CANVAS = frozenset(("position_x", "position_y", "rotation", "scale", "scale_x", "scale_y", "opacity"))
+KEYFRAMES_OF: Mapping[str, frozenset[str]] = {
+    "video": frozenset(get_args(KeyframeProperty)),
+    "image": frozenset(get_args(KeyframeProperty)) - {"volume"},
+    "audio": frozenset(("volume",)),
+    "text": _ON_CANVAS,
+    "sticker": _ON_CANVAS,
+    "effect": frozenset(),
+    "filter": frozenset(),
+}
+"""By kind of segment what can have keyframes (pyJianYingDraft, keyframe.py, KeyframeProperty)."""

@@ -113,6 +113,8 @@ def to_track(captions: spec.Captions, text: str) -> tuple[spec.Track, list[str]]
         if start_us + (cue.end_us - cue.start_us) > spec.LONGEST_US:
             notes.beyond.append(index + 1)
             continue
+        if len(cue.text) > LONGEST_TEXT:
+            notes.too_long.append(index + 1)
         place = captions.place.model_copy(
             update={"segment": index + 1, "path": f"{captions.place.path}.cues[{index}]".lstrip(".")}
         )
@@ -141,6 +143,7 @@ class _Notes:
     cut: list[int] = field(default_factory=list)
     joined: list[int] = field(default_factory=list)
     beyond: list[int] = field(default_factory=list)
+    too_long: list[int] = field(default_factory=list)
     junk: list[str] = field(default_factory=list)
 
     def in_words(self) -> list[str]:
@@ -153,6 +156,7 @@ class _Notes:
             (self.cut, _("{cues}: shortened, the next caption begins earlier")),
             (self.joined, _("{cues}: shown together with the caption before, both are said at the same time")),
             (self.beyond, _("{cues}: left out, a timeline can be a day long")),
+            (self.too_long, _("{cues}: cut, longer than a caption can be and shown too briefly to be split")),
         ]
         words = [text.format(cues=_numbers(numbers)) for numbers, text in told if numbers]
         words += [_("captions: “{text}” belongs to no cue and is left out").format(text=_quoted(j)) for j in self.junk]
