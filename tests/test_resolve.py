@@ -184,12 +184,20 @@ def test_names_become_the_catalogue_s_and_lengths_their_own():
 
 
 def test_a_filter_that_jianying_does_not_have_is_left_off_with_near_names_and_strict_makes_it_an_error():
-    shot = {"filters": [{"name": "没有的滤镜"}], "transition": {"name": "并没有"}}
+    shot = {"filters": [{"name": "暖冬"}], "transition": {"name": "叠画"}}
     loose = pictures(shot, {})
     assert first(loose).filters == () and first(loose).transition is None
     assert len(loose.warnings) == 2 and all("near names" in warning for warning in loose.warnings)
     strict = pictures(shot, {}, strict=True)
     assert [problem.at for problem in strict.problems] == ["filters", "transition.name"]
+    assert not [problem for problem in strict.problems if "left off" in problem.message]
+
+
+def test_where_no_name_is_near_none_is_made_up_and_the_way_to_all_names_is_said():
+    shot = {"filters": [{"name": "商务"}], "transition": {"name": "并没有"}}
+    said = pictures(shot, {}).warnings
+    assert not [warning for warning in said if "near names" in warning]
+    assert ["coze-tray names filter" in said[0], "coze-tray names transition" in said[1]] == [True, True]
 
 
 def test_an_effect_segment_whose_effect_is_unknown_is_left_off_as_a_whole_and_said():

@@ -190,14 +190,25 @@ class Looks:
         what = _what()[kinds[0]]
         if self._profile == "capcut":
             text = _("the {what} “{name}” is left off: this program knows JianYing's alone, and CapCut has others")
+            if self._strict:
+                text = _(
+                    "the {what} “{name}” can't be used: this program knows JianYing's alone, and CapCut has others"
+                )
             self._miss(place, text.format(what=what, name=said), at)
             return None
         for kind in kinds:
             if (entry := names.find(kind, said)) is not None:
                 return entry
         near = [name for kind in kinds for name in names.near(kind, said)][:5]
-        text = _("the {what} “{name}” is not one of JianYing's and is left off; near names: {near}")
-        self._miss(place, text.format(what=what, name=said, near=_(", ").join(near) or _("none")), at)
+        text = _("the {what} “{name}” is not one of JianYing's and is left off")
+        if self._strict:
+            text = _("the {what} “{name}” is not one of JianYing's")
+        if near:
+            help_ = _("near names: {names}").format(names=_(", ").join(near))
+        else:
+            group = next(group for group, of in names.GROUPS.items() if kinds[0] in of)
+            help_ = _("all names: coze-tray names {kind}").format(kind=group)
+        self._miss(place, _("{text}; {more}").format(text=text.format(what=what, name=said), more=help_), at)
         return None
 
     def _miss(self, place: Place, text: str, at: str) -> None:
@@ -233,7 +244,9 @@ class Looks:
             if effect.kind is not None:
                 wanted = tuple(kind for kind in kinds if kind == effect.kind)
                 if not wanted:
-                    text = _("the effect {name} is left off: a segment of this kind has no effects of kind {kind}")
+                    text = _(
+                        "the effect {name} has no place here: a segment of this kind has no effects of kind {kind}"
+                    )
                     self._miss(place, text.format(name=effect.name, kind=effect.kind), at)
                     continue
             entry = self._entry(wanted, effect.name, place, at)

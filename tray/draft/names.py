@@ -65,6 +65,8 @@ GROUPS: Mapping[str, tuple[Kind, ...]] = {
 }
 """What the kinds are called on the command line, one by one and together."""
 
+_FEW = 20
+"""Masks, mix modes, sing-along styles: one of them is meant, whatever was said."""
 _LONGEST = 100
 """More characters are no name; the longest entry has 25."""
 
@@ -109,7 +111,8 @@ def find(kind: Kind, said: str) -> Entry | None:
 
 def near(kind: Kind, said: str, n: int = 5) -> list[str]:
     """Up to `n` names that look like `said`, best first: those that hold it or that it holds, then those that share
-    most of its characters, then what JianYing lists first. Each is a name that `find` finds."""
+    enough of its characters, the free ones before those that need VIP; of a kind that has but a few names, all of
+    these count as near. Each is a name that `find` finds."""
     catalogue = _catalogue(kind)
     wanted = normal(said[:_LONGEST])
     grams = _grams(wanted)
@@ -118,13 +121,13 @@ def near(kind: Kind, said: str, n: int = 5) -> list[str]:
     for i, shared in score.items():
         name, entry, size = catalogue.said[i]
         alike = 2 * shared / (len(grams) + size)
-        if alike < 0.2:
+        if alike <= 0.25:
             continue
         rank = (alike + (name in wanted or wanted in name) - 0.01 * entry.is_vip, -i)
         best[entry.key] = max(rank, best.get(entry.key, rank))
     keys = sorted(best, key=lambda key: best[key], reverse=True)
-    if len(keys) < n:  # then it helps to see what names are like
-        keys += [entry.key for entry in catalogue.entries[: 2 * n] if entry.key not in best]
+    if len(catalogue.entries) <= _FEW:
+        keys += [entry.key for entry in catalogue.entries if entry.key not in best]
     return [catalogue.name_of(catalogue.exact[key]) for key in keys[:n]]
 
 
