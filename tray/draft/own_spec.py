@@ -21,7 +21,7 @@ from tray.draft.coze_json import key_of, parsed_inside
 from tray.draft.problems import Notes, Problem, in_words, said_of, short
 from tray.draft.source import Imported
 from tray.draft.spec import DraftSpec, Place
-from tray.locale import _
+from tray.locale import _, ngettext
 
 VERSION = 1
 MOST_SEGMENTS = 100_000
@@ -69,7 +69,7 @@ class OwnDraft:
                 yield captions.url, captions.place
 
     def to_spec(self, lengths_us: Mapping[str, int | None]) -> Imported:  # noqa: ARG002 - the times are all said
-        return Imported(self.spec, "us", _("the spec says its units itself"), self.problems, self.warnings)
+        return Imported(self.spec, "us", "", self.problems, self.warnings)
 
 
 def is_own(value: Mapping[str, Any]) -> bool:
@@ -104,6 +104,7 @@ def read(value: Mapping[str, Any], number: int, prefix: str = "") -> OwnDraft:
             "captions": tuple(one for one in subtitles if one is not None),
         }
     )
+    _unseen(whole, notes)
     return OwnDraft(number, key_of(value), whole.name, count, whole, prefix, few(notes.problems, place), notes.warnings)
 
 
@@ -139,7 +140,7 @@ def check(model: type[M], value: Any, place: Place, notes: Notes) -> M | None:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        for at, message in in_words(error):
+        for at, message in in_words(error, model):
             notes.fail(place, said_of(at, message) if at else message, at)
         return None
 
@@ -150,6 +151,23 @@ def few(problems: list[Problem], place: Place) -> list[Problem]:
         return problems
     text = _("{n} more things are wrong with this draft").format(n=len(problems) - MOST_PROBLEMS)
     return [*problems[:MOST_PROBLEMS], Problem(place, text)]
+
+
+def _unseen(whole: DraftSpec, notes: Notes) -> None:
+    """Warn of segments too short to be seen: most likely their times are milliseconds, without saying so."""
+    places = [
+        segment.place
+        for track in whole.tracks
+        for segment in track.segments
+        if segment.duration_us is not None and segment.duration_us * whole.fps < 1_000_000
+    ]
+    if places:
+        text = ngettext(
+            "{n} segment lasts less than a frame; a time without a unit is microseconds",
+            "{n} segments last less than a frame; a time without a unit is microseconds",
+            len(places),
+        )
+        notes.warn(places[0], text.format(n=len(places)))
 
 
 def _members(said: dict[str, Any], name: str, place: Place, notes: Notes) -> list[Any]:
