@@ -153,7 +153,7 @@ def _in_words(detail: ErrorDetails) -> str:
 def _filled(text: str, value: str, limits: Mapping[str, Any]) -> str:
     said = {name: limit if isinstance(limit, (int, float)) else short(limit, 200) for name, limit in limits.items()}
     for name in said.keys() & {"expected", "expected_tags"}:  # pydantic's "'a', 'b' or 'c'"
-        said[name] = _(", ").join(re.findall("'([^']*)'", limits[name]))
+        said[name] = _(", ").join(re.findall("'([^']+)'", limits[name]))
     return text.format(**{**said, "value": value})
 
 
@@ -190,6 +190,7 @@ def _expected(kind: str) -> str | None:
         "bool": _("{value} is not true or false"),
         "list": _("{value} is not a list"),
         "tuple": _("{value} is not a list"),
+        "path": _("{value} is not a path"),
         "dict": _("{value} is not an object"),
         "model": _("{value} is not an object"),
     }.get(expected)
