@@ -228,6 +228,13 @@ def test_a_receipt_tells_of_the_unit_of_times_only_where_it_had_to_be_found(env,
     assert clear.returncode == 0 and "times read" not in clear.stderr
 
 
+def test_a_draft_without_a_name_is_called_as_its_file(env, tmp_path, root):
+    file = written(tmp_path / "秋天.srt", "1\n00:00:01,000 --> 00:00:02,000\n落叶\n")
+    for name in ("秋天", "秋天 (2)"):
+        done = coze_tray("build", file, "--drafts-dir", str(root), "--json", env=env)
+        assert last_line(done)["drafts"][0]["name"] == name
+
+
 def test_times_of_a_spec_that_are_milliseconds_without_saying_so_are_warned_of(env, tmp_path, root):
     texts = [{"text": "a", "duration": 3000}, {"text": "b", "duration": 3000}]
     own = json.dumps({"version": 1, "tracks": [{"kind": "text", "segments": texts}]})

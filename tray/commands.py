@@ -133,7 +133,7 @@ def build(export: Path, options: BuildOptions) -> Built:
     try:
         text = _text_of(export)
         shop = app.workshop(settings, home_folder(), options.drafts_dir)
-        shop = replace(shop, options=replace(shop.options, portable=options.portable))
+        shop = replace(shop, options=replace(shop.options, portable=options.portable), unnamed=export.stem)
         with terminal.Bar() as bar:
             bar.say(_("Reading the export"))
             built = asyncio.run(pipeline.build(text, shop, locale.use(settings.language or None), progress=bar.media))

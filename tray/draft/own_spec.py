@@ -117,6 +117,7 @@ def schema() -> dict[str, Any]:
     made["$defs"]["Clip"]["properties"]["scale"] = {
         "title": "Scale", "type": "number", "description": "short for scale_x and scale_y",
     }  # fmt: skip
+    made["properties"]["$schema"] = {"type": "string", "description": "where this schema lies, for editors"}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:coze-tray:draft-spec:{VERSION}",
@@ -192,7 +193,7 @@ def _head(said: Mapping[str, Any], place: Place, notes: Notes) -> DraftSpec:
     if type(version) is not int or version != VERSION:
         text = _("version {said} is not known; this program reads version {known}, a newer one may read more")
         notes.fail(place, said_of("version", text.format(said=short(version), known=VERSION)), "version")
-    rest = {name: value for name, value in said.items() if name != "version"}
+    rest = {name: value for name, value in said.items() if name not in ("version", "$schema")}
     return check(DraftSpec, rest, place, notes) or DraftSpec()
 
 

@@ -51,6 +51,8 @@ class Workshop:
     cache: CachePolicy
     options: Options
     time_unit: TimeUnit = "auto"
+    unnamed: str = ""
+    """What a draft is called that has no name."""
 
 
 @dataclass
@@ -115,7 +117,9 @@ class _Shop:
 async def _build(text: str, wanted: list[Outline], built: Built, shop: _Shop, progress: Progress) -> None:
     root = shop.workshop.root
     for draft in wanted:
-        publish.free_name(root, draft.name)  # a path that is too long is said before anything is fetched
+        publish.free_name(
+            root, draft.name or shop.workshop.unnamed
+        )  # a path that is too long is said before anything is fetched
     made_root = await asyncio.to_thread(_made, root)
     try:
         with publish.staging(root) as folder:
@@ -199,7 +203,7 @@ async def _written(text: str, draft: Outline, found: Found, folder: Path, shop: 
         _only(found.faults, [*draft.urls, *draft.caption_urls]),
     )
     while True:
-        final = workshop.root / publish.free_name(workshop.root, draft.name)
+        final = workshop.root / publish.free_name(workshop.root, draft.name or workshop.unnamed)
         staged = folder / f"draft-{uuid.uuid4().hex[:8]}"
         outcome = await shop.worker.run(
             compose, text, workshop.time_unit, draft.number, own, workshop.options, staged, final
