@@ -123,7 +123,7 @@ def near(kind: Kind, said: str, n: int = 5) -> list[str]:
     for i, shared in score.items():
         name, entry, size = catalogue.said[i]
         alike = 2 * shared / (len(grams) + size)
-        if alike <= 0.25:
+        if alike < 0.2:
             continue
         rank = (alike + (name in wanted or wanted in name) - 0.01 * entry.is_vip, -i)
         best[entry.key] = max(rank, best.get(entry.key, rank))
