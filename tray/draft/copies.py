@@ -15,6 +15,8 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from tray.draft.threads import to_its_end
+
 
 class Copies:
     """Copies that lie ready for the drafts of a build, in `folder` beside them: made by a thread of their own, while
@@ -30,7 +32,7 @@ class Copies:
         self._thread = ThreadPoolExecutor(1, "copies")
 
     async def __aenter__(self) -> Copies:
-        await asyncio.to_thread(self._folder.mkdir)
+        await to_its_end(self._folder.mkdir)
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
