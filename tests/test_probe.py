@@ -223,6 +223,13 @@ def test_an_mp4_whose_index_came_first_is_refused_when_its_end_is_missing(told):
         told(whole + struct.pack(">I4s", 5000, b"mdat") + bytes(100))
 
 
+def test_a_wav_of_which_a_chunk_is_longer_than_the_file_is_told_or_refused_in_a_sentence(tmp_path):
+    data = wav(1.0)
+    (tmp_path / "a").write_bytes(data[:36] + b"LIST" + struct.pack("<I", 2**31 - 1) + bytes(40))
+    (said,) = probe_all([tmp_path / "a"])
+    assert isinstance(said, str) and "broken" in said and "()" not in said
+
+
 def chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 

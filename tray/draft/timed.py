@@ -46,7 +46,7 @@ def plain_wav(path: Path) -> Probe | None:
             with wave.open(file) as sound:
                 frame_bytes = sound.getnchannels() * sound.getsampwidth()
                 said, rate = sound.getnframes(), sound.getframerate()
-    except (wave.Error, EOFError):
+    except (wave.Error, EOFError, RuntimeError):  # the last for a chunk that reaches beyond the file's end
         return None
     held = (path.stat().st_size - 44) // frame_bytes
     # One that was written to a pipe says 0xFFFFFFFF bytes (or none), and is whole all the same.
