@@ -143,6 +143,17 @@ def test_who_signs_in_to_one_host_is_not_known_to_the_next(media, fetch):
     assert seen == [(None, None, None)]
 
 
+def test_a_percent_encoded_data_url_is_read_whole_and_takes_little_memory(fetch):
+    import resource
+
+    data = bytes(range(256)) * 20_000
+    url = "data:image/png,%25" + "".join(f"%{byte:02x}" for byte in range(256)) * 20_000
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert fetch(url) == [b"%" + data]
+    assert fetch("data:," + "a" * 65_535 + "%41%4") == [b"a" * 65_535 + b"A%4"]
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 * 1024
+
+
 def test_progress_is_told_while_one_large_file_comes(media, build, tmp_path, root, monkeypatch):
     from tray.draft import pipeline
     from tray.draft.cache import CachePolicy

@@ -190,7 +190,7 @@ class Fetcher:
         head, comma, body = url.partition(",")
         if not comma:
             raise FetchError(_("the data: URL has no comma, so no data"))
-        data = unquote_to_bytes(body)
+        data = b"".join(_unquoted(body))
         if head.lower().replace(" ", "").endswith(";base64"):
             data = b"".join(data.split()).translate(bytes.maketrans(b"-_", b"+/")).rstrip(b"=")
             try:
@@ -284,6 +284,17 @@ class _Part:
                     left = left[self._file.write(left) or 0 :]
         self._memory.clear()
         return self._file
+
+
+def _unquoted(text: str) -> Iterator[bytes]:
+    """Percent-encoded bytes, a piece at a time: whole, each of them would take a hundred bytes for a moment."""
+    at = 0
+    while at < len(text):
+        end = at + 65_536
+        cut = text.rfind("%", end - 2, end)  # the two digits belong to it
+        end = end if cut < 0 else cut
+        yield unquote_to_bytes(text[at:end])
+        at = end
 
 
 def _stored(batch: list[tuple[str, _Part | FetchError]]) -> list[Media | tuple[str, FetchError]]:
