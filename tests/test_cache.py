@@ -295,3 +295,62 @@ def test_where_the_kernel_can_t_copy_the_bytes_are(tmp_path, monkeypatch):
     (tmp_path / "a").write_bytes(b"whole")
     copies.copy(tmp_path / "a", tmp_path / "b")
     assert (tmp_path / "b").read_bytes() == b"whole"
+
+
+def test_where_the_kernel_copies_nothing_the_bytes_are(tmp_path, monkeypatch):
+    """Some file systems say that they have copied none, and no more."""
+    monkeypatch.setattr(os, "copy_file_range", lambda *_args: 0, raising=False)
+    (tmp_path / "a").write_bytes(b"whole")
+    copies.copy(tmp_path / "a", tmp_path / "b")
+    assert (tmp_path / "b").read_bytes() == b"whole"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit for files")
+@pytest.mark.parametrize("kernel", [True, False])
+def test_a_copy_that_does_not_fit_is_none(kernel, tmp_path, monkeypatch):
+    """On a disk that fills up, a write takes what it can and says how much: the last one of a file says it to nobody."""
+    import resource
+
+    if not kernel:
+        monkeypatch.setattr(os, "copy_file_range", lambda *_args: 0, raising=False)
+    (tmp_path / "a").write_bytes(bytes(600_000))
+    before, ignored = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, before[1]))
+        with pytest.raises(OSError, match="too large"):
+            copies.copy(tmp_path / "a", tmp_path / "b")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_build_that_could_not_say_that_it_ended_does_not_keep_the_cache_from_being_tidied(
+    media, build, cached, monkeypatch
+):
+    """As on a full disk: its folder is gone, its number still in the index."""
+    url = media.serve("/red", png("red", (300, 300)))
+    with monkeypatch.context() as full_disk:
+        full_disk.setattr(
+            Cache, "_drop_oldest", lambda *_args: (_ for _ in ()).throw(sqlite3.OperationalError("disk full"))
+        )
+        build(shown(url), cache_max_bytes=0)
+    assert len(cached()) == 1
+    build(shown(media.serve("/blue", png("blue"))), cache_max_bytes=0)
+    assert cached() == []
+
+
+def test_a_full_disk_is_called_a_full_disk(media, build, root, tmp_path, monkeypatch):
+    """SQLite takes back by itself what it could not write."""
+    from tray.draft.problems import DraftError
+
+    def fill(self: Cache, *_args: object) -> None:
+        with self._writing() as db:
+            db.execute("ROLLBACK")
+            raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Cache, "_keep", fill)
+    with pytest.raises(DraftError, match="disk is full"):
+        build(shown(media.serve("/a", png())))
+    assert list(root.iterdir()) == []
+    assert list((tmp_path / "cache" / "builds").iterdir()) == []

@@ -152,6 +152,31 @@ def test_a_picture_keeps_its_alpha_and_its_sixteen_bits(told):
         assert made.getpixel((0, 0)) == 40_000
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_of_sixteen_bits_none_is_lost_whichever_comes_first(order, told):
+    values = [40_000, 1, 300, 65_535]
+    tags = [(256, 2), (257, 2), (258, 16), (259, 1), (262, 1), (273, 122), (277, 1), (278, 2), (279, 8)]
+    data = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}IH", 8, len(tags))
+    data += b"".join(struct.pack(f"{order}HHIHH", tag, 3, 1, value, 0) for tag, value in tags)
+    tiff = data + bytes(4) + struct.pack(f"{order}4H", *values)
+    for picture in (tiff, b"P5 2 2 65535\n" + struct.pack(">4H", *values)):
+        with Image.open(told(picture).path) as made:
+            assert list(struct.unpack("<4H", made.convert("I;16").tobytes())) == values
+
+
+@pytest.mark.parametrize("mode", ["F", "I"])
+def test_a_picture_of_measurements_is_refused_and_not_made_white(mode, told):
+    with pytest.raises(ProbeError, match="TIFF"):
+        told(samples.picture("TIFF", 70_000, mode=mode))
+
+
+@pytest.mark.parametrize("name", ["AVIF", "HEIF"])
+def test_a_picture_that_is_not_read_as_one_is_not_called_a_video(name, told):
+    data = samples.picture(name, size=(64, 64))
+    with pytest.raises(ProbeError, match="picture"):
+        told(data[:8] + b"miaf" + data[12:])
+
+
 def test_a_photo_that_lies_on_its_side_is_as_wide_as_it_is_shown(told):
     turned = Image.Exif()
     turned[0x0112] = 6
@@ -221,6 +246,13 @@ def test_an_mp4_whose_index_came_first_is_refused_when_its_end_is_missing(told):
     told(whole + struct.pack(">I4s", 108, b"free") + bytes(100))
     with pytest.raises(ProbeError, match="cut off"):
         told(whole + struct.pack(">I4s", 5000, b"mdat") + bytes(100))
+
+
+def test_a_wav_of_which_a_chunk_is_longer_than_the_file_is_told_or_refused_in_a_sentence(tmp_path):
+    data = wav(1.0)
+    (tmp_path / "a").write_bytes(data[:36] + b"LIST" + struct.pack("<I", 2**31 - 1) + bytes(40))
+    (said,) = probe_all([tmp_path / "a"])
+    assert isinstance(said, str) and "broken" in said and "()" not in said
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:

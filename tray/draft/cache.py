@@ -235,8 +235,11 @@ class Cache:
                 with contextlib.suppress(OSError, Timeout), FileLock(folder / "lock", timeout=0):
                     ended.append(folder)
         for folder in ended:
-            db.execute("DELETE FROM builds WHERE folder = ?", (folder.name,))
             shutil.rmtree(folder, ignore_errors=True)
+        left = {folder.name for folder in self._builds.iterdir()} - {folder.name for folder in ended}
+        for (name,) in db.execute("SELECT folder FROM builds").fetchall():
+            if name not in left:  # one could not say that it ends, too: on a full disk
+                db.execute("DELETE FROM builds WHERE folder = ?", (name,))
         if ended or self._number == 1:
             indexed = {name for (name,) in db.execute("SELECT name FROM files")}
             for file in os.scandir(self._files):
@@ -267,10 +270,11 @@ class Cache:
                 self._db.execute("BEGIN IMMEDIATE")
                 try:
                     yield self._db
+                    self._db.execute("COMMIT")
                 except BaseException:
-                    self._db.execute("ROLLBACK")
+                    if self._db.in_transaction:  # a full disk has rolled it back already
+                        self._db.execute("ROLLBACK")
                     raise
-                self._db.execute("COMMIT")
             except sqlite3.DatabaseError as error:
                 self._is_broken = not isinstance(error, sqlite3.OperationalError)
                 raise

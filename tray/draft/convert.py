@@ -26,7 +26,7 @@ MOST_ANIMATION_PIXELS = 500_000_000
 """Of all frames together: 240 of full HD. QuickTime Animation hardly makes a photo smaller."""
 MOST_WAV_BYTES = 2 * 1000**3
 """A WAV can't be larger than 4 GB; ten minutes of stereo are 0.1 GB."""
-_PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")
+_PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")
 
 
 def to_png(image: Image.Image, target: Path) -> tuple[int, int]:
@@ -36,10 +36,20 @@ def to_png(image: Image.Image, target: Path) -> tuple[int, int]:
     image.load()
     check_size(*image.size)  # an icon's header may have said another
     upright = ImageOps.exif_transpose(image)
-    if upright.mode not in _PNG_MODES:
+    if upright.mode == "F" or upright.mode.startswith("I"):
+        upright = _in_16_bits(upright, str(image.format))
+    elif upright.mode not in _PNG_MODES:
         upright = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
     upright.save(target, "PNG", compress_level=3)
     return upright.size
+
+
+def _in_16_bits(image: Image.Image, name: str) -> Image.Image:
+    whole = image.convert("I")
+    extremes: Any = whole.getextrema()
+    if image.mode == "F" or extremes[0] < 0 or extremes[1] > 65_535:  # measurements: what is white, nobody says
+        raise ProbeError(_("the picture ({name}) is brighter than a PNG can say. Save it as PNG.").format(name=name))
+    return whole.convert("I;16")
 
 
 def to_mov(image: Image.Image, target: Path) -> tuple[Path, int]:

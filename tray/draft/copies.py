@@ -15,6 +15,8 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from tray.draft.threads import to_its_end
+
 
 class Copies:
     """Copies that lie ready for the drafts of a build, in `folder` beside them: made by a thread of their own, while
@@ -30,7 +32,7 @@ class Copies:
         self._thread = ThreadPoolExecutor(1, "copies")
 
     async def __aenter__(self) -> Copies:
-        await asyncio.to_thread(self._folder.mkdir)
+        await to_its_end(self._folder.mkdir)
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
@@ -77,14 +79,14 @@ def copy(source: Path, target: Path) -> None:
 
 
 def _copied_by_the_kernel(source: Path, target: Path) -> None:
-    with source.open("rb", buffering=0) as ours, target.open("wb", buffering=0) as theirs:
+    with source.open("rb") as ours, target.open("wb") as theirs:
         left = os.fstat(ours.fileno()).st_size
-        try:
+        with contextlib.suppress(OSError):
             while left and (copied := os.copy_file_range(ours.fileno(), theirs.fileno(), left)):
                 left -= copied
-        except OSError:  # it can't between these two file systems, or the disk is full: then this fails, too
-            ours.seek(0)
-            theirs.seek(0)
+        if left:  # it can't between these two file systems, or the disk is full: then this fails, too
+            os.lseek(ours.fileno(), 0, os.SEEK_SET)
+            os.lseek(theirs.fileno(), 0, os.SEEK_SET)
             shutil.copyfileobj(ours, theirs, 1 << 20)
 
 

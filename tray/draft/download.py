@@ -139,7 +139,7 @@ class _Response:
         except RefusedError as error:
             raise FetchError(_("refused: {error}").format(error=error)) from None
         except (OSError, UnicodeError):
-            raise Unreachable(_("the host {host} is not known").format(host=url.host)) from None
+            raise Unreachable(_("the host {host} is not known").format(host=url.host), host_of(url)) from None
         room = self._connections.room[host, port]
         await room.acquire()
         try:
@@ -150,7 +150,7 @@ class _Response:
         except (asyncio.TimeoutError, ProxyTimeoutError):
             raise _in_time(url.host) from None
         except (aiohttp.ClientError, ProxyConnectionError, ProxyError, OSError, ValueError) as error:
-            raise _fault(error, url.host) from None
+            raise _fault(error, url) from None
         finally:
             if self._response is None:
                 room.release()
@@ -165,28 +165,32 @@ class _Response:
 
 async def body_of(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     """The response's bytes as they come. Raises Passing where they break off."""
-    host = response.url.host or ""
+    url = httpx.URL(str(response.url))
     try:
         async for chunk in response.content.iter_any():
             yield chunk
     except asyncio.TimeoutError:
-        raise _in_time(host) from None
+        raise _in_time(url.host) from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise _fault(error, host) from None
+        raise _fault(error, url) from None
 
 
 def _in_time(host: str) -> Passing:
     return Passing(_("{host} did not answer in time").format(host=host))
 
 
-def _fault(error: Exception, host: str) -> Passing:
+def _fault(error: Exception, url: httpx.URL) -> Passing:
+    host = url.host
     if isinstance(error, (aiohttp.ClientConnectorError, ProxyConnectionError, ProxyError)):
-        return Unreachable(_("{host} can't be reached: {error}").format(host=host, error=error))
+        return Unreachable(_("{host} can't be reached: {error}").format(host=host, error=error), host_of(url))
     if isinstance(error, (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError)):
-        return Passing(_("{host} cut the file off before its end").format(host=host))
-    return Passing(
-        _("the connection to {host} broke: {error}").format(host=host, error=str(error) or type(error).__name__)
-    )
+        return _cut_off(host)
+    said = short(str(error) or type(error).__name__)  # it may hold what the host sent
+    return Passing(_("the connection to {host} broke: {error}").format(host=host, error=said))
+
+
+def _cut_off(host: str) -> Passing:
+    return Passing(_("{host} cut the file off before its end").format(host=host))
 
 
 def _is_socks(proxy: str) -> bool:
@@ -203,6 +207,15 @@ def _refuse_status(response: aiohttp.ClientResponse, url: str) -> None:
         raise FetchError(_("the file is gone ({code}). Let the bot make it again.").format(code=code))
     if not 200 <= code < 300:
         raise FetchError(_("the server refused it ({code}). Let the bot make a new link.").format(code=code))
+    if code == 206 and not _is_whole(response.headers.get("content-range", "")):
+        raise _cut_off(parsed(url).host)
+
+
+def _is_whole(content_range: str) -> bool:
+    """Whether a part, which nobody asked for, is the whole: `bytes 0-99/100`."""
+    said, _slash, size = content_range.removeprefix("bytes 0-").partition("/")
+    last, count = whole_number(said), whole_number(size)
+    return last is not None and count == last + 1
 
 
 def _expired(url: str, code: int) -> str:
@@ -210,19 +223,21 @@ def _expired(url: str, code: int) -> str:
     if code not in (400, 401, 403, 404, 410):
         return ""
     query = {key.lower(): values[-1] for key, values in parse_qs(urlsplit(url).query).items()}
-    moment: datetime | None = None
     try:
         if "x-expires" in query:
             moment = datetime.fromtimestamp(int(query["x-expires"]), timezone.utc)
         elif "x-tos-expires" in query and "x-tos-date" in query:
             signed = datetime.strptime(query["x-tos-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
             moment = datetime.fromtimestamp(signed.timestamp() + int(query["x-tos-expires"]), timezone.utc)
+        else:
+            return ""
+        if moment > datetime.now(timezone.utc):
+            return ""
+        said = moment.astimezone().strftime("%Y-%m-%d %H:%M")
     except (ValueError, OverflowError, OSError):
         return ""
-    if moment is None or moment > datetime.now(timezone.utc):
-        return ""
     return _("the link expired at {moment} ({code}). Let the bot make it again, and build at once.").format(
-        moment=moment.astimezone().strftime("%Y-%m-%d %H:%M"), code=code
+        moment=said, code=code
     )
 
 
@@ -237,7 +252,7 @@ def _retry_after(response: aiohttp.ClientResponse) -> float | None:
 
 
 def whole_number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 @functools.lru_cache(256)  # a URL is looked at twice
@@ -247,11 +262,17 @@ def parsed(url: str) -> httpx.URL:
     try:
         found = httpx.URL(url)
         urlsplit(url)  # the proxy's rules are read with it, and it refuses other things
+        host, port = found.host, found.port or 80
     except (httpx.InvalidURL, ValueError):
         raise not_a_link from None
-    if not found.host or not 0 < (found.port or 80) < 65536:
+    if not host or not 0 < port < 65536:
         raise not_a_link
     return found
+
+
+def host_of(url: httpx.URL) -> str:
+    """The host and its port, as Unreachable names it."""
+    return url.netloc.decode("ascii")
 
 
 def _joined(base: str, location: str) -> str:

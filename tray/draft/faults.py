@@ -16,7 +16,11 @@ class Passing(Exception):  # noqa: N818 - not an error yet
 
 
 class Unreachable(Passing):
-    """Not this file but its host is the fault."""
+    """Not this file but its host is the fault. `host`: with its port where the link says one."""
+
+    def __init__(self, text: str, host: str) -> None:
+        super().__init__(text)
+        self.host = host
 
 
 def short(url: str) -> str:

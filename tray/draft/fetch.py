@@ -9,9 +9,10 @@ import hashlib
 import io
 import logging
 import os
+import stat
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -22,6 +23,7 @@ import stamina
 
 from tray.draft.addresses import AddressBook
 from tray.draft.faults import FetchError, Passing, Unreachable, short
+from tray.draft.threads import to_its_end
 from tray.locale import _
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ SLOWEST_BYTES_PER_S = 512
 IN_MEMORY_BYTES = 256 * 1024
 """A file up to here is written when it is whole, together with others, by a thread: making a file takes longer than
 getting a small one, and nothing else arrives meanwhile."""
+TOLD_EVERY_S = 0.5
 MOST_WAITING = 128
 """Files that are here and not yet asked for; then the downloads wait."""
 
@@ -75,12 +78,15 @@ class Fetcher:
     policy: FetchPolicy
     received_bytes: int = 0
     _dead: dict[str, str] = field(default_factory=dict)
+    _is_over: bool = False
 
     async def all(self, urls: Iterable[str]) -> AsyncGenerator[list[Media | tuple[str, FetchError]], None]:
-        """Each URL's file, or the reason why it can't be had: as many at a time as have come meanwhile. Closing it ends
-        every download; not asking for more pauses them after a while."""
+        """Each URL's file, or the reason why it can't be had: as many at a time as have come meanwhile, none when
+        nothing has for a while (`received_bytes` may have grown). Closing it ends every download; not asking for more
+        pauses them after a while."""
         wanted = list(dict.fromkeys(urls))
         waiting = iter(wanted)
+        batch: list[tuple[str, _Part | FetchError]]
         here: asyncio.Queue[tuple[str, _Part | FetchError]] = asyncio.Queue(MOST_WAITING)
         connections = self._connections() if any(is_http(url) for url in wanted) else None
 
@@ -92,12 +98,15 @@ class Fetcher:
         left = len(wanted)
         try:
             while left:
-                batch = [await here.get()]
+                batch = []
+                with suppress(asyncio.TimeoutError):
+                    batch.append(await asyncio.wait_for(here.get(), TOLD_EVERY_S))
                 while not here.empty():
                     batch.append(here.get_nowait())
                 left -= len(batch)
-                yield await asyncio.to_thread(_stored, batch)
+                yield await to_its_end(_stored, batch) if batch else []
         finally:
+            self._is_over = True
             for task in crew:
                 task.cancel()
             await asyncio.gather(*crew, return_exceptions=True)
@@ -112,20 +121,20 @@ class Fetcher:
     async def _one(self, url: str, connections: Connections | None) -> _Part | FetchError:
         try:
             if url[:5].lower() == "data:":
-                return await asyncio.to_thread(self._keep_data, url)
+                return await to_its_end(self._keep_data, url)
             if connections is None or not is_http(url):
-                return await asyncio.to_thread(self._keep_local, url)
+                return await to_its_end(self._keep_local, url)
             return await self._download(url, connections)
         except FetchError as error:
             return error
         except Exception as error:  # one odd link must not take the others with it
             log.exception("a link could not be fetched")
-            return FetchError(_("it can't be fetched ({error})").format(error=error or type(error).__name__))
+            return FetchError(_("it can't be fetched ({error})").format(error=str(error) or type(error).__name__))
 
     async def _download(self, url: str, connections: Connections) -> _Part:
         from tray.draft import download
 
-        host = download.parsed(url).netloc.decode("ascii")
+        host = download.host_of(download.parsed(url))
         if host in self._dead:  # tried in vain for another file of it
             raise FetchError(self._dead[host])
         try:
@@ -147,7 +156,7 @@ class Fetcher:
         except Passing as fault:
             text = _("{fault} (tried {n} times). Run it again in a few minutes.").format(fault=fault, n=ATTEMPTS)
             if isinstance(fault, Unreachable):
-                self._dead[host] = text
+                self._dead[fault.host] = text  # which may be another that it led to
             raise FetchError(text) from None
         raise AssertionError("unreachable")
 
@@ -181,7 +190,7 @@ class Fetcher:
         head, comma, body = url.partition(",")
         if not comma:
             raise FetchError(_("the data: URL has no comma, so no data"))
-        data = unquote_to_bytes(body)
+        data = b"".join(_unquoted(body))
         if head.lower().replace(" ", "").endswith(";base64"):
             data = b"".join(data.split()).translate(bytes.maketrans(b"-_", b"+/")).rstrip(b"=")
             try:
@@ -199,23 +208,29 @@ class Fetcher:
             _("“{url}” is not an http(s) link. Files of this computer are used only from folders named in the setting "
               "media_folders.").format(url=short(url))
         )  # fmt: skip
-        if has_host or text.startswith(("\\\\", "//")) or not self.policy.allow_folders:
+        is_unc = text[:2].replace("\\", "/") == "//"  # Windows takes either
+        if has_host or is_unc or not self.policy.allow_folders:
             raise refused
         path = Path(text)
         if not path.is_absolute():
             raise refused
-        real = path.resolve()
-        if not any(real.is_relative_to(folder.resolve()) for folder in self.policy.allow_folders):
-            raise refused
         try:
+            real = path.resolve()
+            if not any(real.is_relative_to(folder.resolve()) for folder in self.policy.allow_folders):
+                raise refused
+            if not stat.S_ISREG(real.stat().st_mode):  # a named pipe would be waited for
+                raise FetchError(_("it can't be read: {error}").format(error=_("it is no file")))
             with real.open("rb") as file:
                 return self._copied(file)
-        except OSError as error:
-            raise FetchError(_("it can't be read: {error}").format(error=error.strerror or error)) from error
+        except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: links in a circle; ValueError: a NUL
+            said = getattr(error, "strerror", None) or error
+            raise FetchError(_("it can't be read: {error}").format(error=said)) from error
 
     def _copied(self, data: BinaryIO) -> _Part:
         with _Part(self.into, self.policy.max_bytes) as part:
             while chunk := data.read(1 << 20):
+                if self._is_over:
+                    raise FetchError(_("it was cancelled"))
                 part.write(chunk)
         self.received_bytes += part.size_bytes
         return part
@@ -269,6 +284,17 @@ class _Part:
                     left = left[self._file.write(left) or 0 :]
         self._memory.clear()
         return self._file
+
+
+def _unquoted(text: str) -> Iterator[bytes]:
+    """Percent-encoded bytes, a piece at a time: whole, each of them would take a hundred bytes for a moment."""
+    at = 0
+    while at < len(text):
+        end = at + 65_536
+        cut = text.rfind("%", end - 2, end)  # the two digits belong to it
+        end = end if cut < 0 else cut
+        yield unquote_to_bytes(text[at:end])
+        at = end
 
 
 def _stored(batch: list[tuple[str, _Part | FetchError]]) -> list[Media | tuple[str, FetchError]]:

@@ -14,6 +14,7 @@ from tray.draft.copies import Copies
 from tray.draft.coze_json import text_of
 from tray.draft.fetch import Fetcher, FetchPolicy, Media, Progress, is_http
 from tray.draft.probe import Probe, probe_all
+from tray.draft.threads import to_its_end
 from tray.draft.worker import Worker, WorkerDiedError
 from tray.locale import _
 
@@ -41,17 +42,18 @@ async def gather(
     async with aclosing(fetcher.all(missing)) as arriving:
         done = len(probes)
         async for batch in arriving:
-            media = [one for one in batch if isinstance(one, Media)]
-            faults.update((one[0], str(one[1])) for one in batch if not isinstance(one, Media))
-            await _tell(media, told, cache, worker)
-            for one in media:
-                what = told[one.sha256]
-                if isinstance(what, str):
-                    faults[one.url] = what
-                else:
-                    probes[one.url] = what
-            ready.lay_ready(probes[one.url].path for one in media if one.url in probes)
-            done += len(batch)
+            if batch:
+                media = [one for one in batch if isinstance(one, Media)]
+                faults.update((one[0], str(one[1])) for one in batch if not isinstance(one, Media))
+                await _tell(media, told, cache, worker)
+                for one in media:
+                    what = told[one.sha256]
+                    if isinstance(what, str):
+                        faults[one.url] = what
+                    else:
+                        probes[one.url] = what
+                ready.lay_ready(probes[one.url].path for one in media if one.url in probes)
+                done += len(batch)
             progress(done, len(wanted), fetcher.received_bytes)
     return probes, faults
 
@@ -66,7 +68,7 @@ async def captions(
     wanted = list(dict.fromkeys(urls))
     if not wanted:
         return texts, faults
-    await asyncio.to_thread(into.mkdir)
+    await to_its_end(into.mkdir)
     fetcher = Fetcher(into, replace(policy, max_bytes=min(policy.max_bytes, LARGEST_SRT_BYTES)))
     async with aclosing(fetcher.all(wanted)) as arriving:
         async for batch in arriving:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import logging
@@ -21,6 +20,7 @@ from tray.draft.fetch import FetchPolicy, Progress
 from tray.draft.problems import DraftError, Problem, name_of
 from tray.draft.source import TimeUnit
 from tray.draft.spec import Place
+from tray.draft.threads import to_its_end
 from tray.draft.worker import Worker, WorkerDiedError
 from tray.events import Receipt
 from tray.locale import _
@@ -118,10 +118,9 @@ class _Shop:
 async def _build(text: str, wanted: list[Outline], built: Built, shop: _Shop, progress: Progress) -> None:
     root = shop.workshop.root
     for draft in wanted:
-        publish.free_name(
-            root, draft.name or shop.workshop.unnamed
-        )  # a path that is too long is said before anything is fetched
-    made_root = await asyncio.to_thread(_made, root)
+        # A path that is too long is said before anything is fetched.
+        publish.free_name(root, draft.name or shop.workshop.unnamed)
+    made_root = await to_its_end(_made, root)
     try:
         with publish.staging(root) as folder:
             # What is taken from the cache stays in it until it is in the drafts.
@@ -222,20 +221,26 @@ async def _written(text: str, draft: Outline, found: Found, bench: _Bench, shop:
         )
         if isinstance(outcome, list):
             return outcome
-        await asyncio.to_thread(bench.ready.place, outcome.files, staged)
+        await to_its_end(bench.ready.place, outcome.files, staged)
         if ledger:
             ledger.about_to_write(draft.key, outcome.receipt)
-        if await asyncio.to_thread(publish.move_in, staged, final):
+        warning = await to_its_end(_in_place, staged, final, outcome.registry_entry, workshop.locks)
+        if warning is not None:
             break
-        await asyncio.to_thread(shutil.rmtree, staged)
-    lock = workshop.locks / "registry.lock"
-    warning = await asyncio.to_thread(publish.register, workshop.root, outcome.registry_entry, lock)
+        await to_its_end(shutil.rmtree, staged)
     receipt = outcome.receipt
     if warning:
         receipt = replace(receipt, warnings=[*receipt.warnings, warning])
     if ledger:
         ledger.written(draft.key, receipt)
     return receipt
+
+
+def _in_place(staged: Path, final: Path, entry: dict[str, Any], locks: Path) -> str | None:
+    """Move the draft in and list it, with a warning or "". None where its name has been taken meanwhile."""
+    if not publish.move_in(staged, final):
+        return None
+    return publish.register(final.parent, entry, locks / "registry.lock")
 
 
 def _only(known: Mapping[str, T], urls: list[str]) -> dict[str, T]:

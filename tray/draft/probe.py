@@ -56,7 +56,7 @@ def _probe_or_reason(path: Path) -> Probe | str:
     except ProbeError as error:
         return str(error)
     except Exception as error:  # noqa: BLE001 - the media libraries raise anything for a broken file
-        return _("it can't be read, it may be broken ({error})").format(error=error or type(error).__name__)
+        return _("it can't be read, it may be broken ({error})").format(error=str(error) or type(error).__name__)
 
 
 def check_size(width: int, height: int) -> None:

@@ -46,7 +46,7 @@ def plain_wav(path: Path) -> Probe | None:
             with wave.open(file) as sound:
                 frame_bytes = sound.getnchannels() * sound.getsampwidth()
                 said, rate = sound.getnframes(), sound.getframerate()
-    except (wave.Error, EOFError):
+    except (wave.Error, EOFError, RuntimeError):  # the last for a chunk that reaches beyond the file's end
         return None
     held = (path.stat().st_size - 44) // frame_bytes
     # One that was written to a pipe says 0xFFFFFFFF bytes (or none), and is whole all the same.
@@ -126,8 +126,12 @@ def _found(media: av.container.InputContainer, path: Path) -> _Found:
 
     demuxer = media.format.name.partition(",")[0]
     name = _NAMES.get(demuxer, demuxer.upper())
-    if demuxer == "mov" and _is_cut_mp4(path):
-        raise _cut_off(name)
+    if demuxer == "mov":
+        kinds, is_cut = _boxes(path)
+        if is_cut:
+            raise _cut_off(name)
+        if b"meta" in kinds and b"moov" not in kinds:  # FFmpeg calls a HEIF's picture a video
+            raise ProbeError(_("the picture (HEIF) can't be read. Save it as PNG or JPEG."))
     video = next((one for one in media.streams.video if not one.disposition & Disposition.attached_pic), None)
     stream: Any = video or next(iter(media.streams.audio), None)
     if not len(media.streams) or (stream is not None and stream.codec_context is None):
@@ -219,21 +223,22 @@ def _has_xing(path: Path) -> bool:
     return any(mark in frame for mark in (b"Xing", b"Info", b"VBRI"))
 
 
-def _is_cut_mp4(path: Path) -> bool:
-    """Whether a box of the outermost level reaches beyond the file's end."""
-    size = path.stat().st_size
+def _boxes(path: Path) -> tuple[set[bytes], bool]:
+    """What boxes an MP4 has on its outermost level, and whether one of them reaches beyond the file's end."""
+    size, kinds, head = path.stat().st_size, set[bytes](), bytes(16)
     with path.open("rb") as file:
         at = 0
         while at + 8 <= size:
             file.seek(at)
             head = file.read(16)
+            kinds.add(head[4:8])
             box = int.from_bytes(head[:4], "big")
             if box == 1:
                 box = int.from_bytes(head[8:16], "big")
             if box < 8:  # 0: to the end
-                return False
+                return kinds, False
             at += box
-    return at > size and head[4:8].isalnum()
+    return kinds, at > size and head[4:8].isalnum()
 
 
 def _cut_off(name: str) -> ProbeError:
