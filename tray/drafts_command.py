@@ -162,7 +162,7 @@ def _media(spec: DraftSpec, folder: Path) -> tuple[int, list[str]]:
 
 def _export(draft: Listed, spec: DraftSpec, exports: Exports) -> dict[str, str]:
     """Write the files. Returns their paths by format."""
-    from tray.draft import saving, subtitles
+    from tray.draft import saving, srt
 
     written: dict[str, str] = {}
     if exports.otio:
@@ -171,7 +171,7 @@ def _export(draft: Listed, spec: DraftSpec, exports: Exports) -> dict[str, str]:
         saving.save(exports.otio, otio.text_of(otio.timeline(spec, draft.path, draft.name)))
         written["otio"] = str(exports.otio)
     if exports.srt:
-        text = subtitles.srt_of(spec)
+        text = srt.of_texts(spec)
         if not text:
             terminal.show_warning(_("The draft has no texts: {file} is empty.").format(file=exports.srt))
         saving.save(exports.srt, text)
@@ -187,10 +187,12 @@ def _export(draft: Listed, spec: DraftSpec, exports: Exports) -> dict[str, str]:
 
 def _with_whole_paths(spec: DraftSpec, folder: Path) -> DraftSpec:
     """The spec as it holds elsewhere: its media by absolute paths."""
+    from tray.draft import read
+
     tracks = []
     for track in spec.tracks:
         segments = [
-            segment.model_copy(update={"media": str(folder.absolute() / segment.media)})
+            segment.model_copy(update={"media": str(read.file_of(folder, segment.media))})
             if isinstance(segment, (VisualSegment, AudioSegment)) and "://" not in segment.media
             else segment
             for segment in track.segments

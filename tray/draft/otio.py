@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tray.draft import folders
+from tray.draft.read import file_of
 from tray.draft.spec import (
     AudioSegment,
     DraftSpec,
@@ -201,10 +202,7 @@ def _transition(segment: Segment, frames: int, fps: int) -> otio.schema.Transiti
 
 def _url(folder: Path, media: str) -> str:
     """A file: URL of the media; what is a link already stays one."""
-    if "://" in media:
-        return media
-    elsewhere = PureWindowsPath(media)  # of a draft that came from Windows, wherever this runs
-    return elsewhere.as_uri() if elsewhere.drive else (folder.absolute() / media).as_uri()
+    return media if "://" in media else file_of(folder, media).as_uri()
 
 
 def _media_lengths(spec: DraftSpec, folder: Path) -> dict[str, int]:
@@ -227,5 +225,5 @@ def _lengths_in_meta(folder: Path) -> dict[str, int]:
         return {
             str(entry["file_Path"]).replace("\\", "/").rpartition("/")[2]: int(entry["duration"]) for entry in entries
         }
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return {}

@@ -10,7 +10,7 @@ import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any
 
 import orjson
@@ -35,7 +35,6 @@ from tray.draft.spec import (
     VisualSegment,
 )
 from tray.locale import _
-from tray.text import whole_characters
 
 _MAINS = (MAIN, "draft_content.json", "draft_info.json")
 _PLACEHOLDER = re.compile(r"##_draftpath_placeholder_[^#]*_##/")
@@ -66,8 +65,13 @@ def read(folder: Path) -> ReadDraft:
         track = reading.track(said, Place(track=number_of))
         if track is not None and track.segments:
             tracks.append(track)
-    name = whole_characters(folder.name)
-    return ReadDraft(DraftSpec(name=name, tracks=tuple(tracks), **canvas), reading.notes.warnings)
+    return ReadDraft(DraftSpec(name=folder.name, tracks=tuple(tracks), **canvas), reading.notes.warnings)
+
+
+def file_of(folder: Path, media: str) -> PurePath:
+    """Where media of the draft in `folder` lies: a path of Windows stays one, wherever this runs."""
+    elsewhere = PureWindowsPath(media)
+    return elsewhere if elsewhere.is_absolute() else folder.absolute() / media
 
 
 def _content(folder: Path) -> dict[str, Any]:
