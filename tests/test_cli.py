@@ -38,8 +38,9 @@ def on(cloud: Simulator, env: dict[str, str], root: Path) -> dict[str, str]:
 
 
 def test_the_demo_leaves_a_real_draft_without_account_or_network(env):
-    done = coze_tray("demo", env=env)
+    done = coze_tray("demo", "--no-icon", env=env)
     assert done.returncode == 0, done.stderr
+    assert "!" not in done.stderr, "the first draft that one sees has no warnings"
     path = next(line.strip() for line in done.stdout.splitlines() if os.sep in line)
     assert (Path(path) / "draft_meta_info.json").is_file()
     assert len(list((Path(path) / "Resources" / "local").iterdir())) == 8
@@ -177,6 +178,84 @@ def test_wrong_usage_exits_2(arguments, env):
 
 
 @pytest.mark.parametrize(
+    "arguments", [["build"], ["build", "/no/such/file.json"], ["ask"], ["names", "colour"], ["drafts", "show"]]
+)
+def test_wrong_usage_with_json_ends_with_json_too(arguments, env):
+    done = coze_tray(*arguments, "--json", env=env)
+    assert (done.returncode, last_line(done)["status"], last_line(done)["error"]["code"]) == (2, "failed", "usage")
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "nothing in it"),
+        (b" \n", "nothing in it"),
+        (b"A film about autumn.", "neither JSON nor SRT"),
+        (b'{"tracks": [', "line 1, column 13"),
+        (b'{"a": 1}', "“tracks”"),
+        ("1\n00:00:01,000 --> 00:00:02,000\nCafé au lait".encode("cp1252"), "no text"),
+        (bytes(range(256)), "no text"),
+    ],
+)
+def test_a_file_that_is_no_draft_is_said_in_words_with_what_to_give_instead(data, words, env, tmp_path):
+    (tmp_path / "x.json").write_bytes(data)
+    done = coze_tray("build", str(tmp_path / "x.json"), "--drafts-dir", str(tmp_path), "--json", env=env)
+    assert done.returncode == 1
+    assert words in done.stderr and "Give " in done.stderr
+    assert not [python for python in ("codec", "char 0", "Expecting") if python in done.stderr]
+
+
+def test_a_file_that_is_too_big_is_not_read_whole(env, tmp_path, root):
+    with (tmp_path / "x.json").open("wb") as file:
+        file.truncate(20 * 10**9)
+    done = coze_tray("build", str(tmp_path / "x.json"), "--drafts-dir", str(root), env=env)
+    assert done.returncode == 1 and "too big" in done.stderr
+
+
+def test_build_with_json_says_what_to_do_about_the_settings(env, tmp_path):
+    (tmp_path / "home").mkdir()
+    written(tmp_path / "home" / "settings.toml", 'max_media_bytes = "much"')
+    done = coze_tray("build", written(tmp_path / "x.json", export(draft(track(segment())))), "--json", env=env)
+    message = last_line(done)["errors"][0]["message"]
+    assert "max_media_bytes" in message and "settings.toml" in message
+
+
+def test_a_receipt_tells_of_the_unit_of_times_only_where_it_had_to_be_found(env, tmp_path, root):
+    told = coze_tray("build", written(tmp_path / "x.json", export(draft(track(segment())))),
+                     "--drafts-dir", str(root), env=env)  # fmt: skip
+    assert "times read as ms" in told.stderr and "documented" in told.stderr
+    own = json.dumps({"version": 1, "tracks": [{"kind": "text", "segments": [{"text": "a"}]}]})
+    clear = coze_tray("build", written(tmp_path / "x.json", own), "--drafts-dir", str(root), env=env)
+    assert clear.returncode == 0 and "times read" not in clear.stderr
+
+
+def test_a_draft_without_a_name_is_called_as_its_file(env, tmp_path, root):
+    file = written(tmp_path / "秋天.srt", "1\n00:00:01,000 --> 00:00:02,000\n落叶\n")
+    for name in ("秋天", "秋天 (2)"):
+        done = coze_tray("build", file, "--drafts-dir", str(root), "--json", env=env)
+        assert last_line(done)["drafts"][0]["name"] == name
+
+
+def test_times_of_a_spec_that_are_milliseconds_without_saying_so_are_warned_of(env, tmp_path, root):
+    texts = [{"text": "a", "duration": 3000}, {"text": "b", "duration": 3000}]
+    own = json.dumps({"version": 1, "tracks": [{"kind": "text", "segments": texts}]})
+    done = coze_tray("build", written(tmp_path / "x.json", own), "--drafts-dir", str(root), env=env)
+    assert "2 segments last less than a frame; a time without a unit is microseconds" in done.stderr
+
+
+def test_a_field_of_a_spec_that_is_written_otherwise_is_said_with_the_right_one(env, tmp_path, root):
+    own = {"version": 1, "tracks": [{"kind": "text", "segments": [{"text": "a", "style": {"color": "#FF0000"}}]}]}
+    done = coze_tray("build", written(tmp_path / "x.json", json.dumps(own)), "--drafts-dir", str(root), env=env)
+    assert "style.color: no such field is known; is “colour” meant?" in done.stderr
+
+
+def test_help_tells_what_each_command_does_on_a_terminal_of_80_columns(env):
+    for arguments in ([], ["drafts"]):
+        done = coze_tray(*arguments, "--help", env={**env, "COLUMNS": "80"})
+        assert "..." not in done.stdout.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize(
     ("name", "value", "words"),
     [("COZE_API_BASE", "http://api.example.com", "https"), ("COZE_API_BASE", "nonsense", "nonsense")],
 )
@@ -189,7 +268,13 @@ def test_a_broken_settings_file_names_the_key(env, tmp_path):
     (tmp_path / "home").mkdir()
     written(tmp_path / "home" / "settings.toml", 'max_media_bytes = "much"')
     done = coze_tray("status", env=env)
-    assert done.returncode == 1 and "max_media_bytes" in done.stderr
+    assert done.returncode == 1 and "max_media_bytes can't be used: much is not a whole number." in done.stderr
+
+
+def test_settings_saved_by_windows_notepad_are_read(env, tmp_path):
+    (tmp_path / "home").mkdir()
+    written(tmp_path / "home" / "settings.toml", "\ufeffbot_id = '739'")
+    assert last_line(coze_tray("status", "--json", env=env))["bot_id"] == "739"
 
 
 def test_login_takes_no_token_as_an_argument_and_says_when_no_keyring_is_there(env):
@@ -210,7 +295,7 @@ def test_drafts_lists_what_was_built_newest_first(env, tmp_path, root):
             env=env,
         )
     done = coze_tray("drafts", "--drafts-dir", str(root), "--json", env=env)
-    assert [one["name"] for one in json.loads(done.stdout.splitlines()[-1])] == ["二", "一"]
+    assert [one["name"] for one in last_line(done)["drafts"]] == ["二", "一"]
 
 
 def test_doctor_names_what_is_missing_and_how_to_mend_it(env):
@@ -410,7 +495,7 @@ def test_names_are_listed_with_what_they_need(env):
     assert done.stdout.splitlines()[0].startswith("叠化  0.")
     assert "心形叠化" in done.stdout and "VIP" in done.stdout
     done = coze_tray("names", "Character_Effect", "boom", "--json", env=env)
-    (entry,) = json.loads(done.stdout.splitlines()[-1])
+    (entry,) = last_line(done)["names"]
     assert (entry["kind"], entry["name"], entry["title"], entry["is_vip"]) == (
         "character-effect",
         "BOOM",
@@ -427,8 +512,10 @@ def test_a_group_of_kinds_is_searched_at_once(env):
 
 def test_a_name_that_is_not_there_is_said_with_near_ones(env):
     done = coze_tray("names", "filter", "青春无悔", "--json", env=env)
-    assert (done.returncode, done.stdout) == (0, "[]\n")
-    assert "青春胶片" in done.stderr
+    assert (done.returncode, last_line(done)["status"], last_line(done)["names"]) == (0, "done", [])
+    assert "青春胶片" in done.stderr and "青春胶片" in last_line(done)["near"]
+    done = coze_tray("names", "filter", "商务", env=env)
+    assert "Near names" not in done.stderr and "coze-tray names filter" in done.stderr
     done = coze_tray("names", "colour", "x", env=env)
     assert done.returncode == 2
     assert "speech-to-song" in done.stderr

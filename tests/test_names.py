@@ -173,6 +173,11 @@ def test_near_names_are_offered(kind, said, offered):
     assert offered in near(kind, said)
 
 
+@pytest.mark.parametrize(("kind", "said"), [("filter", "商务"), ("scene", "zzz"), ("text_loop", "粒子"), ("font", "")])
+def test_what_is_not_like_it_is_no_near_name(kind, said):
+    assert near(kind, said) == []
+
+
 def test_names_that_hold_what_was_said_come_first_and_there_are_five():
     found = near("filter", "电影")
     assert len(found) == 5

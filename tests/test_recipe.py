@@ -6,7 +6,7 @@ import itertools
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tray.draft import source, spec
@@ -187,6 +187,7 @@ def test_a_recipe_longer_than_a_day_is_a_problem():
 Length = st.none() | st.integers(1, 100_000_000)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.fixed_dictionaries(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from tray.draft.names import find
 from tray.draft.probe import Probe
 from tray.draft.resolve import Resolved, resolve
 from tray.draft.spec import DraftSpec
@@ -215,12 +216,21 @@ def test_names_become_the_catalogue_s_and_lengths_their_own():
 
 
 def test_a_filter_that_jianying_does_not_have_is_left_off_with_near_names_and_strict_makes_it_an_error():
-    shot = {"filters": [{"name": "没有的滤镜"}], "transition": {"name": "并没有"}}
+    shot = {"filters": [{"name": "暖冬"}], "transition": {"name": "叠画"}}
     loose = pictures(shot, {})
     assert first(loose).filters == () and first(loose).transition is None
     assert len(loose.warnings) == 2 and all("near names" in warning for warning in loose.warnings)
     strict = pictures(shot, {}, strict=True)
     assert [problem.at for problem in strict.problems] == ["filters", "transition.name"]
+    assert not [problem for problem in strict.problems if "left off" in problem.message]
+
+
+def test_five_names_are_listed_and_each_is_one_of_jianying_s():
+    said = pictures({"filters": [{"name": "暖冬"}, {"name": "商务"}]}, {}).warnings
+    for warning in said:
+        listed = warning.partition("near names: ")[2].split(", ")
+        assert len(listed) == 5 and all(find("filter", name) for name in listed)
+    assert "晴冬暖阳" in said[0]
 
 
 def test_the_same_about_many_segments_of_a_track_is_said_once_and_no_more_than_a_thousand_things_are_listed():

@@ -7,7 +7,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tray.draft import spec, srt
@@ -108,6 +108,7 @@ def test_what_is_no_srt_has_no_cues(text):
     assert srt.parse(text) == []
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.sampled_from("0123:,.->\n \r<>ib/{}\\N&;你好W"), max_size=200))
 def test_nothing_makes_it_crash(text):
     for cue in srt.parse(text):
@@ -140,6 +141,7 @@ def test_captions_are_cut_where_one_would_breathe(text, most, pieces):
     assert [cue.text for cue in srt.split(Cue(0, 10_000_000, text), most)] == pieces
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=300), st.integers(4, 40), st.integers(1, 10_000_000))
 def test_splitting_loses_nothing(text, most, lasting_us):
     cues = srt.split(Cue(5, 5 + lasting_us, text), most)

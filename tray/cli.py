@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -49,7 +50,12 @@ def run() -> int:
     try:
         app(prog_name="coze-tray")
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 1
+        code = end.code if isinstance(end.code, int) else 1
+        if code == 130:
+            terminal.show_warning(_("Interrupted."))
+        elif code == 2 and "--json" in sys.argv[1:]:
+            terminal.show_json(_failed(Failure("usage", _("Wrong usage; standard error says what is wrong."))))
+        return code
     except KeyboardInterrupt:
         terminal.show_warning(_("Interrupted."))
         return 130
@@ -102,7 +108,7 @@ def main(
     raise typer.Exit(program.main(headless=headless))
 
 
-@app.command(help=_("Show the whole way on this computer: a simulated bot makes a real draft. No account, no network."))
+@app.command(help=_("Let a simulated bot make a real draft: no account, no network."))
 def demo(
     drafts_dir: DraftsDir = None,
     icon: Annotated[bool, typer.Option(help=_("Show the tray icon meanwhile, where it can be."))] = True,
@@ -114,7 +120,7 @@ def demo(
 
 @app.command(help=_("Ask a bot, and wait for its answer and its drafts."))
 def ask(
-    prompt: Annotated[str, typer.Argument(help=_("What to ask, as you would in Coze."))],
+    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help=_("What to ask, as you would in Coze."))],
     bot: Annotated[str | None, typer.Option("--bot", metavar="ID", help=_("The bot; else COZE_BOT_ID."))] = None,
     as_json: JsonFlag = False,
     wait: Annotated[
@@ -132,7 +138,9 @@ def ask(
 
 @app.command(help=_("Build the drafts of an export, a spec, a recipe or an SRT file. No cloud is needed."))
 def build(
-    export: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help=_("The JSON (or SRT) file."))],
+    export: Annotated[
+        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help=_("The JSON or SRT file."))
+    ],
     drafts_dir: DraftsDir = None,
     profile: Annotated[
         Literal["jianying", "capcut"] | None,
@@ -149,14 +157,14 @@ def build(
     from tray import commands
 
     options = commands.BuildOptions(drafts_dir, profile, time_unit, strict=strict, portable=portable)
-    with json_of_failure(as_json, lambda failure: commands.not_built(str(failure.message)).to_json()):
+    with json_of_failure(as_json, lambda failure: commands.not_built(failure).to_json()):
         built = commands.build(export, options)
     if as_json:
         terminal.show_json(built.to_json())
     raise typer.Exit(1 if built.problems else 0)
 
 
-@app.command(help=_("Print the JSON Schema of this program's own drafts."))
+@app.command(help=_("Print the JSON Schema of this program's own spec of a draft."))
 def schema() -> None:
     from tray import commands
 
@@ -180,14 +188,14 @@ def logout() -> None:
     commands.logout()
 
 
-@app.command(help=_("Say whether coze-tray runs and is signed in, and what was asked last."))
+@app.command(help=_("Show whether it runs and is signed in, and what was asked last."))
 def status(as_json: JsonFlag = False) -> None:
     from tray import commands
 
     with json_of_failure(as_json, _failed):
         found = commands.status()
     if as_json:
-        terminal.show_json(found)
+        terminal.show_json({"status": "done", **found})
 
 
 drafts_app = typer.Typer(rich_markup_mode=None)
@@ -204,7 +212,7 @@ def drafts(context: typer.Context, drafts_dir: DraftsDir = None, as_json: JsonFl
     with json_of_failure(as_json, _failed):
         found = drafts_command.list_all(drafts_dir)
     if as_json:
-        terminal.show_json(found)
+        terminal.show_json({"status": "done", "drafts": found})
 
 
 def _name_kind(said: str) -> str:
@@ -214,26 +222,29 @@ def _name_kind(said: str) -> str:
     return kind
 
 
-@app.command(help=_("Search JianYing's names of filters, effects, transitions, animations, fonts, masks and sounds."))
+@app.command(help=_("Search JianYing's names of effects, filters, fonts and so on."))
 def names(
     kind: Annotated[
-        str, typer.Argument(callback=_name_kind, help=_("One of: {kinds}.").format(kinds=", ".join(GROUPS)))
+        str,
+        typer.Argument(metavar="KIND", callback=_name_kind, help=_("One of: {kinds}.").format(kinds=", ".join(GROUPS))),
     ],
-    query: Annotated[str, typer.Argument(help=_("A part of the name, or what you call it; all without."))] = "",
+    query: Annotated[
+        str, typer.Argument(metavar="QUERY", help=_("A part of the name, or what you call it; all without."))
+    ] = "",
     as_json: JsonFlag = False,
 ) -> None:
     from tray import commands
 
     with json_of_failure(as_json, _failed):
-        found = commands.names(kind, query)
+        found, near = commands.names(kind, query)
     if as_json:
-        terminal.show_json(found)
+        terminal.show_json({"status": "done", "names": found, "near": near})
 
 
-@drafts_app.command(help=_("Show a draft; export it as OpenTimelineIO or SRT."))
+@drafts_app.command(help=_("Show a draft; export it as OpenTimelineIO, as SRT or as a spec."))
 def show(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help=_("The draft's name, or how it begins."))],
+    name: Annotated[str, typer.Argument(metavar="NAME", help=_("The draft's name, or how it begins."))],
     otio: Annotated[
         Path | None,
         typer.Option(metavar="FILE", dir_okay=False, help=_("Write the timeline as OpenTimelineIO (.otio).")),
@@ -243,7 +254,7 @@ def show(
     ] = None,
     spec: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", dir_okay=False, help=_("Write the draft in this program's own schema.")),
+        typer.Option(metavar="FILE", dir_okay=False, help=_("Write the draft as a spec, which coze-tray build reads.")),
     ] = None,
     whole: Annotated[bool, typer.Option("--all", help=_("List every segment."))] = False,
     drafts_dir: DraftsDir = None,

@@ -32,6 +32,8 @@ from tray.text import for_terminal, whole_characters
 
 log = logging.getLogger(__name__)
 
+MOST_BYTES = 500_000_000
+"""More is not read: as text it would be longer than a draft may be, or nearly all of it media in data: URLs."""
 DEMO_SECONDS_AFTER = 4.0
 """For how long the demo's icon stays when the draft is there: long enough to see it."""
 
@@ -129,14 +131,14 @@ def build(export: Path, options: BuildOptions) -> Built:
     said = {"profile": options.profile, "time_unit": options.time_unit, "strict": options.strict or None}
     settings = settings.model_copy(update={key: value for key, value in said.items() if value is not None})
     try:
-        text = coze_json.text_of(export.read_bytes())
+        text = _text_of(export)
         shop = app.workshop(settings, home_folder(), options.drafts_dir)
-        shop = replace(shop, options=replace(shop.options, portable=options.portable))
+        shop = replace(shop, options=replace(shop.options, portable=options.portable), unnamed=export.stem)
         with terminal.Bar() as bar:
             bar.say(_("Reading the export"))
             built = asyncio.run(pipeline.build(text, shop, locale.use(settings.language or None), progress=bar.media))
-    except (DraftError, OSError, UnicodeDecodeError) as error:
-        built = not_built(str(error))
+    except (DraftError, OSError) as error:
+        built = Built(problems=[Problem(Place(), str(error))])
     for receipt in built.receipts:
         terminal.show_receipt(receipt)
     if built.receipts:
@@ -153,9 +155,27 @@ def schema() -> None:
     print(json.dumps(own_spec.schema(), ensure_ascii=False, indent=2))  # noqa: T201 - rich would colour and wrap it
 
 
-def not_built(why: str) -> Built:
+def not_built(why: events.Failure) -> Built:
     """The outcome of a build that did not even begin."""
-    return Built(problems=[Problem(Place(), why)])
+    return Built(problems=[Problem(Place(), str(TrayError(why.message, why.advice)))])
+
+
+def _text_of(file: Path) -> str:
+    """What is written in a file. Raises DraftError for one that is too big or no text."""
+    with file.open("rb") as opened:
+        data = opened.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise DraftError(
+            _("{file} is too big to be a draft: more than {most} MB.").format(file=file, most=MOST_BYTES // 10**6),
+            _("Give the JSON alone, without media in it."),
+        )
+    try:
+        return coze_json.text_of(data)
+    except UnicodeDecodeError:
+        raise DraftError(
+            _("{file} is no text: it is neither in UTF-8 nor in UTF-16 nor in GBK.").format(file=file),
+            _("Give a JSON or SRT file, saved as UTF-8."),
+        ) from None
 
 
 def login(bot: str | None, region: str | None) -> None:
@@ -223,8 +243,9 @@ def status() -> dict[str, Any]:
     }
 
 
-def names(group: str, query: str) -> list[dict[str, Any]]:
-    """List the names of the kinds in `group` (a key of the catalogue's GROUPS); where there are none, the near ones."""
+def names(group: str, query: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """List the names of the kinds in `group` (a key of the catalogue's GROUPS); where there are none, the near ones.
+    Returns both."""
     _settings()
     found: list[dict[str, Any]] = []
     kinds = catalogue.GROUPS[group]
@@ -247,11 +268,14 @@ def names(group: str, query: str) -> list[dict[str, Any]]:
                     "effect_id": entry.effect_id,
                 }
             )
-    if not found:
-        near = list(dict.fromkeys(name for kind in kinds for name in catalogue.near(kind, query)))
-        text = _("Nothing is called “{query}”. Near names: {names}") if near else _("Nothing is called “{query}”.")
+    near = [] if found else list(dict.fromkeys(name for kind in kinds for name in catalogue.near(kind, query)))
+    if near:
+        text = _("Nothing is called “{query}”. Near names: {names}")
         terminal.show_warning(text.format(query=query, names=_(", ").join(near)))
-    return found
+    elif not found:
+        text = _("Nothing is called “{query}” or nearly so. All names: coze-tray names {kind}")
+        terminal.show_warning(text.format(query=query, kind=group))
+    return found, near
 
 
 def _in_a_line(entry: catalogue.Entry) -> str:

@@ -39,7 +39,7 @@ def list_all(drafts_dir: Path | None) -> list[dict[str, Any]]:
     for draft in found:
         changed = time.strftime("%Y-%m-%d %H:%M", time.localtime(draft.modified_us / 1e6))
         terminal.out.print(
-            f"  {changed}  {words.clock(draft.duration_us):>6}  {for_terminal(draft.name)}", markup=False
+            f"  {changed}  {words.clock(draft.duration_us):>8}  {for_terminal(draft.name)}", markup=False
         )
     if not found:
         terminal.out.print(_("  (no drafts yet)"))
@@ -122,7 +122,7 @@ def _show(draft: Listed, spec: DraftSpec, media_bytes: int, *, whole: bool) -> N
         f"{spec.width}×{spec.height}",
         _("{n} frames a second").format(n=spec.fps),
         timeline.clock(timeline.length_us(spec)),
-        f"{media_bytes / 1e6:.1f} MB",
+        words.size(media_bytes),
     )
     out.print(for_terminal(draft.name), style="bold", markup=False, end="  ")
     out.print("  ".join(facts), markup=False)

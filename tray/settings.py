@@ -68,7 +68,7 @@ def load() -> Settings:
     """The settings in force. Raises SettingsError, naming the key, where one can't be used."""
     path = settings_file()
     try:
-        said: dict[str, Any] = tomlkit.parse(path.read_text("utf-8")).unwrap() if path.exists() else {}
+        said: dict[str, Any] = tomlkit.parse(path.read_text("utf-8-sig")).unwrap() if path.exists() else {}
     except (TOMLKitError, OSError, UnicodeDecodeError) as error:
         raise SettingsError(
             _("The settings can't be read: {path}: {error}").format(path=path, error=error),
@@ -82,11 +82,11 @@ def load() -> Settings:
     try:
         settings = Settings.model_validate(said)
     except ValidationError as error:
-        detail = error.errors(include_url=False)[0]
+        from tray.draft.problems import in_words
+
+        key, why = next(in_words(error))
         raise SettingsError(
-            _("The setting {key} can't be {value!r}: {why}").format(
-                key=".".join(map(str, detail["loc"])), value=detail["input"], why=detail["msg"]
-            ),
+            _("The setting {key} can't be used: {why}.").format(key=key, why=why),
             _("Change it in {path} or in the environment.").format(path=path),
         ) from None
     _check(settings)
@@ -97,7 +97,7 @@ def save(**changes: str) -> None:
     """Write `changes` into the settings file, leaving everything else in it, comments too, as it is."""
     path = settings_file()
     path.parent.mkdir(parents=True, exist_ok=True)
-    document = tomlkit.parse(path.read_text("utf-8")) if path.exists() else tomlkit.document()
+    document = tomlkit.parse(path.read_text("utf-8-sig")) if path.exists() else tomlkit.document()
     document.update(changes)
     fresh = path.with_suffix(".new")
     fresh.write_text(tomlkit.dumps(document), "utf-8")

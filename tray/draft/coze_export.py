@@ -16,7 +16,7 @@ import orjson
 from pydantic import ValidationError
 
 from tray.draft import collecting, coze_fields, coze_keyframes, coze_said, spec
-from tray.draft.coze_json import NotADraft, drafts_in
+from tray.draft.coze_json import NotADraft, broken, drafts_in
 from tray.draft.problems import DraftError, Notes, Problem, few, in_words, said_of, short
 from tray.draft.source import Imported
 from tray.draft.units import TimeUnit
@@ -113,9 +113,11 @@ def _found(text: str) -> list[dict[str, Any] | NotADraft]:
     try:
         found = drafts_in(text)
     except (ValueError, RecursionError) as error:
-        raise DraftError(_("This is not JSON: {error}").format(error=error), advice) from None
+        raise DraftError(_("This is not JSON: {error}").format(error=broken(error)), advice) from None
     if not found:
-        raise DraftError(_("This JSON holds no draft: no object with “tracks” was found in it."), advice)
+        raise DraftError(
+            _("This JSON holds no draft: nothing in it has “tracks”, a “recipe”, an “srt” or “…_infos”."), advice
+        )
     if len(found) > MOST_DRAFTS:
         raise DraftError(
             _("This JSON holds {n} drafts, more than {most}.").format(n=len(found), most=MOST_DRAFTS),

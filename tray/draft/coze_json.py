@@ -42,6 +42,17 @@ def text_of(data: bytes) -> str:
         return data.decode("gb18030")
 
 
+def broken(error: Exception) -> str:
+    """What keeps a text from being JSON, in the user's language."""
+    if isinstance(error, json.JSONDecodeError):
+        return _("the JSON breaks off or is wrong at line {line}, column {column}").format(
+            line=error.lineno, column=error.colno
+        )
+    if isinstance(error, RecursionError):
+        return _("the JSON is nested too deeply")
+    return str(error)
+
+
 def parsed_inside(value: Any) -> Any:
     """What a text holds that is JSON, a list or an object; anything else as it is. Flows hand such texts on."""
     if not isinstance(value, str) or value.lstrip("\ufeff \t\r\n")[:1] not in ("[", "{", "`", '"'):

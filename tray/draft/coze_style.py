@@ -36,7 +36,7 @@ def text_style(said: Style, alignment: str | None, opacity: float, place: spec.P
     """The style in this program's own terms; what can't be honoured, and every guess, goes to `notes`."""
     size = said.get("font_size") or 8.0
     if size > 20:
-        text = _("the font size {size:g} was taken for pixels ({own:g} in JianYing's scale)")
+        text = _("the font size {size:g} was taken for pixels ({own:.3g} in JianYing's scale)")
         notes.warn(place, text.format(size=size, own=size / PIXELS_PER_SIZE), "font pixels")
         size /= PIXELS_PER_SIZE
     font = (said.get("font_family") or "").strip()

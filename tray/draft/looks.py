@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, TypeVar
 
 from tray.draft import motion, names
@@ -50,8 +49,6 @@ _NOTHING = frozenset(("", "无", "none", "null"))
 _EFFECTS: tuple[names.Kind, ...] = ("scene", "character")
 _AUDIO_EFFECTS: tuple[names.Kind, ...] = ("audio_scene", "tone", "speech_to_song")
 
-_near = lru_cache(1024)(names.near)  # ten thousand segments have a handful of names between them
-
 
 @dataclass(frozen=True)
 class Neighbourhood:
@@ -61,27 +58,6 @@ class Neighbourhood:
     track: Track
     is_main: bool
     next_us: int | None
-
-
-def _what() -> dict[names.Kind, str]:
-    return {
-        "filter": _("filter"),
-        "scene": _("effect"),
-        "character": _("effect"),
-        "transition": _("transition"),
-        "video_intro": _("intro animation"),
-        "video_outro": _("outro animation"),
-        "video_group": _("group animation"),
-        "text_intro": _("intro animation"),
-        "text_outro": _("outro animation"),
-        "text_loop": _("loop animation"),
-        "font": _("font"),
-        "mask": _("mask"),
-        "mix_mode": _("mix mode"),
-        "audio_scene": _("sound effect"),
-        "tone": _("sound effect"),
-        "speech_to_song": _("sound effect"),
-    }
 
 
 class Looks:
@@ -199,14 +175,20 @@ class Looks:
             return None
         if self._profile == "capcut":
             text = _("the {what} “{name}” is left off: this program knows JianYing's alone, and CapCut has others")
-            self._miss(place, text.format(what=_what()[kinds[0]], name=said), at)
+            if self._strict:
+                text = _(
+                    "the {what} “{name}” can't be used: this program knows JianYing's alone, and CapCut has others"
+                )
+            self._miss(place, text.format(what=names.what(kinds[0]), name=said), at)
             return None
         for kind in kinds:
             if (entry := names.find(kind, said)) is not None:
                 return entry
-        near = [name for kind in kinds for name in _near(kind, said)][:5]
+        near = names.five_near(kinds, said)
         text = _("the {what} “{name}” is not one of JianYing's and is left off; near names: {near}")
-        self._miss(place, text.format(what=_what()[kinds[0]], name=said, near=_(", ").join(near) or _("none")), at)
+        if self._strict:
+            text = _("the {what} “{name}” is not one of JianYing's; near names: {near}")
+        self._miss(place, text.format(what=names.what(kinds[0]), name=said, near=_(", ").join(near)), at)
         return None
 
     def _miss(self, place: Place, text: str, at: str) -> None:
@@ -242,7 +224,9 @@ class Looks:
             if effect.kind is not None:
                 wanted = tuple(kind for kind in kinds if kind == effect.kind)
                 if not wanted:
-                    text = _("the effect {name} is left off: a segment of this kind has no effects of kind {kind}")
+                    text = _(
+                        "the effect {name} has no place here: a segment of this kind has no effects of kind {kind}"
+                    )
                     self._miss(place, text.format(name=effect.name, kind=effect.kind), at)
                     continue
             entry = self._entry(wanted, effect.name, place, at)

@@ -14,10 +14,12 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, get_args
+
+from tray.locale import _
 
 Kind = Literal[
     "filter", "scene", "character", "transition", "video_intro", "video_outro", "video_group", "text_intro",
@@ -65,6 +67,8 @@ GROUPS: Mapping[str, tuple[Kind, ...]] = {
 }
 """What the kinds are called on the command line, one by one and together."""
 
+_FEW = 20
+"""Masks, mix modes, sing-along styles: one of them is meant, whatever was said."""
 _LONGEST = 100
 """More characters are no name; the longest entry has 25."""
 
@@ -109,7 +113,8 @@ def find(kind: Kind, said: str) -> Entry | None:
 
 def near(kind: Kind, said: str, n: int = 5) -> list[str]:
     """Up to `n` names that look like `said`, best first: those that hold it or that it holds, then those that share
-    most of its characters, then what JianYing lists first. Each is a name that `find` finds."""
+    enough of its characters, the free ones before those that need VIP; of a kind that has but a few names, all of
+    these count as near. Each is a name that `find` finds."""
     catalogue = _catalogue(kind)
     wanted = normal(said[:_LONGEST])
     grams = _grams(wanted)
@@ -123,9 +128,39 @@ def near(kind: Kind, said: str, n: int = 5) -> list[str]:
         rank = (alike + (name in wanted or wanted in name) - 0.01 * entry.is_vip, -i)
         best[entry.key] = max(rank, best.get(entry.key, rank))
     keys = sorted(best, key=lambda key: best[key], reverse=True)
-    if len(keys) < n:  # then it helps to see what names are like
-        keys += [entry.key for entry in catalogue.entries[: 2 * n] if entry.key not in best]
+    if len(catalogue.entries) <= _FEW:
+        keys += [entry.key for entry in catalogue.entries if entry.key not in best]
     return [catalogue.name_of(catalogue.exact[key]) for key in keys[:n]]
+
+
+@lru_cache(1024)  # ten thousand segments have a handful of names between them
+def five_near(kinds: tuple[Kind, ...], said: str) -> list[str]:
+    """Five names that look like `said`; where fewer do, what JianYing lists first shows what names are like."""
+    alike = [name for kind in kinds for name in near(kind, said)]
+    first = [entry.title for entry in search(kinds[0])[:5]]
+    return list(dict.fromkeys([*alike, *first]))[:5]
+
+
+def what(kind: Kind) -> str:
+    """What an entry of this kind is called in a sentence."""
+    return {
+        "filter": _("filter"),
+        "scene": _("effect"),
+        "character": _("effect"),
+        "transition": _("transition"),
+        "video_intro": _("intro animation"),
+        "video_outro": _("outro animation"),
+        "video_group": _("group animation"),
+        "text_intro": _("intro animation"),
+        "text_outro": _("outro animation"),
+        "text_loop": _("loop animation"),
+        "font": _("font"),
+        "mask": _("mask"),
+        "mix_mode": _("mix mode"),
+        "audio_scene": _("sound effect"),
+        "tone": _("sound effect"),
+        "speech_to_song": _("sound effect"),
+    }[kind]
 
 
 def by_resource(kind: Kind, resource_id: str) -> Entry | None:

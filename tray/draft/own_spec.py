@@ -21,7 +21,7 @@ from tray.draft.coze_json import key_of, parsed_inside
 from tray.draft.problems import Notes, Problem, few, in_words, said_of, short
 from tray.draft.source import Imported
 from tray.draft.spec import DraftSpec, Place
-from tray.locale import _
+from tray.locale import _, ngettext
 
 VERSION = 1
 MOST_SEGMENTS = 100_000
@@ -68,7 +68,7 @@ class OwnDraft:
                 yield captions.url, captions.place
 
     def to_spec(self, lengths_us: Mapping[str, int | None]) -> Imported:  # noqa: ARG002 - the times are all said
-        return Imported(self.spec, "us", _("the spec says its units itself"), self.problems, self.warnings)
+        return Imported(self.spec, "us", "", self.problems, self.warnings)
 
 
 def is_own(value: Mapping[str, Any]) -> bool:
@@ -103,6 +103,7 @@ def read(value: Mapping[str, Any], number: int, prefix: str = "") -> OwnDraft:
             "captions": tuple(one for one in subtitles if one is not None),
         }
     )
+    _unseen(whole, notes)
     return OwnDraft(number, key_of(value), whole.name, count, whole, prefix, few(notes.problems, place), notes.warnings)
 
 
@@ -115,6 +116,7 @@ def schema() -> dict[str, Any]:
     made["$defs"]["Clip"]["properties"]["scale"] = {
         "title": "Scale", "type": "number", "description": "short for scale_x and scale_y",
     }  # fmt: skip
+    made["properties"]["$schema"] = {"type": "string", "description": "where this schema lies, for editors"}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:coze-tray:draft-spec:{VERSION}",
@@ -138,9 +140,26 @@ def check(model: type[M], value: Any, place: Place, notes: Notes) -> M | None:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        for at, message in in_words(error):
+        for at, message in in_words(error, model):
             notes.fail(place, said_of(at, message) if at else message, at)
         return None
+
+
+def _unseen(whole: DraftSpec, notes: Notes) -> None:
+    """Warn of segments too short to be seen: most likely their times are milliseconds, without saying so."""
+    places = [
+        segment.place
+        for track in whole.tracks
+        for segment in track.segments
+        if segment.duration_us is not None and segment.duration_us * whole.fps < 1_000_000
+    ]
+    if places:
+        text = ngettext(
+            "{n} segment lasts less than a frame; a time without a unit is microseconds",
+            "{n} segments last less than a frame; a time without a unit is microseconds",
+            len(places),
+        )
+        notes.warn(places[0], text.format(n=len(places)))
 
 
 def _members(said: dict[str, Any], name: str, place: Place, notes: Notes) -> list[Any]:
@@ -165,7 +184,7 @@ def _head(said: Mapping[str, Any], place: Place, notes: Notes) -> DraftSpec:
     if type(version) is not int or version != VERSION:
         text = _("version {said} is not known; this program reads version {known}, a newer one may read more")
         notes.fail(place, said_of("version", text.format(said=short(version), known=VERSION)), "version")
-    rest = {name: value for name, value in said.items() if name != "version"}
+    rest = {name: value for name, value in said.items() if name not in ("version", "$schema")}
     return check(DraftSpec, rest, place, notes) or DraftSpec()
 
 

@@ -52,6 +52,8 @@ class Workshop:
     cache: CachePolicy
     options: Options
     time_unit: TimeUnit = "auto"
+    unnamed: str = ""
+    """What a draft is called that has no name."""
 
 
 @dataclass
@@ -116,7 +118,9 @@ class _Shop:
 async def _build(text: str, wanted: list[Outline], built: Built, shop: _Shop, progress: Progress) -> None:
     root = shop.workshop.root
     for draft in wanted:
-        publish.free_name(root, draft.name)  # a path that is too long is said before anything is fetched
+        publish.free_name(
+            root, draft.name or shop.workshop.unnamed
+        )  # a path that is too long is said before anything is fetched
     made_root = await asyncio.to_thread(_made, root)
     try:
         with publish.staging(root) as folder:
@@ -211,7 +215,7 @@ async def _written(text: str, draft: Outline, found: Found, bench: _Bench, shop:
         _only(found.faults, [*draft.urls, *draft.caption_urls]),
     )
     while True:
-        final = workshop.root / publish.free_name(workshop.root, draft.name)
+        final = workshop.root / publish.free_name(workshop.root, draft.name or workshop.unnamed)
         staged = bench.folder / f"draft-{uuid.uuid4().hex[:8]}"
         outcome = await shop.worker.run(
             compose, text, workshop.time_unit, draft.number, own, workshop.options, staged, final

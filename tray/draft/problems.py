@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from tray.draft.spec import Place
@@ -106,11 +108,15 @@ def _warning(place: Place, text: str, more: int) -> str:
     return said_of(where, text) if where else text
 
 
-def in_words(error: ValidationError) -> Iterator[tuple[str, str]]:
+def in_words(error: ValidationError, model: type[BaseModel] | None = None) -> Iterator[tuple[str, str]]:
     """What pydantic found wrong, in the user's language: the field, as `tracks[0].segments[2].clip.opacity`, and what
-    is wrong with it. The message does not name the field; `said_of(field, message)` does."""
+    is wrong with it. The message does not name the field; `said_of(field, message)` does. Of a field that `model` has
+    not, it names the one that is meant."""
     for detail in error.errors(include_url=False):
-        yield field_of(detail["loc"]), _in_words(detail)
+        message = _in_words(detail)
+        if model is not None and detail["type"] == "extra_forbidden" and (meant := _meant(model, detail["loc"])):
+            message = _("no such field is known; is “{name}” meant?").format(name=meant)
+        yield field_of(detail["loc"]), message
 
 
 def field_of(location: Iterable[int | str]) -> str:
@@ -139,6 +145,26 @@ def short(value: Any, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[:most]}…"
 
 
+def _meant(model: type[BaseModel], location: tuple[int | str, ...]) -> str | None:
+    """The field of `model`, or of the part of it that `location` leads to, whose name is nearest to the last name."""
+    for part in location[:-1]:
+        inner = [one for name, one in _fields(model).items() if name == part]
+        model = next((one for one in map(_model_of, inner) if one), model)
+    return next(iter(difflib.get_close_matches(str(location[-1]), _fields(model), 1, 0.7)), None)
+
+
+def _fields(model: type[BaseModel]) -> dict[str, Any]:
+    """What may be said in its JSON, with the type of each."""
+    return {field.alias or name: field.annotation for name, field in model.model_fields.items() if not field.exclude}
+
+
+def _model_of(annotation: Any) -> type[BaseModel] | None:
+    """The model in a type like `Model | None` or `tuple[Model, ...]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((model for model in map(_model_of, get_args(annotation)) if model), None)
+
+
 _TAGS = frozenset(("video", "image", "audio", "text", "sticker", "effect", "filter"))
 _COLOUR = "^#[0-9a-fA-F]{6}$"
 
@@ -160,6 +186,8 @@ def _in_words(detail: ErrorDetails) -> str:
 
 def _filled(text: str, value: str, limits: Mapping[str, Any]) -> str:
     said = {name: limit if isinstance(limit, (int, float)) else short(limit, 200) for name, limit in limits.items()}
+    for name in said.keys() & {"expected", "expected_tags"}:  # pydantic's "'a', 'b' or 'c'"
+        said[name] = _(", ").join(re.findall("'([^']+)'", limits[name]))
     return text.format(**{**said, "value": value})
 
 
@@ -196,6 +224,7 @@ def _expected(kind: str) -> str | None:
         "bool": _("{value} is not true or false"),
         "list": _("{value} is not a list"),
         "tuple": _("{value} is not a list"),
+        "path": _("{value} is not a path"),
         "dict": _("{value} is not an object"),
         "model": _("{value} is not an object"),
     }.get(expected)

@@ -170,8 +170,7 @@ class Recipe:
             tracks=tuple(track for track in tracks if track.segments),
             captions=(self.captions,) if self.captions else (),
         )
-        reason = _("the real length of its speech gives its times") if self.lines else _("its SRT says its times")
-        return Imported(whole, "us", reason, problems, self.warnings)
+        return Imported(whole, "us", "", problems, self.warnings)
 
     def _music(self, end_us: int, lengths_us: Mapping[str, int | None]) -> list[spec.AudioSegment]:
         """The music from the start to `end_us`, again and again where it is shorter, its end faded."""

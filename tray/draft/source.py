@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 from tray.draft import units
 from tray.draft.collecting import paused
-from tray.draft.coze_json import DEEPEST, fenced, parsed
+from tray.draft.coze_json import DEEPEST, broken, fenced, parsed
 from tray.draft.problems import DraftError, Problem, name_of, said_of, short
 from tray.draft.spec import DraftSpec, Place
 from tray.locale import _, ngettext
@@ -26,7 +26,7 @@ MOST_DRAFTS = 1_000
 class Imported:
     """A draft as a spec, without the segments that have problems; and what was guessed or left off on the way.
 
-    `time_unit`: "us", "ms", "s" or "mixed", and the reason for it in words.
+    `time_unit`: "us", "ms", "s" or "mixed", and the reason for it in words, "" where no unit had to be found.
     """
 
     spec: DraftSpec
@@ -178,11 +178,13 @@ def _captions(text: str, error: Exception) -> Source:
     from tray.draft import recipe, srt
 
     plain = fenced(text) or text
+    if not plain.strip():
+        raise DraftError(_("There is nothing in it."), _("Give the JSON of a draft, or SRT."))
     if not srt.parse(plain):
-        raise DraftError(
-            _("This is neither JSON nor SRT: {error}").format(error=error),
-            _("Give the JSON that the Coze flow's export step produced, unchanged."),
-        ) from None
+        advice = _("Give the JSON that the Coze flow's export step produced, unchanged.")
+        if plain.lstrip("\ufeff \t\r\n")[:1] in ("{", "["):
+            raise DraftError(_("This is not JSON: {error}").format(error=broken(error)), advice) from None
+        raise DraftError(_("This is neither JSON nor SRT."), advice) from None
     return recipe.read_srt({"srt": plain}, 1)
 
 

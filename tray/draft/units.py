@@ -56,7 +56,7 @@ class Settled:
 def settle(segments: Sequence[Timed], fps: int, said: TimeUnit = "auto") -> Settled:
     """Find the unit of every segment of one draft, unless the user's setting says it."""
     if said != "auto":
-        return Settled([said] * len(segments), said, said, _("the setting time_unit says so"))
+        return Settled([said] * len(segments), said, said, _("--unit or the setting time_unit says so"))
     told = [_whole(segment) for segment in segments]
     votes = Counter(unit for unit in told if unit)
     if votes:
