@@ -58,7 +58,7 @@ def list_all(drafts_dir: Path | None) -> list[dict[str, Any]]:
 def show(name: str, drafts_dir: Path | None, exports: Exports, *, whole: bool) -> dict[str, Any]:
     """Show a draft's timeline, and write the files that are wanted. Raises DraftError where there is no such draft or
     it can't be read."""
-    from tray.draft import read, timeline
+    from tray.draft import read
 
     draft = find(name, folders.drafts(_root(drafts_dir)))
     got = read.read(draft.path)
@@ -72,7 +72,7 @@ def show(name: str, drafts_dir: Path | None, exports: Exports, *, whole: bool) -
         "status": "done",
         "name": draft.name,
         "path": str(draft.path),
-        "duration_us": timeline.length_us(got.spec),
+        "duration_us": got.spec.length_us,
         "media_bytes": media_bytes,
         "spec": _with_whole_paths(got.spec, draft.path).model_dump(mode="json", exclude_none=True),
         "warnings": warnings,
@@ -121,7 +121,7 @@ def _show(draft: Listed, spec: DraftSpec, media_bytes: int, *, whole: bool) -> N
     facts = (
         f"{spec.width}×{spec.height}",
         _("{n} frames a second").format(n=spec.fps),
-        timeline.clock(timeline.length_us(spec)),
+        timeline.clock(spec.length_us),
         words.size(media_bytes),
     )
     out.print(for_terminal(draft.name), style="bold", markup=False, end="  ")

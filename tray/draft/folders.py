@@ -20,7 +20,9 @@ from typing import Literal
 from tray.draft.problems import DraftError
 from tray.locale import _
 
+MAIN = "draft_info.json" if sys.platform == "darwin" else "draft_content.json"
 META = "draft_meta_info.json"
+"""What a draft's folder holds: the file with its timeline, and the one that makes it listed."""
 
 Profile = Literal["jianying", "capcut"]
 """The application a draft is for: their drafts differ a little."""

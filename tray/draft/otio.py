@@ -84,7 +84,7 @@ def _track(
             waiting.out_offset = otio.opentime.RationalTime(min(waiting.out_offset.value, frames), fps)
             made.append(waiting)
         made.append(_clip(segment, frames, fps, folder, lengths_us))
-        waiting = _transition(segment, frames, fps)
+        waiting = _transition(segment, frames - (round(waiting.out_offset.value) if waiting else 0), fps)
         end = start + frames
     return made
 
@@ -181,15 +181,16 @@ def _effects(segment: Segment) -> Iterator[otio.schema.Effect]:
         )
 
 
-def _transition(segment: Segment, frames: int, fps: int) -> otio.schema.Transition | None:
-    """The transition to the next clip, half of it on either side of the cut, no longer than the clips."""
+def _transition(segment: Segment, most: int, fps: int) -> otio.schema.Transition | None:
+    """The transition to the next clip, half of it on either side of the cut. `most`: the frames that the clip has for
+    it, beside the transition before."""
     import opentimelineio as otio
 
     said = segment.transition if isinstance(segment, VisualSegment) else None
     if said is None:
         return None
     whole = max(_frames(said.duration_us or 0, fps), 1)
-    before = min(whole // 2, frames)
+    before = min(whole // 2, most)
     kinds = otio.schema.TransitionTypes
     return otio.schema.Transition(
         name=said.name,

@@ -17,7 +17,7 @@ import orjson
 from pydantic import ValidationError
 
 from tray.draft import read_attached, read_text
-from tray.draft.meta import MAIN, META
+from tray.draft.folders import MAIN, META
 from tray.draft.problems import DraftError, Notes, in_words, said_of, short
 from tray.draft.read_attached import Refs, flag, number, whole
 from tray.draft.spec import (

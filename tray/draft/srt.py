@@ -41,7 +41,6 @@ _TAGS = re.compile(
 _BREAK = re.compile(r"<br\s*/?>|\\N", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:[a-z]{2,6}|#\d{1,6});")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\ufffe]")
-_VTT_BLOCK = re.compile(r"^(?:NOTE|STYLE|REGION)\b")
 
 
 @dataclass(frozen=True)
