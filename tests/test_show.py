@@ -245,6 +245,13 @@ def test_what_a_link_leads_to_is_replaced_and_not_the_link(tmp_path):
     assert (tmp_path / "a.srt").is_symlink() and (tmp_path / "b.srt").read_text() == "new"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_a_link_that_leads_nowhere_becomes_the_file(tmp_path):
+    (tmp_path / "a.srt").symlink_to(tmp_path / "a.srt")
+    saving.save(tmp_path / "a.srt", "new")
+    assert (tmp_path / "a.srt").read_text() == "new"
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
 def test_a_pipe_is_written_to(tmp_path):
     os.mkfifo(tmp_path / "pipe")
@@ -330,6 +337,13 @@ def test_options_may_stand_before_the_command_too(built, env, root):
     del env["COZE_TRAY_DRAFTS_DIR"]
     done = coze_tray("drafts", "--drafts-dir", str(root), "--json", "show", built, env=env)
     assert last_line(done)["name"] == built
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such names there")
+def test_a_folder_s_name_does_not_move_the_cursor(built, env, root):
+    (root / built).rename(root / "a\x1b[2J")
+    done = coze_tray("drafts", "show", "a", env=env)
+    assert done.returncode == 0 and "\x1b" not in done.stdout + done.stderr + coze_tray("drafts", env=env).stdout
 
 
 def test_show_says_which_media_is_gone(built, env, root):

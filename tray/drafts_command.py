@@ -35,7 +35,7 @@ def list_all(drafts_dir: Path | None) -> list[dict[str, Any]]:
     """List the drafts in the drafts folder."""
     root = _root(drafts_dir)
     found = folders.drafts(root)
-    terminal.out.print(str(root), style="dim", markup=False)
+    terminal.out.print(for_terminal(str(root)), style="dim", markup=False)
     for draft in found:
         changed = time.strftime("%Y-%m-%d %H:%M", time.localtime(draft.modified_us / 1e6))
         terminal.out.print(
@@ -126,7 +126,7 @@ def _show(draft: Listed, spec: DraftSpec, media_bytes: int, *, whole: bool) -> N
     )
     out.print(for_terminal(draft.name), style="bold", markup=False, end="  ")
     out.print("  ".join(facts), markup=False)
-    out.print(str(draft.path), style="dim", markup=False)
+    out.print(for_terminal(str(draft.path)), style="dim", markup=False)
     if not spec.tracks:
         out.print(_("  (nothing is in it)"))
         return
