@@ -16,11 +16,13 @@ import pytest
 import samples
 from factory import draft, export, png, segment, track, wav
 from program import DEADLINE_S, coze_tray, environment, last_line, start
+from tray import commands
 from tray.draft import copies, pipeline
 from tray.draft.cache import Cache, CachePolicy
 from tray.draft.compose import Options
 from tray.draft.fetch import FetchPolicy
 from tray.draft.probe import probe
+from tray.errors import SettingsError
 
 
 def shown(*urls: str, name: str = "测试") -> str:
@@ -235,18 +237,19 @@ def test_a_cache_that_can_t_be_written_says_which(media, build, tmp_path, root):
     assert [path.name for path in root.parent.iterdir()] == [root.name]
 
 
-def test_the_settings_say_how_long_a_link_counts(tmp_path, root, media):
+def test_the_settings_say_how_long_a_link_counts(tmp_path, root, media, monkeypatch):
     home, file = tmp_path / "home", tmp_path / "export.json"
     home.mkdir()
     file.write_text(shown(media.serve("/a", png())), "utf-8")
-    env = environment(home, COZE_TRAY_ALLOW_HOSTS="127.0.0.1")
+    monkeypatch.setenv("COZE_TRAY_ALLOW_HOSTS", "127.0.0.1")
+    options = commands.BuildOptions(drafts_dir=root)
     for text, hits in (("", 1), ("", 1), ("cache_hours = 0", 2), ("cache_max_bytes = 0", 3), ("", 4)):
         (home / "settings.toml").write_text(text, "utf-8")
-        assert coze_tray("build", str(file), "--drafts-dir", str(root), env=env).returncode == 0
+        assert not commands.build(file, options).problems
         assert media.hits["/a"] == hits, text
     (home / "settings.toml").write_text("cache_hours = -1", "utf-8")
-    refused = coze_tray("build", str(file), "--drafts-dir", str(root), env=env)
-    assert refused.returncode == 1 and "cache_hours" in refused.stderr
+    with pytest.raises(SettingsError, match="cache_hours"):
+        commands.build(file, options)
 
 
 def test_a_cancelled_build_leaves_nothing_half(media, tmp_path, root):

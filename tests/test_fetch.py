@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -64,10 +65,9 @@ def test_each_redirect_is_checked(media, build):
     assert not media.hits["/inside.png"]
 
 
-@pytest.fixture
-def proxy() -> Iterator[tuple[str, list[str]]]:
-    """An HTTP proxy that answers every request with a picture, and what it was asked for."""
-    asked: list[str] = []
+@contextmanager
+def answering(connected: Callable[[socket.socket], None]) -> Iterator[str]:
+    """A proxy that answers every request with a picture, after what `connected` does. Its address."""
     server = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -77,15 +77,23 @@ def proxy() -> Iterator[tuple[str, list[str]]]:
             except OSError:
                 return
             with connection:
-                asked.append(connection.recv(4096).split(b"\r\n")[0].decode())
+                connected(connection)
                 body = png()
                 connection.sendall(
                     b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(body), body)
                 )
 
     threading.Thread(target=serve, daemon=True).start()
-    yield f"http://127.0.0.1:{server.getsockname()[1]}", asked
+    yield f"127.0.0.1:{server.getsockname()[1]}"
     server.close()
+
+
+@pytest.fixture
+def proxy() -> Iterator[tuple[str, list[str]]]:
+    """An HTTP proxy that answers every request with a picture, and what it was asked for."""
+    asked: list[str] = []
+    with answering(lambda connection: asked.append(connection.recv(4096).split(b"\r\n")[0].decode())) as address:
+        yield f"http://{address}", asked
 
 
 def test_with_a_proxy_the_proxy_resolves_and_private_addresses_are_still_refused(proxy, build, monkeypatch):
@@ -102,29 +110,17 @@ def test_with_a_proxy_the_proxy_resolves_and_private_addresses_are_still_refused
 def socks() -> Iterator[tuple[str, list[str]]]:
     """A SOCKS5 proxy that answers every request itself, with a picture, and the names it was asked to connect to."""
     asked: list[str] = []
-    server = socket.create_server(("127.0.0.1", 0))
 
-    def serve() -> None:
-        while True:
-            try:
-                connection, _address = server.accept()
-            except OSError:
-                return
-            with connection:
-                connection.recv(2 + connection.recv(2)[1])  # its ways to sign in
-                connection.sendall(b"\x05\x00")
-                head = connection.recv(5)
-                asked.append(connection.recv(head[4] + 2)[:-2].decode() if head[3] == 3 else f"address kind {head[3]}")
-                connection.sendall(b"\x05\x00\x00\x01" + bytes(6))
-                connection.recv(4096)
-                body = png()
-                connection.sendall(
-                    b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(body), body)
-                )
+    def connect(connection: socket.socket) -> None:
+        connection.recv(2 + connection.recv(2)[1])  # its ways to sign in
+        connection.sendall(b"\x05\x00")
+        head = connection.recv(5)
+        asked.append(connection.recv(head[4] + 2)[:-2].decode() if head[3] == 3 else f"address kind {head[3]}")
+        connection.sendall(b"\x05\x00\x00\x01" + bytes(6))
+        connection.recv(4096)
 
-    threading.Thread(target=serve, daemon=True).start()
-    yield f"127.0.0.1:{server.getsockname()[1]}", asked
-    server.close()
+    with answering(connect) as address:
+        yield address, asked
 
 
 @pytest.mark.parametrize("scheme", ["socks", "socks5", "socks5h"])

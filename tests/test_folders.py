@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -275,3 +276,32 @@ def test_drafts_of_other_programs_are_listed_even_where_their_meta_can_t_be_read
     (tmp_path / "mine" / "draft_meta_info.json").write_bytes(b"\x00encrypted")
     (tmp_path / "no draft").mkdir()
     assert [draft.name for draft in folders.drafts(tmp_path)] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        '{"draft_id": "x", "tm_duration": 1e999, "tm_draft_modified": 1}',
+        '{"draft_id": "x", "tm_duration": 1, "tm_draft_modified": 1e300}',
+        '{"draft_id": "x", "tm_duration": 1, "tm_draft_modified": -100000000000000000}',
+        "[" * 100_000,
+    ],
+)
+def test_a_draft_whose_meta_is_absurd_is_listed_by_its_name_and_date(meta, tmp_path):
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / folders.META).write_text(meta)
+    (found,) = folders.drafts(tmp_path)
+    assert (found.name, found.duration_us) == ("odd", 0)
+    assert time.strftime("%Y", time.localtime(found.modified_us / 1e6)) >= "2025"
+
+
+@pytest.mark.skipif(sys.platform == "win32" or not os.geteuid(), reason="no folder can be locked here")
+def test_a_locked_folder_does_not_hide_the_drafts_beside_it(tmp_path):
+    for name in ("mine", "locked"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / folders.META).write_text("{}")
+    (tmp_path / "locked").chmod(0)
+    try:
+        assert [draft.name for draft in folders.drafts(tmp_path)] == ["mine"]
+    finally:
+        (tmp_path / "locked").chmod(0o700)

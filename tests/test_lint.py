@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from factory import DATA, png, wav
 from specs import FILES, place_media, resolved, resolved_specs
 from tray.draft import build as builder
-from tray.draft import meta
+from tray.draft import folders, meta
 from tray.draft.spec import DraftSpec
 from tray.simulator import demo
 
@@ -70,12 +70,12 @@ def write(spec: DraftSpec, profile: Any, folder: Path) -> Path:
     one = resolved(spec)
     sizes = place_media(folder, one.files)
     content = builder.content(one, profile, folder.as_posix())
-    (folder / meta.MAIN).write_bytes(b"".join(builder.encoded(content)))
+    (folder / folders.MAIN).write_bytes(b"".join(builder.encoded(content)))
     facts = meta.Facts(
         folder.name, "F2A0B1C3-0000-4000-8000-000000000001", folder.as_posix(), folder.parent.as_posix(),
         content["duration"], sum(sizes.values()), 1_700_000_000_000_000,
     )  # fmt: skip
-    (folder / meta.META).write_text(json.dumps(meta.meta(facts, content["materials"], sizes, profile)), "utf-8")
+    (folder / folders.META).write_text(json.dumps(meta.meta(facts, content["materials"], sizes, profile)), "utf-8")
     return folder
 
 

@@ -202,6 +202,14 @@ def test_a_transition_lies_on_the_cut_under_its_own_name(tmp_path):
     assert times_us(track)[1] == (2_000_000, 2_000_000)
 
 
+def test_transitions_at_both_ends_of_a_short_clip_share_it(tmp_path):
+    cut = {"transition": Transition(name="叠化", duration=1_000_000)}
+    made = spec((image(0, 2_000_000, **cut), image(2_000_000, 500_000, **cut), image(2_500_000, 2_000_000)))
+    track = read_back(made, tmp_path).tracks[0]
+    first, second = (one for one in track if isinstance(one, otio.schema.Transition))
+    assert first.out_offset.value + second.in_offset.value <= 0.5 * FPS
+
+
 def test_texts_are_generators_that_say_their_words(tmp_path):
     clip = next(iter(read_back(spec((text(0, 1_000_000, "第一行\n第二行"),)), tmp_path).find_clips()))
     assert clip.name == "第一行 第二行"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +128,7 @@ def ids(content: dict[str, Any]) -> Iterator[str]:
                 yield from (key["id"] for key in listed["keyframe_list"])
 
 
+IMAGE, _image, _video, SOUND, _sound = FILES
 SHOT = {"start": 0, "duration": 2_000_000, "source_duration": 2_000_000, "speed": 1.0}
 
 
@@ -200,9 +201,115 @@ def test_what_a_spec_has_no_word_for_is_left_out_and_said_and_the_rest_is_read(t
     for words in ("track 1, segment 1: its “智能调色” can't be read", "track 1, segment 1: its speed follows a curve",
                   "track 1, segment 1: its keyframes of KFTypeSharpen", "track 1, segment 2: it can't be read and is left out (“gone” is missing)",
                   "track 1, segment 3: it can't be read and is left out (it is not as JianYing writes it)",
-                  "track 1, segment 4: it can't be read and is left out (speed: Input should be less than or equal",
+                  "track 1, segment 4: it can't be read and is left out (speed: 1000000000.0 is too much",
                   "track 2: it is of kind “adjust”"):  # fmt: skip
         assert words in said
+
+
+def everything() -> DraftSpec:
+    """A picture, a sound, a text and a sticker; the picture moves."""
+    return DraftSpec.model_validate(
+        {
+            "tracks": [
+                {"kind": "video", "segments": [{**SHOT, "kind": "image", "media": IMAGE, "keyframes": {"opacity": [{"time": 0, "value": 1}]}}]},
+                {"kind": "audio", "segments": [{**SHOT, "kind": "audio", "media": SOUND}]},
+                {"kind": "text", "segments": [{"kind": "text", "text": "你好", "start": 0, "duration": 1000}]},
+                {"kind": "sticker", "segments": [{"kind": "sticker", "sticker": "1", "start": 0, "duration": 1000}]},
+            ]
+        }
+    )  # fmt: skip
+
+
+def changed(folder: Path, change: Callable[[dict[str, Any]], Any]) -> read.ReadDraft:
+    """A draft of everything, as it reads after a change."""
+    content = write(everything(), "jianying", folder)
+    change(content)
+    (folder / "draft_content.json").write_text(json.dumps(content), "utf-8")
+    return read.read(folder)
+
+
+def carrying(track: int, group: str, **material: Any) -> Callable[[dict[str, Any]], None]:
+    """A change: the first segment of a track refers to a material more."""
+
+    def change(content: dict[str, Any]) -> None:
+        content["materials"].setdefault(group, []).append({"id": "more", **material})
+        content["tracks"][track]["segments"][0]["extra_material_refs"].append("more")
+
+    return change
+
+
+def with_look(**look: Any) -> Callable[[dict[str, Any]], None]:
+    """A change: the text looks so."""
+    said = json.dumps({"text": "你好", "styles": [{"range": [0, 2], "size": 8, **look}]})
+    return lambda content: content["materials"]["texts"][0].update(content=said)
+
+
+def on_segment(track: int, **members: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda content: content["tracks"][track]["segments"][0].update(members)
+
+
+INTRO = {"type": "in", "name": "放大", "duration": 1000}
+CURVED = [{"property_type": "KFTypeAlpha", "keyframe_list": [{"time_offset": 0, "values": [1.0], "curveType": "FreeCurve"}]}]  # fmt: skip
+EARLY = [{"property_type": "KFTypeAlpha", "keyframe_list": [{"time_offset": -5, "values": [1.0]}]}]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (carrying(1, "realtime_denoises", type="realtime_denoise"), "track 2, segment 1: its “realtime_denoise”"),
+        (carrying(0, "loudnesses", enable=True), "track 1, segment 1: its “loudnesses”"),
+        (carrying(0, "vocal_separations", choice=1), "track 1, segment 1: its “vocal_separations”"),
+        (carrying(3, "material_animations", animations=[INTRO]), "track 4, segment 1: its “放大”"),
+        (with_look(fill={"content": {"render_type": "gradient"}}), "track 3, segment 1: its “gradient”"),
+        (with_look(strokes=[{"width": 0.1}, {"width": 0.2}]), "track 3, segment 1: its “strokes”"),
+        (on_segment(0, visible=False), "track 1, segment 1: it is hidden"),
+        (on_segment(0, common_keyframes=CURVED), "track 1, segment 1: its keyframes follow curves"),
+        (on_segment(0, common_keyframes=EARLY), "track 1, segment 1: its keyframes of KFTypeAlpha can't be read"),
+        (lambda content: content.update(fps=29.97), "“fps” of 29.97 is read as 30"),
+        (lambda content: content["canvas_config"].update(width=0), "“width” of 0 is read as 1920"),
+    ],
+)
+def test_what_a_spec_cannot_say_is_told_and_costs_no_segment(change, words, tmp_path):
+    found = changed(tmp_path / "d", change)
+    assert [len(track.segments) for track in found.spec.tracks] == [1, 1, 1, 1]
+    assert len(found.warnings) == 1 and words in found.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("track", "change"),
+    [
+        (0, on_segment(0, target_timerange={"start": 0, "duration": None})),
+        (1, on_segment(1, target_timerange={"start": None, "duration": 1000})),
+        (1, on_segment(1, source_timerange={"start": 0, "duration": None})),
+        (2, lambda content: content["materials"]["texts"][0].update(content="[" * 100_000)),
+        (2, with_look(size=10**400)),
+    ],
+)
+def test_a_segment_that_cannot_be_understood_is_left_out_and_told(track, change, tmp_path):
+    found = changed(tmp_path / "d", change)
+    assert len(found.spec.tracks) == 3
+    assert [warning for warning in found.warnings if warning.startswith(f"track {track + 1}, segment 1:")]
+
+
+def test_a_filter_without_a_name_does_not_cost_the_picture(tmp_path):
+    found = changed(tmp_path / "d", carrying(0, "effects", type="filter", name="", resource_id=""))
+    assert found.spec.tracks[0].segments[0].model_dump()["filters"] == ({"name": "filter", "intensity": 1.0},)
+
+
+def test_what_many_segments_have_in_common_is_said_once(tmp_path):
+    def change(content: dict[str, Any]) -> None:
+        content["tracks"][0]["segments"] *= 50
+        content["tracks"][0]["segments"][0]["visible"] = False  # they are one object
+
+    assert len(changed(tmp_path / "d", change).warnings) == 1
+
+
+def test_a_draft_of_several_timelines_reads_as_its_main_one(tmp_path):
+    for name in ("1", "2"):
+        (tmp_path / "d" / "Timelines" / name).mkdir(parents=True)
+        (tmp_path / "d" / "Timelines" / name / "draft_content.json").write_text("{}")
+    found = changed(tmp_path / "d", lambda _content: None)
+    assert found.warnings == ["the draft has 2 timelines; only its main one is read"]
 
 
 def test_an_effect_that_the_catalogue_has_not_is_read_by_the_name_the_draft_gives_it(tmp_path):

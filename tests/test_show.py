@@ -17,7 +17,7 @@ from rich.cells import cell_len
 from factory import draft, export, png, segment, track, wav
 from program import coze_tray, environment, last_line
 from tray import drafts_command
-from tray.draft import saving, subtitles, timeline
+from tray.draft import read, saving, srt, timeline
 from tray.draft.folders import Listed
 from tray.draft.problems import DraftError
 from tray.draft.spec import (
@@ -169,7 +169,7 @@ def test_subtitles_are_all_texts_in_time_order():
             texts(text(S, 4 * S, "二\n行")),
         )
     )
-    assert subtitles.srt_of(spec) == (
+    assert srt.of_texts(spec) == (
         "1\n00:00:00,000 --> 00:00:02,000\n一\n\n"
         "2\n00:00:01,000 --> 00:00:05,000\n二\n行\n\n"
         "3\n00:00:04,000 --> 00:00:06,000\n三\n\n"
@@ -177,7 +177,16 @@ def test_subtitles_are_all_texts_in_time_order():
 
 
 def test_a_draft_without_texts_has_no_subtitles():
-    assert subtitles.srt_of(DraftSpec(tracks=(Track(kind="video", segments=(image(0, S),)),))) == ""
+    assert srt.of_texts(DraftSpec(tracks=(Track(kind="video", segments=(image(0, S),)),))) == ""
+
+
+def test_subtitles_read_again_as_the_texts_that_they_were():
+    said = [(0, 300, "a"), (300, S, "两\n行"), (S, S, "2"), (3 * S, S, "x --> y")]
+    spec = DraftSpec(tracks=(texts(*(text(*one) for one in said), text(5 * S, S, "  ")),))
+    warnings: list[str] = []
+    cues = srt.parse(srt.of_texts(spec), warnings)
+    assert [cue.text for cue in cues] == ["a", "两\n行", "2", "x --> y"] and not warnings
+    assert all(abs(cue.start_us - start) < 1000 for cue, (start, _length, _words) in zip(cues, said, strict=True))
 
 
 # Finding a draft by its name
@@ -234,6 +243,13 @@ def test_what_a_link_leads_to_is_replaced_and_not_the_link(tmp_path):
     (tmp_path / "a.srt").symlink_to(tmp_path / "b.srt")
     saving.save(tmp_path / "a.srt", "new")
     assert (tmp_path / "a.srt").is_symlink() and (tmp_path / "b.srt").read_text() == "new"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_a_link_that_leads_nowhere_becomes_the_file(tmp_path):
+    (tmp_path / "a.srt").symlink_to(tmp_path / "a.srt")
+    saving.save(tmp_path / "a.srt", "new")
+    assert (tmp_path / "a.srt").read_text() == "new"
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
@@ -302,10 +318,32 @@ def test_show_writes_what_is_asked_for(built, env, tmp_path):
     assert all(Path(s.media).is_file() for t in spec.tracks for s in t.segments if isinstance(s, VisualSegment))
 
 
+def test_a_spec_that_was_written_builds_an_equal_draft(built, env, root, build, tmp_path):
+    coze_tray("drafts", "show", built, "--spec", str(tmp_path / "片.json"), env=env)
+    said = (tmp_path / "片.json").read_text("utf-8")
+    refused = build(said)
+    assert not refused.receipts and all("media_folders" in problem.message for problem in refused.problems)
+    again = build(said, allow_folders=(root,))
+    assert not again.problems and not again.receipts[0].warnings
+    assert read.read(Path(again.receipts[0].path)).spec.tracks == read.read(root / built).spec.tracks
+
+
+def test_a_draft_s_media_of_windows_is_named_by_its_path_there(tmp_path):
+    assert str(read.file_of(tmp_path, "D:/素材/a.png")) == "D:\\素材\\a.png"
+    assert str(read.file_of(tmp_path, "Resources/local/a.png")) == str(tmp_path / "Resources" / "local" / "a.png")
+
+
 def test_options_may_stand_before_the_command_too(built, env, root):
     del env["COZE_TRAY_DRAFTS_DIR"]
     done = coze_tray("drafts", "--drafts-dir", str(root), "--json", "show", built, env=env)
     assert last_line(done)["name"] == built
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such names there")
+def test_a_folder_s_name_does_not_move_the_cursor(built, env, root):
+    (root / built).rename(root / "a\x1b[2J")
+    done = coze_tray("drafts", "show", "a", env=env)
+    assert done.returncode == 0 and "\x1b" not in done.stdout + done.stderr + coze_tray("drafts", env=env).stdout
 
 
 def test_show_says_which_media_is_gone(built, env, root):

@@ -90,14 +90,16 @@ def _folders(settings: settings_module.Settings) -> Iterator[Check]:
     except DraftError as error:
         yield Check(_("drafts folder"), False, error.message, error.advice)
     else:
-        there = chosen if chosen.exists() else chosen.parent  # it is made where only its last part is missing
-        usable = there.is_dir() and os.access(there, os.W_OK)
+        there = chosen if os.path.lexists(chosen) else chosen.parent  # it is made where only its last part is missing
+        usable = _is_folder(there) and os.access(there, os.W_OK)
         text = _("{path} (for {app})").format(path=chosen, app=folders.APPS[folders.profile_of(chosen, found)])
         yield Check(_("drafts folder"), usable, text, _("It can't be written: choose another folder."))
     for name, path in settings.folders.items():
-        yield Check(
-            _("folder {name}").format(name=name), Path(path).is_dir(), str(path), _("Make it, or mend its path.")
-        )
+        yield Check(_("folder {name}").format(name=name), _is_folder(path), str(path), _("Make it, or mend its path."))
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises for what may not be looked at
 
 
 def _application(app: folders.Profile, found: list[folders.Candidate]) -> Iterator[Check]:

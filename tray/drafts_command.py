@@ -35,7 +35,7 @@ def list_all(drafts_dir: Path | None) -> list[dict[str, Any]]:
     """List the drafts in the drafts folder."""
     root = _root(drafts_dir)
     found = folders.drafts(root)
-    terminal.out.print(str(root), style="dim", markup=False)
+    terminal.out.print(for_terminal(str(root)), style="dim", markup=False)
     for draft in found:
         changed = time.strftime("%Y-%m-%d %H:%M", time.localtime(draft.modified_us / 1e6))
         terminal.out.print(
@@ -58,7 +58,7 @@ def list_all(drafts_dir: Path | None) -> list[dict[str, Any]]:
 def show(name: str, drafts_dir: Path | None, exports: Exports, *, whole: bool) -> dict[str, Any]:
     """Show a draft's timeline, and write the files that are wanted. Raises DraftError where there is no such draft or
     it can't be read."""
-    from tray.draft import read, timeline
+    from tray.draft import read
 
     draft = find(name, folders.drafts(_root(drafts_dir)))
     got = read.read(draft.path)
@@ -72,7 +72,7 @@ def show(name: str, drafts_dir: Path | None, exports: Exports, *, whole: bool) -
         "status": "done",
         "name": draft.name,
         "path": str(draft.path),
-        "duration_us": timeline.length_us(got.spec),
+        "duration_us": got.spec.length_us,
         "media_bytes": media_bytes,
         "spec": _with_whole_paths(got.spec, draft.path).model_dump(mode="json", exclude_none=True),
         "warnings": warnings,
@@ -121,12 +121,12 @@ def _show(draft: Listed, spec: DraftSpec, media_bytes: int, *, whole: bool) -> N
     facts = (
         f"{spec.width}×{spec.height}",
         _("{n} frames a second").format(n=spec.fps),
-        timeline.clock(timeline.length_us(spec)),
+        timeline.clock(spec.length_us),
         words.size(media_bytes),
     )
     out.print(for_terminal(draft.name), style="bold", markup=False, end="  ")
     out.print("  ".join(facts), markup=False)
-    out.print(str(draft.path), style="dim", markup=False)
+    out.print(for_terminal(str(draft.path)), style="dim", markup=False)
     if not spec.tracks:
         out.print(_("  (nothing is in it)"))
         return
@@ -162,7 +162,7 @@ def _media(spec: DraftSpec, folder: Path) -> tuple[int, list[str]]:
 
 def _export(draft: Listed, spec: DraftSpec, exports: Exports) -> dict[str, str]:
     """Write the files. Returns their paths by format."""
-    from tray.draft import saving, subtitles
+    from tray.draft import saving, srt
 
     written: dict[str, str] = {}
     if exports.otio:
@@ -171,7 +171,7 @@ def _export(draft: Listed, spec: DraftSpec, exports: Exports) -> dict[str, str]:
         saving.save(exports.otio, otio.text_of(otio.timeline(spec, draft.path, draft.name)))
         written["otio"] = str(exports.otio)
     if exports.srt:
-        text = subtitles.srt_of(spec)
+        text = srt.of_texts(spec)
         if not text:
             terminal.show_warning(_("The draft has no texts: {file} is empty.").format(file=exports.srt))
         saving.save(exports.srt, text)
@@ -187,10 +187,12 @@ def _export(draft: Listed, spec: DraftSpec, exports: Exports) -> dict[str, str]:
 
 def _with_whole_paths(spec: DraftSpec, folder: Path) -> DraftSpec:
     """The spec as it holds elsewhere: its media by absolute paths."""
+    from tray.draft import read
+
     tracks = []
     for track in spec.tracks:
         segments = [
-            segment.model_copy(update={"media": str(folder.absolute() / segment.media)})
+            segment.model_copy(update={"media": str(read.file_of(folder, segment.media))})
             if isinstance(segment, (VisualSegment, AudioSegment)) and "://" not in segment.media
             else segment
             for segment in track.segments

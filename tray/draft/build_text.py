@@ -57,14 +57,14 @@ class Texts:
         if segment.ranges:
             styles = _json(_styles(segment))
         else:
-            styles = f'[{look},"range":[0,{len(text) if text.isascii() else utf16_length(text)}]}}]'
+            styles = f'[{look},"range":[0,{len(text) if text.isascii() else _utf16_length(text)}]}}]'
         own: dict[str, Any] = {"content": f'{{"styles":{styles},"text":{_json(text)}}}'}
         if segment.style.font:
             own["fonts"] = [_font_entry(segment.style.font, self._materials)]
         return self._materials.add("texts", own, template)
 
 
-def utf16_length(text: str) -> int:
+def _utf16_length(text: str) -> int:
     """In code units, as JianYing counts."""
     return len(text) + sum(character > "\uffff" for character in text)
 
@@ -81,7 +81,7 @@ def _styles(segment: TextSegment) -> list[dict[str, Any]]:
         made.append((at, len(text), segment.style))
     styles, units = [], 0
     for start, end, style in made:
-        after = units + utf16_length(text[start:end])
+        after = units + _utf16_length(text[start:end])
         styles.append({**_look(style, segment.flower), "range": [units, after]})
         units = after
     return styles

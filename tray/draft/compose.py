@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from tray.draft import source
-from tray.draft.folders import Profile
+from tray.draft.folders import MAIN, META, Profile
 from tray.draft.probe import Probe
 from tray.draft.problems import Problem, few
 from tray.draft.source import Source, TimeUnit
@@ -109,7 +109,7 @@ def compose(
     (staged / MEDIA).mkdir(parents=True)
     cover.write_cover(staged / meta.COVER, resolved.spec, files, settled.cover)
     content = build.content(resolved, options.profile, PLACEHOLDER if options.portable else path)
-    _write(staged / meta.MAIN, build.encoded(content))
+    _write(staged / MAIN, build.encoded(content))
     facts = meta.Facts(
         name=final.name,
         draft_id=str(uuid.uuid4()).upper(),
@@ -121,7 +121,7 @@ def compose(
     )
     media = {group: content["materials"][group] for group in ("videos", "audios")}
     del content  # a draft of 30,000 segments takes 80 MB in each of its forms
-    _write(staged / meta.META, [orjson.dumps(meta.meta(facts, media, sizes, options.profile))])
+    _write(staged / META, [orjson.dumps(meta.meta(facts, media, sizes, options.profile))])
     receipt = Receipt(
         path=str(final),
         name=final.name,

@@ -20,7 +20,9 @@ from typing import Literal
 from tray.draft.problems import DraftError
 from tray.locale import _
 
+MAIN = "draft_info.json" if sys.platform == "darwin" else "draft_content.json"
 META = "draft_meta_info.json"
+"""What a draft's folder holds: the file with its timeline, and the one that makes it listed."""
 
 Profile = Literal["jianying", "capcut"]
 """The application a draft is for: their drafts differ a little."""
@@ -31,6 +33,8 @@ _DEFAULT = Path("User Data", "Projects", "com.lveditor.draft")
 _INI = Path("User Data", "Config", "globalSetting")
 _KEY = "currentCustomDraftPath"
 _PACKETS: Mapping[Profile, str] = {"jianying": "JianyingProPacket.xml", "capcut": "ProductInfo.xml"}
+_LAST_US = 32_503_680_000_000_000
+"""The year 3000: Windows knows no later time."""
 _MUCH = 1 << 20
 """Bytes of an INI or XML file that are read; real ones have a few thousand."""
 
@@ -256,7 +260,7 @@ class Listed:
 def drafts(root: Path) -> list[Listed]:
     """The drafts in `root`, newest first. Raises DraftError where the folder can't be read."""
     try:
-        entries = [entry for entry in root.iterdir() if (entry / META).is_file() and not entry.name.startswith(".")]
+        entries = [entry for entry in root.iterdir() if _is_draft(entry) and not entry.name.startswith(".")]
     except OSError as error:
         raise DraftError(
             _("The drafts folder {root} can't be read: {error}").format(root=root, error=error.strerror or error),
@@ -265,9 +269,16 @@ def drafts(root: Path) -> list[Listed]:
     return sorted((_listed(entry) for entry in entries), key=lambda draft: draft.modified_us, reverse=True)
 
 
+def _is_draft(entry: Path) -> bool:
+    return os.path.isfile(entry / META)  # noqa: PTH113 - Path.is_file raises for one locked folder among the others
+
+
 def _listed(path: Path) -> Listed:
     try:
         meta = json.loads((path / META).read_text("utf-8"))
-        return Listed(path.name, path, str(meta["draft_id"]), int(meta["tm_duration"]), int(meta["tm_draft_modified"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        return Listed(path.name, path, "", 0, round(path.stat().st_mtime * 1e6))
+        duration_us, modified_us = int(meta["tm_duration"]), int(meta["tm_draft_modified"])
+        if 0 <= duration_us <= _LAST_US and 0 <= modified_us <= _LAST_US:
+            return Listed(path.name, path, str(meta["draft_id"]), duration_us, modified_us)
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        pass
+    return Listed(path.name, path, "", 0, round(path.stat().st_mtime * 1e6))

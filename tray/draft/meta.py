@@ -6,18 +6,15 @@ root_meta_info.json agree on.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PureWindowsPath
 from typing import Any
 
-from tray.draft.folders import Profile
+from tray.draft.folders import MAIN, Profile
 from tray.draft.shapes import shape
 
 COVER = "draft_cover.jpg"
-META = "draft_meta_info.json"
-MAIN = "draft_info.json" if sys.platform == "darwin" else "draft_content.json"
 PHOTO_META_LENGTH_US = 5_000_000
 
 _METETYPES = {"photo": "photo", "video": "video", "audio": "music"}

@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tray.draft import folders
+from tray.draft.read import file_of
 from tray.draft.spec import (
     AudioSegment,
     DraftSpec,
@@ -83,7 +84,7 @@ def _track(
             waiting.out_offset = otio.opentime.RationalTime(min(waiting.out_offset.value, frames), fps)
             made.append(waiting)
         made.append(_clip(segment, frames, fps, folder, lengths_us))
-        waiting = _transition(segment, frames, fps)
+        waiting = _transition(segment, frames - (round(waiting.out_offset.value) if waiting else 0), fps)
         end = start + frames
     return made
 
@@ -180,15 +181,16 @@ def _effects(segment: Segment) -> Iterator[otio.schema.Effect]:
         )
 
 
-def _transition(segment: Segment, frames: int, fps: int) -> otio.schema.Transition | None:
-    """The transition to the next clip, half of it on either side of the cut, no longer than the clips."""
+def _transition(segment: Segment, most: int, fps: int) -> otio.schema.Transition | None:
+    """The transition to the next clip, half of it on either side of the cut. `most`: the frames that the clip has for
+    it, beside the transition before."""
     import opentimelineio as otio
 
     said = segment.transition if isinstance(segment, VisualSegment) else None
     if said is None:
         return None
     whole = max(_frames(said.duration_us or 0, fps), 1)
-    before = min(whole // 2, frames)
+    before = min(whole // 2, most)
     kinds = otio.schema.TransitionTypes
     return otio.schema.Transition(
         name=said.name,
@@ -201,10 +203,7 @@ def _transition(segment: Segment, frames: int, fps: int) -> otio.schema.Transiti
 
 def _url(folder: Path, media: str) -> str:
     """A file: URL of the media; what is a link already stays one."""
-    if "://" in media:
-        return media
-    elsewhere = PureWindowsPath(media)  # of a draft that came from Windows, wherever this runs
-    return elsewhere.as_uri() if elsewhere.drive else (folder.absolute() / media).as_uri()
+    return media if "://" in media else file_of(folder, media).as_uri()
 
 
 def _media_lengths(spec: DraftSpec, folder: Path) -> dict[str, int]:
@@ -227,5 +226,5 @@ def _lengths_in_meta(folder: Path) -> dict[str, int]:
         return {
             str(entry["file_Path"]).replace("\\", "/").rpartition("/")[2]: int(entry["duration"]) for entry in entries
         }
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return {}

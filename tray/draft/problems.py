@@ -116,10 +116,10 @@ def in_words(error: ValidationError, model: type[BaseModel] | None = None) -> It
         message = _in_words(detail)
         if model is not None and detail["type"] == "extra_forbidden" and (meant := _meant(model, detail["loc"])):
             message = _("no such field is known; is “{name}” meant?").format(name=meant)
-        yield field_of(detail["loc"]), message
+        yield _field_of(detail["loc"]), message
 
 
-def field_of(location: Iterable[int | str]) -> str:
+def _field_of(location: Iterable[int | str]) -> str:
     """A location of pydantic's as a path. The kinds by which it tells segments apart are no part of it."""
     path = ""
     parts = list(location)

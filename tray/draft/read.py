@@ -10,15 +10,15 @@ import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any
 
 import orjson
 from pydantic import ValidationError
 
 from tray.draft import read_attached, read_text
-from tray.draft.meta import MAIN, META
-from tray.draft.problems import DraftError, name_of, said_of
+from tray.draft.folders import MAIN, META
+from tray.draft.problems import DraftError, Notes, in_words, said_of, short
 from tray.draft.read_attached import Refs, flag, number, whole
 from tray.draft.spec import (
     MEDIA,
@@ -28,6 +28,7 @@ from tray.draft.spec import (
     FilterSegment,
     Place,
     Segment,
+    Span,
     StickerSegment,
     TextSegment,
     Track,
@@ -38,7 +39,7 @@ from tray.locale import _
 _MAINS = (MAIN, "draft_content.json", "draft_info.json")
 _PLACEHOLDER = re.compile(r"##_draftpath_placeholder_[^#]*_##/")
 _KINDS = ("video", "audio", "text", "sticker", "effect", "filter")
-_ODD = (ValidationError, KeyError, IndexError, TypeError, ValueError, AttributeError)
+_ODD = (ValidationError, LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 """What comes of a segment that isn't as any application writes it."""
 
 
@@ -57,25 +58,20 @@ def read(folder: Path) -> ReadDraft:
     """
     content = _content(folder)
     reading = _Reading(folder, _materials(content), _old_place(folder))
+    canvas = reading.canvas(content)
+    reading.count_timelines()
     tracks = []
     for number_of, said in enumerate(content["tracks"], 1):
         track = reading.track(said, Place(track=number_of))
         if track is not None and track.segments:
             tracks.append(track)
-    return ReadDraft(DraftSpec(name=folder.name, tracks=tuple(tracks), **_canvas(content)), reading.warnings)
+    return ReadDraft(DraftSpec(name=folder.name, tracks=tuple(tracks), **canvas), reading.notes.warnings)
 
 
-def _canvas(content: Mapping[str, Any]) -> dict[str, int]:
-    """Width, height and frames a second, those that are said and can be."""
-    canvas = content.get("canvas_config")
-    sizes = {**(canvas if isinstance(canvas, dict) else {}), "fps": content.get("fps")}
-    found = {}
-    for key in ("width", "height", "fps"):
-        with contextlib.suppress(ValidationError):
-            size = whole(sizes.get(key), 0)
-            DraftSpec.model_validate({key: size})
-            found[key] = size
-    return found
+def file_of(folder: Path, media: str) -> PurePath:
+    """Where media of the draft in `folder` lies: a path of Windows stays one, wherever this runs."""
+    elsewhere = PureWindowsPath(media)
+    return elsewhere if elsewhere.is_absolute() else folder.absolute() / media
 
 
 def _content(folder: Path) -> dict[str, Any]:
@@ -132,13 +128,35 @@ class _Reading:
     folder: Path
     materials: Mapping[str, Mapping[str, dict[str, Any]]]
     old_place: str
-    warnings: list[str] = field(default_factory=list)
+    notes: Notes = field(default_factory=Notes)
+
+    def canvas(self, content: Mapping[str, Any]) -> dict[str, int]:
+        """Width, height and frames a second, those that are said and can be."""
+        canvas = content.get("canvas_config")
+        sizes = {**(canvas if isinstance(canvas, dict) else {}), "fps": content.get("fps")}
+        found = {}
+        for key in ("width", "height", "fps"):
+            size = whole(sizes.get(key), 0)
+            with contextlib.suppress(ValidationError):
+                DraftSpec.model_validate({key: size})
+                found[key] = size
+            used = found.get(key, DraftSpec.model_fields[key].default)
+            if sizes.get(key) not in (None, used):
+                text = _("the draft's “{key}” of {said} is read as {used}")
+                self.notes.warn(Place(), text.format(key=key, said=short(sizes[key]), used=used))
+        return found
+
+    def count_timelines(self) -> None:
+        """JianYing and CapCut keep more than one since their version 8."""
+        n = len({file.parent for name in _MAINS for file in self.folder.glob(f"Timelines/*/{name}")})
+        if n > 1:
+            self.notes.warn(Place(), _("the draft has {n} timelines; only its main one is read").format(n=n))
 
     def track(self, said: Any, place: Place) -> Track | None:
         """None for one that no spec can say."""
         if not isinstance(said, dict) or said.get("type") not in _KINDS:
             kind = said.get("type") if isinstance(said, dict) else said
-            self._warn(place, _("it is of kind “{kind}”, which can't be read; it is left out").format(kind=kind))
+            self.notes.warn(place, _("it is of kind “{kind}”, which can't be read; it is left out").format(kind=kind))
             return None
         segments: list[Segment] = []
         listed = said.get("segments")
@@ -147,24 +165,26 @@ class _Reading:
             try:
                 segments.append(self._segment(said["type"], one, where))
             except _ODD as error:
-                self._warn(where, _("it can't be read and is left out ({why})").format(why=_why(error)))
+                self.notes.warn(where, _("it can't be read and is left out ({why})").format(why=_why(error)))
         segments.sort(key=lambda segment: segment.start_us or 0)
         muted = bool(whole(said.get("attribute"), 0) & 1)
         return Track(kind=said["type"], segments=tuple(segments), muted=muted)
 
     def _segment(self, kind: str, said: dict[str, Any], place: Place) -> Segment:
-        target = said["target_timerange"]
-        times = {"start": target["start"], "duration": target["duration"]}
+        target = _span(said["target_timerange"])
+        times = {"start": target.start_us, "duration": target.duration_us}
         groups = self.materials[said["material_id"]]
         refs = self._refs(said)
+        if said.get("visible") is False:
+            self.notes.warn(place, _("it is hidden and is read as one that is shown"))
         if "drafts" in refs:
-            self._warn(place, _("it is a compound clip and is read as one video"))
+            self.notes.warn(place, _("it is a compound clip and is read as one video"))
         found: dict[str, Any]
         if kind in ("video", "audio"):
             material = groups["videos" if kind == "video" else "audios"]
             found = {**times, **self._played(said, material, refs, place)}
             if kind == "audio":
-                found["effects"] = read_attached.audio_effects(refs)
+                found |= dict(self._said(read_attached.of_audio(refs), place))
                 return AudioSegment.model_validate(found)
             found |= {"kind": "image" if material.get("type") == "photo" else "video"}
             found |= {"clip": _clip(said), "crop": read_attached.crop(material)}
@@ -174,8 +194,9 @@ class _Reading:
             found = {**times, "clip": _clip(said), "keyframes": self._keyframes(said, place)}
             if kind == "sticker":
                 material = groups["stickers"]
+                found |= dict(self._said(read_attached.of_sticker(refs), place))
                 return StickerSegment(**found, sticker=material.get("resource_id") or material["sticker_id"])
-            found |= read_text.of_material(groups["texts"])
+            found |= dict(self._said(read_text.of_material(groups["texts"]), place))
             found |= dict(self._said(read_attached.of_text(refs), place))
             return TextSegment.model_validate(found)
         if kind == "effect":
@@ -193,15 +214,15 @@ class _Reading:
     def _played(
         self, said: Mapping[str, Any], material: Mapping[str, Any], refs: Refs, place: Place
     ) -> dict[str, Any]:  # fmt: skip
-        target, source = said["target_timerange"], said.get("source_timerange")
-        source = source or {"start": 0, "duration": target["duration"]}
+        played = said.get("source_timerange")
+        source = _span(played) if played else Span(0, _span(said["target_timerange"]).duration_us)
         if any(speed.get("curve_speed") for speed in refs.get("speeds", ())):
-            self._warn(place, _("its speed follows a curve and is read as one speed"))
+            self.notes.warn(place, _("its speed follows a curve and is read as one speed"))
         fades = next(iter(refs.get("audio_fades", ())), {})
         return {
             "media": self._media(str(material["path"])),
-            "source_start": source["start"],
-            "source_duration": source["duration"],
+            "source_start": source.start_us,
+            "source_duration": source.duration_us,
             "speed": number(said.get("speed"), 1.0),
             "volume": number(said.get("volume"), 1.0),
             "change_pitch": flag(said.get("is_tone_modify")),
@@ -227,19 +248,25 @@ class _Reading:
         found, unknown = read_attached.keyframes(said)
         if unknown:
             text = _("its keyframes of {what} can't be read and are left out")
-            self._warn(place, text.format(what=_(", ").join(unknown)))
+            self.notes.warn(place, text.format(what=_(", ").join(unknown)))
+        if read_attached.are_curved(said):
+            self.notes.warn(place, _("its keyframes follow curves and are read as straight lines"))
         return found
 
     def _said(self, found: Iterator[tuple[str, Any]], place: Place) -> Iterator[tuple[str, Any]]:
         """What was found but the materials that can't be read, which are warned of."""
         for key, value in found:
             if key == read_attached.UNKNOWN:
-                self._warn(place, _("its “{what}” can't be read and is left out").format(what=value))
+                self.notes.warn(place, _("its “{what}” can't be read and is left out").format(what=value))
             else:
                 yield key, value
 
-    def _warn(self, place: Place, text: str) -> None:
-        self.warnings.append(said_of(name_of(place), text))
+
+def _span(said: Mapping[str, Any]) -> Span:
+    """A time range of a draft. Null would be, for a spec, a time that is yet to be found."""
+    if said["start"] is None or said["duration"] is None:
+        raise TypeError
+    return Span(said["start"], said["duration"])
 
 
 def _clip(said: Mapping[str, Any]) -> dict[str, Any]:
@@ -259,8 +286,8 @@ def _clip(said: Mapping[str, Any]) -> dict[str, Any]:
 
 def _why(error: Exception) -> str:
     if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+        field, text = next(in_words(error))
+        return said_of(field, text) if field else text
     if isinstance(error, KeyError):
         return _("“{what}” is missing").format(what=error.args[0])
     return _("it is not as JianYing writes it")

@@ -44,10 +44,12 @@ _AUDIO_CATEGORIES: Mapping[str, Kind] = {
 }
 _MOST_PARAMS = 100
 _MASKS = ("masks", "common_mask", "common_masks")
-_COMPANIONS = {
-    "speeds", "sound_channel_mappings", "vocal_separations", "beats", "placeholder_infos", "material_colors",
-    "loudnesses", "drafts", "audio_fades",
+_COMPANIONS: Mapping[str, str] = {
+    "speeds": "", "beats": "", "placeholder_infos": "", "material_colors": "", "drafts": "", "audio_fades": "",
+    "loudnesses": "enable", "sound_channel_mappings": "audio_channel_mapping", "vocal_separations": "choice",
 }  # fmt: skip
+"""What every segment has, or is read by itself; and the key that says whether it does anything, which no spec can say.
+"""
 
 
 def number(value: Any, otherwise: float) -> float:
@@ -83,8 +85,8 @@ def of_visual(refs: Refs) -> Iterator[tuple[str, Any]]:
                 yield "chroma", _chroma(material)
             elif group == "material_animations":
                 yield from _moves(material, _VIDEO_MOVES)
-            elif group not in (*_COMPANIONS, *_MASKS):
-                yield UNKNOWN, material.get("name") or kind or group
+            elif group not in _MASKS:
+                yield from _rest(group, material)
     yield "filters", tuple(filters)
     yield "effects", tuple(effects)
     mask = next((refs[group][0] for group in _MASKS if group in refs), None)
@@ -102,20 +104,47 @@ def of_text(refs: Refs) -> Iterator[tuple[str, Any]]:
                 yield "bubble", {"effect_id": material["effect_id"], "resource_id": material["resource_id"]}
             elif group == "effects" and material.get("type") == "text_effect":
                 yield "flower", material["effect_id"]
-            elif group not in _COMPANIONS:
-                yield UNKNOWN, material.get("name") or material.get("type") or group
+            else:
+                yield from _rest(group, material)
 
 
-def audio_effects(refs: Refs) -> tuple[dict[str, Any], ...]:
-    made = []
-    for material in refs.get("audio_effects", ()):
-        resource_id = str(material.get("resource_id"))
-        # pyJianYingDraft writes no category for a tone.
-        known = (kind for kind in _AUDIO_KINDS if names.by_resource(kind, resource_id))
-        said = _AUDIO_CATEGORIES.get(str(material.get("category_id")), next(known, _AUDIO_KINDS[0]))
-        params = _params(material.get("audio_adjust_params"))
-        made.append({"name": _key(said, material), "kind": said, "params": params})
-    return tuple(made)
+def of_audio(refs: Refs) -> Iterator[tuple[str, Any]]:
+    """The fields of an AudioSegment that its references say."""
+    effects = []
+    for group, materials in refs.items():
+        for material in materials:
+            if group == "audio_effects":
+                effects.append(_audio_effect(material))
+            else:
+                yield from _rest(group, material)
+    yield "effects", tuple(effects)
+
+
+def of_sticker(refs: Refs) -> Iterator[tuple[str, Any]]:
+    """What a sticker refers to, all of it unknown: a spec has no word for its animations."""
+    for group, materials in refs.items():
+        for material in materials:
+            if group == "material_animations":
+                yield from _moves(material, {})
+            else:
+                yield from _rest(group, material)
+
+
+def _rest(group: str, material: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """A reference that no field of a spec stands for."""
+    switch = _COMPANIONS.get(group)
+    if switch is None:
+        yield UNKNOWN, material.get("name") or material.get("type") or group
+    elif switch and material.get(switch):
+        yield UNKNOWN, group
+
+
+def _audio_effect(material: Mapping[str, Any]) -> dict[str, Any]:
+    resource_id = str(material.get("resource_id"))
+    # pyJianYingDraft writes no category for a tone.
+    known = (kind for kind in _AUDIO_KINDS if names.by_resource(kind, resource_id))
+    kind = _AUDIO_CATEGORIES.get(str(material.get("category_id")), next(known, _AUDIO_KINDS[0]))
+    return {"name": _key(kind, material), "kind": kind, "params": _params(material.get("audio_adjust_params"))}
 
 
 def effect(material: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,27 +169,36 @@ def crop(material: Mapping[str, Any]) -> Crop | None:
 
 
 def keyframes(said: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """By property the segment's keyframes; and the properties that a spec has no word for."""
+    """By property the segment's keyframes; and the properties that a spec has no word for, or whose times."""
     found: dict[str, Any] = {}
     unknown = []
     uniform = (said.get("uniform_scale") or {}).get("on") is not False
     for listed in said.get("common_keyframes") or ():
         name = _PROPERTIES.get(listed["property_type"])
-        if name is None:
-            unknown.append(str(listed["property_type"]))
-            continue
+        keys = [{"time": whole(key["time_offset"], 0), "value": key["values"][0]} for key in listed["keyframe_list"]]
         if uniform and name == "scale_y":
             continue  # as scale_x
-        keys = [{"time": whole(key["time_offset"], 0), "value": key["values"][0]} for key in listed["keyframe_list"]]
-        if keys:
+        if name is None or any(key["time"] < 0 for key in keys):
+            unknown.append(str(listed["property_type"]))
+        elif keys:
             found["scale" if uniform and name == "scale_x" else name] = tuple(sorted(keys, key=lambda key: key["time"]))
     return found, unknown
 
 
+def are_curved(said: Mapping[str, Any]) -> bool:
+    """Whether some of the segment's keyframes are not joined by straight lines."""
+    return any(
+        key.get("curveType") not in (None, "", "Line")
+        for listed in said.get("common_keyframes") or ()
+        for key in listed["keyframe_list"]
+    )
+
+
 def _key(kind: Kind, material: Mapping[str, Any]) -> str:
-    """The catalogue's key for the material, else the name that the draft gives it."""
+    """The catalogue's key for the material, else the name that the draft gives it, else its kind: what it lies on is
+    not lost for the want of a name."""
     entry = names.by_resource(kind, str(material.get("resource_id")))
-    return entry.key if entry else str(material.get("name") or material.get("resource_id"))[:100]
+    return entry.key if entry else str(material.get("name") or material.get("resource_id") or kind)[:100]
 
 
 def _params(said: Any) -> tuple[float | None, ...]:

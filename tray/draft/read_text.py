@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tray.draft import names
 from tray.draft.build_text import ALIGN, LINE_SPACING, SMOOTHING, SPACING
-from tray.draft.read_attached import flag, number, whole
+from tray.draft.read_attached import UNKNOWN, flag, number, whole
 
 _WIDTH = 0.2 / 100
 """A border's width in a draft for each of JianYing's hundred steps (pyJianYingDraft, text_segment.py)."""
@@ -23,9 +23,11 @@ _TAG = re.compile(r"<[^<>]*>|^\[|\]$")
 _BORDER, _BACKGROUND = 8, 16
 
 
-def of_material(material: Mapping[str, Any]) -> dict[str, Any]:
+def of_material(material: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """The fields `text`, `style` and `ranges` of a TextSegment."""
     text, styles = _content(str(material["content"]))
+    for what in sorted({what for style in styles for what in _unknown(style)}):
+        yield UNKNOWN, what
     flags = whole(material.get("check_flag"), 0)
     looks = _looks(text, styles)
     own = _own_look(material, flags)
@@ -39,7 +41,9 @@ def of_material(material: Mapping[str, Any]) -> dict[str, Any]:
         differs = {key: value for key, value in look.items() if not _same(value, base[key])}
         if differs:
             ranges.append({"start": start, "end": end, **differs})
-    return {"text": text, "style": base | _shared(material, flags), "ranges": tuple(ranges)}
+    yield "text", text
+    yield "style", base | _shared(material, flags)
+    yield "ranges", tuple(ranges)
 
 
 def _content(said: str) -> tuple[str, list[dict[str, Any]]]:
@@ -87,6 +91,14 @@ def _look(style: Mapping[str, Any]) -> dict[str, Any]:
             number(shadow.get("feather", shadow.get("diffuse")), 0.025),
         ),
     }
+
+
+def _unknown(style: Mapping[str, Any]) -> Iterator[str]:
+    """What of a look a spec has no word for: fills that are no plain colour, and more than one of a kind."""
+    kind = (style["fill"].get("content") or {}).get("render_type") if style.get("fill") else None
+    if kind not in (None, "", "solid"):
+        yield str(kind)
+    yield from (key for key in ("strokes", "shadows") if len(style.get(key) or ()) > 1)
 
 
 def _own_look(material: Mapping[str, Any], flags: int) -> dict[str, Any]:

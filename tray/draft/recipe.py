@@ -290,7 +290,7 @@ def _of_lines(recipe: Recipe, lengths_us: Mapping[str, int | None]) -> _Made:
     for place, line in recipe.lines:
         speech_us = lengths_us.get(line.audio) if line.audio else None
         video_us = lengths_us.get(line.picture) if line.picture else None
-        lasting_us = line.duration_us or speech_us or video_us or reading_us(line.text)
+        lasting_us = line.duration_us or speech_us or video_us or _reading_us(line.text)
         end_us = start_us + lasting_us
         if end_us > spec.LONGEST_US:
             return shots, sounds, texts, end_us
@@ -350,7 +350,7 @@ def _of_srt(recipe: Recipe, lengths_us: Mapping[str, int | None]) -> _Made:
     return shots, sounds, [], end_us
 
 
-def reading_us(text: str) -> int:
+def _reading_us(text: str) -> int:
     """How long one needs to read `text`."""
     plain = "".join(text.split())
     if not plain:

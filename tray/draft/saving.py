@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tray.locale import _
 
 def save(path: Path, text: str) -> None:
     """Write the file whole or not at all, in the place of one that is there. Raises DraftError where it can't be."""
-    target = path.resolve()  # what a link leads to, not the link
+    target = Path(os.path.realpath(path))  # what a link leads to, not the link; Path.resolve raises where they go round
     try:
         if target.exists() and not target.is_file():  # /dev/stdout, a pipe
             target.write_bytes(text.encode())

@@ -343,3 +343,8 @@ class DraftSpec(Value):
     captions: tuple[Captions, ...] = ()
     cover: str | None = None
     """A picture to be the draft's cover; None: the first picture or video frame."""
+
+    @property
+    def length_us(self) -> int:
+        """Where the last segment ends. A resolved spec has it."""
+        return max((segment.target.end_us for track in self.tracks for segment in track.segments), default=0)

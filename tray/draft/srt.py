@@ -41,7 +41,6 @@ _TAGS = re.compile(
 _BREAK = re.compile(r"<br\s*/?>|\\N", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:[a-z]{2,6}|#\d{1,6});")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff\ufffe]")
-_VTT_BLOCK = re.compile(r"^(?:NOTE|STYLE|REGION)\b")
 
 
 @dataclass(frozen=True)
@@ -87,10 +86,24 @@ def split(cue: Cue, max_chars: int) -> list[Cue]:
 
 def format(cues: Sequence[Cue]) -> str:
     """SRT, numbered from 1. Blank lines inside a cue would end it, so they are left out."""
-    return "".join(
-        f"{number}\n{_clock(cue.start_us)} --> {_clock(cue.end_us)}\n{_without_blank_lines(cue.text)}\n\n"
-        for number, cue in enumerate(cues, 1)
-    )
+    said = []
+    for number, cue in enumerate(cues, 1):
+        start_ms = round(cue.start_us / 1000)
+        end_ms = max(round(cue.end_us / 1000), start_ms + 1)
+        said.append(f"{number}\n{_clock(start_ms)} --> {_clock(end_ms)}\n{_without_blank_lines(cue.text)}\n\n")
+    return "".join(said)
+
+
+def of_texts(draft: spec.DraftSpec) -> str:
+    """SRT of all text tracks of a resolved spec in time order; "" without any. Texts that are shown at once are cues
+    that overlap, the lower track's first."""
+    cues = [
+        Cue(segment.target.start_us, segment.target.end_us, segment.text)
+        for track in draft.tracks
+        for segment in track.segments
+        if isinstance(segment, spec.TextSegment) and segment.text.strip()
+    ]
+    return format(sorted(cues, key=lambda cue: cue.start_us))
 
 
 def to_track(captions: spec.Captions, text: str) -> tuple[spec.Track, list[str]]:
@@ -313,8 +326,7 @@ def _side_by_side(cues: list[Cue], notes: _Notes) -> list[Cue]:
     return [replace(cue, text="\n".join(texts)) for cue, texts in beside]
 
 
-def _clock(us: int) -> str:
-    milliseconds = round(us / 1000)
+def _clock(milliseconds: int) -> str:
     seconds, milliseconds = divmod(milliseconds, 1000)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)

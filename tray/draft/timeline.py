@@ -53,7 +53,7 @@ PLAIN = Marks(("#", "="), ".")
 
 def picture(spec: DraftSpec, width: int, marks: Marks) -> Iterator[Text]:
     """The lines of the picture, at most `width` columns wide: the topmost track first, as JianYing shows them."""
-    end_us = length_us(spec)
+    end_us = spec.length_us
     labels = [_label(number, track) for number, track in enumerate(spec.tracks, 1)]
     room = max(map(cell_len, labels), default=0)
     bar = max(width - room - 2, _NARROWEST)
@@ -92,11 +92,6 @@ def table(spec: DraftSpec, width: int, *, whole: bool) -> Iterator[Text]:
             yield Text(more.format(n=left), style="dim")
 
 
-def length_us(spec: DraftSpec) -> int:
-    """Where the last segment of a resolved spec ends."""
-    return max((segment.target.end_us for track in spec.tracks for segment in track.segments), default=0)
-
-
 def clock(time_us: int) -> str:
     """A time to the millisecond, as 1:05.250 or 1:00:05.250."""
     seconds, ms = divmod(round(time_us / 1000), 1000)
@@ -105,7 +100,7 @@ def clock(time_us: int) -> str:
     return f"{hours}:{minutes:02d}:{seconds:02d}.{ms:03d}" if hours else f"{minutes}:{seconds:02d}.{ms:03d}"
 
 
-def name_of_kind(kind: str) -> str:
+def _name_of_kind(kind: str) -> str:
     return {
         "video": _("video"), "image": _("picture"), "audio": _("sound"), "text": _("text"), "sticker": _("sticker"),
         "effect": _("effect"), "filter": _("filter"),
@@ -114,7 +109,7 @@ def name_of_kind(kind: str) -> str:
 
 def _label(number: int, track: Track) -> str:
     n = len(track.segments)
-    label = f"{number} {name_of_kind(track.kind)} × {n}"
+    label = f"{number} {_name_of_kind(track.kind)} × {n}"
     return _("{track}, muted").format(track=label) if track.muted else label
 
 
@@ -160,7 +155,7 @@ def _what(segment: Segment) -> str:
     name = segment.media.rpartition("/")[2]
     stem, dot, ending = name.rpartition(".")
     short = f"{stem[:8]}…{dot}{ending}" if len(stem) > 12 else name  # files of a draft are named by their content
-    return f"{name_of_kind(segment.kind)} {short}"
+    return f"{_name_of_kind(segment.kind)} {short}"
 
 
 def _details(segment: Segment) -> Iterator[str]:
