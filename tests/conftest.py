@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from factory import SHARED, MediaServer
+from factory import SHARED, MediaServer, content_of
 from tray.draft import pipeline
 from tray.draft.cache import CachePolicy
 from tray.draft.compose import Options
@@ -73,12 +72,6 @@ def build(root: Path, tmp_path: Path) -> Build:
         return asyncio.run(pipeline.build(text, workshop, "en", progress=lambda *_args: None))
 
     return run
-
-
-def content_of(path: str | Path) -> dict[str, Any]:
-    """A built draft's main file."""
-    name = "draft_info.json" if sys.platform == "darwin" else "draft_content.json"
-    return dict(json.loads((Path(path) / name).read_text("utf-8")))
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from conftest import content_of
-from factory import draft, export, png, segment, track, wav
+from factory import content_of, draft, export, png, segment, track, wav
 from tray.draft import pipeline
 from tray.draft.cache import CachePolicy
 from tray.draft.compose import Options
