@@ -1,20 +1,25 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from factory import SHARED, MediaServer
+from factory import SHARED, MediaServer, content_of
 from tray.draft import pipeline
+from tray.draft.cache import CachePolicy
+from tray.draft.compose import Options
 from tray.draft.fetch import FetchPolicy
 from tray.draft.pipeline import Built, Workshop
+
+settings.register_profile("any machine", deadline=None)  # a busy one is no bug
+settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True)
@@ -50,17 +55,23 @@ Build = Callable[..., Built]
 def build(root: Path, tmp_path: Path) -> Build:
     """Build an export into `root`, with media from loopback allowed."""
 
-    def run(text: str, *, allow: tuple[str, ...] = ("127.0.0.1",), folder: Path = root, **policy: Any) -> Built:
-        workshop = Workshop(folder, FetchPolicy(frozenset(allow), **policy), tmp_path / "locks")
+    def run(
+        text: str,
+        *,
+        allow: tuple[str, ...] = ("127.0.0.1",),
+        folder: Path = root,
+        cache_hours: float = 24,
+        cache_max_bytes: int = 10**10,
+        options: Options | None = None,
+        **policy: Any,
+    ) -> Built:
+        cache = CachePolicy(tmp_path / "cache", cache_hours, cache_max_bytes)
+        workshop = Workshop(
+            folder, FetchPolicy(frozenset(allow), **policy), tmp_path / "locks", cache, options or Options()
+        )
         return asyncio.run(pipeline.build(text, workshop, "en", progress=lambda *_args: None))
 
     return run
-
-
-def content_of(path: str | Path) -> dict[str, Any]:
-    """A built draft's main file."""
-    name = "draft_info.json" if sys.platform == "darwin" else "draft_content.json"
-    return dict(json.loads((Path(path) / name).read_text("utf-8")))
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import threading
 import wave
 from collections import Counter
@@ -86,6 +87,12 @@ def cut_off(body: bytes, announced: int) -> Reply:
         handler.close_connection = True
 
     return reply
+
+
+def content_of(path: str | Path) -> dict[str, Any]:
+    """A built draft's main file."""
+    name = "draft_info.json" if sys.platform == "darwin" else "draft_content.json"
+    return dict(json.loads((Path(path) / name).read_text("utf-8")))
 
 
 class MediaServer:

@@ -38,8 +38,9 @@ def on(cloud: Simulator, env: dict[str, str], root: Path) -> dict[str, str]:
 
 
 def test_the_demo_leaves_a_real_draft_without_account_or_network(env):
-    done = coze_tray("demo", env=env)
+    done = coze_tray("demo", "--no-icon", env=env)
     assert done.returncode == 0, done.stderr
+    assert "!" not in done.stderr, "the first draft that one sees has no warnings"
     path = next(line.strip() for line in done.stdout.splitlines() if os.sep in line)
     assert (Path(path) / "draft_meta_info.json").is_file()
     assert len(list((Path(path) / "Resources" / "local").iterdir())) == 8
@@ -130,15 +131,6 @@ def test_ask_hands_its_request_to_the_program_that_runs(env, root):
     assert running.returncode == 0
 
 
-def test_two_asks_at_once_are_both_answered(env, root):
-    with demo.simulator(pace_s=0.01) as cloud:
-        asked = on(cloud, env, root)
-        done = [start("ask", str(n), "--json", env=asked) for n in range(2)]
-        results = [one.communicate(timeout=DEADLINE_S) for one in done]
-    assert [one.returncode for one in done] == [0, 0], results
-    assert len(list(root.iterdir())) == 2
-
-
 def test_build_lists_receipts_and_all_errors(env, tmp_path, root, media):
     good = draft(track(segment("image", url=media.serve("/a.png", png()))), name="good")
     bad = draft(track(segment("text"), segment("image", 0, 1, url=media.url + "/x", id="shot")), name="bad")
@@ -147,7 +139,8 @@ def test_build_lists_receipts_and_all_errors(env, tmp_path, root, media):
     said = last_line(done)
     assert done.returncode == 1
     assert [receipt["name"] for receipt in said["drafts"]] == ["good"]
-    assert set(said["errors"][0]) == {"draft", "track", "segment", "id", "url", "message"}
+    assert set(said["errors"][0]) == {"draft", "track", "segment", "id", "url", "path", "message"}
+    assert said["errors"][0]["path"] == "drafts[1].tracks[0].segments[1]"
     assert {k: said["errors"][0][k] for k in ("draft", "track", "segment", "id")} == {
         "draft": 2,
         "track": 1,
@@ -176,6 +169,84 @@ def test_wrong_usage_exits_2(arguments, env):
 
 
 @pytest.mark.parametrize(
+    "arguments", [["build"], ["build", "/no/such/file.json"], ["ask"], ["names", "colour"], ["drafts", "show"]]
+)
+def test_wrong_usage_with_json_ends_with_json_too(arguments, env):
+    done = coze_tray(*arguments, "--json", env=env)
+    assert (done.returncode, last_line(done)["status"], last_line(done)["error"]["code"]) == (2, "failed", "usage")
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "nothing in it"),
+        (b" \n", "nothing in it"),
+        (b"A film about autumn.", "neither JSON nor SRT"),
+        (b'{"tracks": [', "line 1, column 13"),
+        (b'{"a": 1}', "“tracks”"),
+        ("1\n00:00:01,000 --> 00:00:02,000\nCafé au lait".encode("cp1252"), "no text"),
+        (bytes(range(256)), "no text"),
+    ],
+)
+def test_a_file_that_is_no_draft_is_said_in_words_with_what_to_give_instead(data, words, env, tmp_path):
+    (tmp_path / "x.json").write_bytes(data)
+    done = coze_tray("build", str(tmp_path / "x.json"), "--drafts-dir", str(tmp_path), "--json", env=env)
+    assert done.returncode == 1
+    assert words in done.stderr and "Give " in done.stderr
+    assert not [python for python in ("codec", "char 0", "Expecting") if python in done.stderr]
+
+
+def test_a_file_that_is_too_big_is_not_read_whole(env, tmp_path, root):
+    with (tmp_path / "x.json").open("wb") as file:
+        file.truncate(20 * 10**9)
+    done = coze_tray("build", str(tmp_path / "x.json"), "--drafts-dir", str(root), env=env)
+    assert done.returncode == 1 and "too big" in done.stderr
+
+
+def test_build_with_json_says_what_to_do_about_the_settings(env, tmp_path):
+    (tmp_path / "home").mkdir()
+    written(tmp_path / "home" / "settings.toml", 'max_media_bytes = "much"')
+    done = coze_tray("build", written(tmp_path / "x.json", export(draft(track(segment())))), "--json", env=env)
+    message = last_line(done)["errors"][0]["message"]
+    assert "max_media_bytes" in message and "settings.toml" in message
+
+
+def test_a_receipt_tells_of_the_unit_of_times_only_where_it_had_to_be_found(env, tmp_path, root):
+    told = coze_tray("build", written(tmp_path / "x.json", export(draft(track(segment())))),
+                     "--drafts-dir", str(root), env=env)  # fmt: skip
+    assert "times read as ms" in told.stderr and "documented" in told.stderr
+    own = json.dumps({"version": 1, "tracks": [{"kind": "text", "segments": [{"text": "a"}]}]})
+    clear = coze_tray("build", written(tmp_path / "x.json", own), "--drafts-dir", str(root), env=env)
+    assert clear.returncode == 0 and "times read" not in clear.stderr
+
+
+def test_a_draft_without_a_name_is_called_as_its_file(env, tmp_path, root):
+    file = written(tmp_path / "秋天.srt", "1\n00:00:01,000 --> 00:00:02,000\n落叶\n")
+    for name in ("秋天", "秋天 (2)"):
+        done = coze_tray("build", file, "--drafts-dir", str(root), "--json", env=env)
+        assert last_line(done)["drafts"][0]["name"] == name
+
+
+def test_times_of_a_spec_that_are_milliseconds_without_saying_so_are_warned_of(env, tmp_path, root):
+    texts = [{"text": "a", "duration": 3000}, {"text": "b", "duration": 3000}]
+    own = json.dumps({"version": 1, "tracks": [{"kind": "text", "segments": texts}]})
+    done = coze_tray("build", written(tmp_path / "x.json", own), "--drafts-dir", str(root), env=env)
+    assert "2 segments last less than a frame; a time without a unit is microseconds" in done.stderr
+
+
+def test_a_field_of_a_spec_that_is_written_otherwise_is_said_with_the_right_one(env, tmp_path, root):
+    own = {"version": 1, "tracks": [{"kind": "text", "segments": [{"text": "a", "style": {"color": "#FF0000"}}]}]}
+    done = coze_tray("build", written(tmp_path / "x.json", json.dumps(own)), "--drafts-dir", str(root), env=env)
+    assert "style.color: no such field is known; is “colour” meant?" in done.stderr
+
+
+def test_help_tells_what_each_command_does_on_a_terminal_of_80_columns(env):
+    for arguments in ([], ["drafts"]):
+        done = coze_tray(*arguments, "--help", env={**env, "COLUMNS": "80"})
+        assert "..." not in done.stdout.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize(
     ("name", "value", "words"),
     [("COZE_API_BASE", "http://api.example.com", "https"), ("COZE_API_BASE", "nonsense", "nonsense")],
 )
@@ -188,7 +259,13 @@ def test_a_broken_settings_file_names_the_key(env, tmp_path):
     (tmp_path / "home").mkdir()
     written(tmp_path / "home" / "settings.toml", 'max_media_bytes = "much"')
     done = coze_tray("status", env=env)
-    assert done.returncode == 1 and "max_media_bytes" in done.stderr
+    assert done.returncode == 1 and "max_media_bytes can't be used: much is not a whole number." in done.stderr
+
+
+def test_settings_saved_by_windows_notepad_are_read(env, tmp_path):
+    (tmp_path / "home").mkdir()
+    written(tmp_path / "home" / "settings.toml", "\ufeffbot_id = '739'")
+    assert last_line(coze_tray("status", "--json", env=env))["bot_id"] == "739"
 
 
 def test_login_takes_no_token_as_an_argument_and_says_when_no_keyring_is_there(env):
@@ -209,7 +286,7 @@ def test_drafts_lists_what_was_built_newest_first(env, tmp_path, root):
             env=env,
         )
     done = coze_tray("drafts", "--drafts-dir", str(root), "--json", env=env)
-    assert [one["name"] for one in json.loads(done.stdout.splitlines()[-1])] == ["二", "一"]
+    assert [one["name"] for one in last_line(done)["drafts"]] == ["二", "一"]
 
 
 def test_doctor_names_what_is_missing_and_how_to_mend_it(env):
@@ -257,7 +334,7 @@ def test_ten_asks_at_once_are_all_answered_with_a_chat_each(env, root):
     assert [one.returncode for one in done] == [0] * 10, results
     drafts = [json.loads(out.splitlines()[-1])["drafts"] for out, _errors in results]
     assert [len(one) for one in drafts] == [1] * 10
-    assert len({one[0]["draft_id"] for one in drafts}) == 10
+    assert len({one[0]["draft_id"] for one in drafts}) == len(list(root.iterdir())) == 10
     assert sorted(chat.prompt for chat in cloud.chats.values()) == sorted(str(n) for n in range(10))
 
 
@@ -401,3 +478,35 @@ def test_help_is_whole_in_chinese_on_a_narrow_terminal(env):
     done = coze_tray("--help", env={**env, "LANG": "zh_CN.UTF-8", "COLUMNS": "60"})
     assert "不用联网" in "".join(done.stdout.split())
     assert "…" not in done.stdout
+
+
+def test_names_are_listed_with_what_they_need(env):
+    done = coze_tray("names", "transition", "叠化", env=env)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0].startswith("叠化  0.")
+    assert "心形叠化" in done.stdout and "VIP" in done.stdout
+    done = coze_tray("names", "Character_Effect", "boom", "--json", env=env)
+    (entry,) = last_line(done)["names"]
+    assert (entry["kind"], entry["name"], entry["title"], entry["is_vip"]) == (
+        "character-effect",
+        "BOOM",
+        "BOOM！",
+        False,
+    )
+    assert set(entry["params"][0]) == {"name", "default", "low", "high"}
+
+
+def test_a_group_of_kinds_is_searched_at_once(env):
+    done = coze_tray("names", "animation", "fade in", env=env)
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["video-intro", "渐显", "text-intro", "渐显"]
+
+
+def test_a_name_that_is_not_there_is_said_with_near_ones(env):
+    done = coze_tray("names", "filter", "青春无悔", "--json", env=env)
+    assert (done.returncode, last_line(done)["status"], last_line(done)["names"]) == (0, "done", [])
+    assert "青春胶片" in done.stderr and "青春胶片" in last_line(done)["near"]
+    done = coze_tray("names", "filter", "商务", env=env)
+    assert "Near names" not in done.stderr and "coze-tray names filter" in done.stderr
+    done = coze_tray("names", "colour", "x", env=env)
+    assert done.returncode == 2
+    assert "speech-to-song" in done.stderr

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -64,10 +65,9 @@ def test_each_redirect_is_checked(media, build):
     assert not media.hits["/inside.png"]
 
 
-@pytest.fixture
-def proxy() -> Iterator[tuple[str, list[str]]]:
-    """An HTTP proxy that answers every request with a picture, and what it was asked for."""
-    asked: list[str] = []
+@contextmanager
+def answering(connected: Callable[[socket.socket], None]) -> Iterator[str]:
+    """A proxy that answers every request with a picture, after what `connected` does. Its address."""
     server = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -77,15 +77,23 @@ def proxy() -> Iterator[tuple[str, list[str]]]:
             except OSError:
                 return
             with connection:
-                asked.append(connection.recv(4096).split(b"\r\n")[0].decode())
+                connected(connection)
                 body = png()
                 connection.sendall(
                     b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(body), body)
                 )
 
     threading.Thread(target=serve, daemon=True).start()
-    yield f"http://127.0.0.1:{server.getsockname()[1]}", asked
+    yield f"127.0.0.1:{server.getsockname()[1]}"
     server.close()
+
+
+@pytest.fixture
+def proxy() -> Iterator[tuple[str, list[str]]]:
+    """An HTTP proxy that answers every request with a picture, and what it was asked for."""
+    asked: list[str] = []
+    with answering(lambda connection: asked.append(connection.recv(4096).split(b"\r\n")[0].decode())) as address:
+        yield f"http://{address}", asked
 
 
 def test_with_a_proxy_the_proxy_resolves_and_private_addresses_are_still_refused(proxy, build, monkeypatch):
@@ -96,6 +104,124 @@ def test_with_a_proxy_the_proxy_resolves_and_private_addresses_are_still_refused
     assert asked == ["GET http://no-such-host.invalid/a.png HTTP/1.1"]
     assert build(export(draft(track(segment("image", url="http://192.168.1.1/a.png")))), allow=()).problems
     assert len(asked) == 1
+
+
+@pytest.fixture
+def socks() -> Iterator[tuple[str, list[str]]]:
+    """A SOCKS5 proxy that answers every request itself, with a picture, and the names it was asked to connect to."""
+    asked: list[str] = []
+
+    def connect(connection: socket.socket) -> None:
+        connection.recv(2 + connection.recv(2)[1])  # its ways to sign in
+        connection.sendall(b"\x05\x00")
+        head = connection.recv(5)
+        asked.append(connection.recv(head[4] + 2)[:-2].decode() if head[3] == 3 else f"address kind {head[3]}")
+        connection.sendall(b"\x05\x00\x00\x01" + bytes(6))
+        connection.recv(4096)
+
+    with answering(connect) as address:
+        yield address, asked
+
+
+@pytest.mark.parametrize("scheme", ["socks", "socks5", "socks5h"])
+def test_a_socks_proxy_resolves_the_names_too(scheme, socks, build, monkeypatch):
+    address, asked = socks
+    monkeypatch.setenv("all_proxy", f"{scheme}://{address}")
+    assert build(export(draft(track(segment("image", url="http://no-such-host.invalid/a.png")))), allow=()).receipts
+    assert asked == ["no-such-host.invalid"]
+    built = build(export(draft(track(segment("image", url="http://192.168.1.1/a.png")))), allow=())
+    assert "refused" in built.problems[0].message
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+def test_a_proxy_that_is_not_there_is_said(scheme, build, monkeypatch):
+    monkeypatch.setattr("tray.draft.fetch.ATTEMPTS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    monkeypatch.setenv("all_proxy", f"{scheme}://127.0.0.1:{port}")
+    monkeypatch.setenv("http_proxy", f"{scheme}://127.0.0.1:{port}")
+    built = build(export(draft(track(segment("image", url="http://media.example.com/a.png")))), allow=())
+    assert "media.example.com can't be reached" in built.problems[0].message
+
+
+def test_https_goes_through_an_http_proxy_as_a_tunnel(proxy, build, monkeypatch):
+    monkeypatch.setattr("tray.draft.fetch.ATTEMPTS", 1)
+    url, asked = proxy
+    monkeypatch.setenv("https_proxy", url)
+    assert build(export(draft(track(segment("image", url="https://media.example.com/a.png")))), allow=()).problems
+    assert asked[0] == "CONNECT media.example.com:443 HTTP/1.1"
+
+
+def test_a_server_that_speaks_no_tls_is_no_https_server(build, monkeypatch):
+    monkeypatch.setattr("tray.draft.fetch.ATTEMPTS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=lambda: server.accept()[0].sendall(b"HTTP/1.1 200 OK\r\n\r\n"), daemon=True).start()
+        url = f"https://127.0.0.1:{server.getsockname()[1]}/a.png"
+        built = build(export(draft(track(segment("image", url=url)))))
+    assert "127.0.0.1" in built.problems[0].message
+
+
+def test_a_link_is_asked_for_letter_by_letter(media, build):
+    """A signature is over its very spelling."""
+    paths = []
+
+    def note(handler) -> None:
+        paths.append(handler.path)
+        send(png())(handler)
+
+    for path in ("/a%2Fb/%E5%9B%BE", "/%E5%9B%BE%20%E7%89%87.png"):
+        media.serve(path, note)
+    asked = ["/a%2Fb/%E5%9B%BE?sign=a%2Bb/c+d==&x=%7e", "/图 片.png?名=值"]
+    urls = [media.url + path for path in asked]
+    assert build(
+        export(draft(track(*(segment("image", n * 1000, (n + 1) * 1000, url=u) for n, u in enumerate(urls)))))
+    ).receipts
+    assert sorted(paths) == sorted([asked[0], "/%E5%9B%BE%20%E7%89%87.png?%E5%90%8D=%E5%80%BC"])
+
+
+def test_no_more_at_once_to_one_host_than_allowed(media, build, monkeypatch):
+    monkeypatch.setattr("tray.draft.download.PER_HOST", 3)
+    lock, full, at_once = threading.Lock(), threading.Event(), []
+    now = 0
+
+    def count(handler) -> None:
+        nonlocal now
+        with lock:
+            now += 1
+            at_once.append(now)
+            if now == 3:
+                full.set()
+        full.wait(10)
+        with lock:
+            now -= 1
+        send(png(size=(10, 10 + len(at_once))))(handler)
+
+    urls = [media.serve(f"/{n}", count) for n in range(12)]
+    assert build(
+        export(draft(track(*(segment("image", n * 1000, (n + 1) * 1000, url=u) for n, u in enumerate(urls)))))
+    ).receipts
+    assert max(at_once) == 3
+
+
+def test_a_slow_host_does_not_hold_up_another(media, build, monkeypatch):
+    """Files of the slow one come first in the export, more than may come from one host at once."""
+    monkeypatch.setattr("tray.draft.download.PER_HOST", 2)
+    quick_is_done = threading.Event()
+
+    def slow(handler) -> None:
+        quick_is_done.wait(10)
+        send(png())(handler)
+
+    def quick(handler) -> None:
+        quick_is_done.set()
+        send(png())(handler)
+
+    urls = [media.serve(f"/slow{n}", slow) for n in range(6)]
+    urls.append(media.serve("/quick", quick).replace("127.0.0.1", "localhost"))
+    text = export(draft(track(*(segment("image", n * 1000, (n + 1) * 1000, url=u) for n, u in enumerate(urls)))))
+    assert build(text, allow=("127.0.0.1", "localhost")).receipts
+    assert quick_is_done.is_set()
 
 
 def test_the_proxy_is_the_environment_s_but_never_for_loopback(monkeypatch):

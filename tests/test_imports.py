@@ -10,7 +10,19 @@ from pathlib import Path
 import pytest
 
 TRAY = Path(__file__).parents[1] / "tray"
-HEAVY = {"typer", "rich", "pydantic", "cozepy", "httpx", "keyring", "pyJianYingDraft", "PIL", "tomlkit"}
+HEAVY = {
+    "typer",
+    "rich",
+    "pydantic",
+    "cozepy",
+    "httpx",
+    "keyring",
+    "pyJianYingDraft",
+    "PIL",
+    "tomlkit",
+    "aiohttp",
+    "av",
+}
 
 
 def imported(statement: str) -> set[str]:
@@ -32,7 +44,16 @@ def test_the_program_behind_the_icon_does_without_the_command_line_s_packages():
 
 
 def test_reading_an_export_does_without_the_cloud():
-    assert not imported("import tray.draft.pipeline") & {"cozepy", "keyring", "typer", "rich", "pyJianYingDraft", "PIL"}
+    assert not imported("import tray.draft.pipeline") & {
+        "cozepy",
+        "keyring",
+        "typer",
+        "rich",
+        "pyJianYingDraft",
+        "PIL",
+        "aiohttp",
+        "av",
+    }
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_a_written_draft_is_told_with_length_pieces_and_how_to_see_it() -> None:
     assert title == "Draft ready: 夏天的海"
     assert message.splitlines() == [
         "1:05, 12 segments",
-        "To see it in JianYing: enter and leave any draft, or restart JianYing.",
+        "To see it in JianYing or CapCut: enter and leave any draft there, or restart it.",
     ]
 
 

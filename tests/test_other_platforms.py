@@ -1,4 +1,4 @@
-"""The icon on platforms that are not here: pystray and the system's modules are stood in for."""
+"""Platforms that are not here: pystray, the registry and the system's modules are stood in for."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import sys
 import threading
 import types
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL.Image import Image
 
+from tray import doctor
 from tray.desktop.tray import Tray
 from tray.events import Bus, StateChanged
 
@@ -164,3 +167,85 @@ def test_a_tray_that_was_stopped_before_it_ran_ends_at_once(monkeypatch: pytest.
     tray = Tray(Controls(), Bus())
     tray.stop()
     tray.run(lambda: pytest.fail("it was set up"))
+
+
+class Registry:
+    """winreg, with what it holds below HKEY_CURRENT_USER."""
+
+    HKEY_CURRENT_USER = "HKCU"
+
+    def __init__(self, values: dict[tuple[str, str], Any]) -> None:
+        self.values = values
+
+    @contextmanager
+    def OpenKey(self, root: str, key: str) -> Iterator[str]:
+        if root != "HKCU" or not any(key == known for known, _name in self.values):
+            raise FileNotFoundError(2, "The system cannot find the file specified")
+        yield key
+
+    def QueryValueEx(self, key: str, name: str) -> tuple[Any, int]:
+        if (key, name) not in self.values:
+            raise FileNotFoundError(2, "The system cannot find the file specified")
+        return self.values[key, name], 1
+
+
+@pytest.fixture
+def windows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+    """Windows with %LOCALAPPDATA% here, and the folders that the registry names by application."""
+
+    def make(**named: Any) -> None:
+        path = r"Software\Bytedance\{}\GlobalSettings\History"
+        values = {(path.format(app), "currentCustomDraftPath"): value for app, value in named.items()}
+        monkeypatch.setitem(sys.modules, "winreg", Registry(values))  # type: ignore[arg-type]
+        monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "Local"))
+        monkeypatch.setattr(sys, "platform", "win32")
+
+    return make
+
+
+def found_by_doctor(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What `coze-tray doctor` says, a line each; the desktop and the keyring are left alone."""
+    monkeypatch.setenv("COZE_API_TOKEN", "pat_x")
+    monkeypatch.setattr("tray.desktop.host.prepare", lambda wait_s: None)
+    monkeypatch.setattr("tray.desktop.autostart.status", lambda: None)
+    return [f"{check.name}: {check.found}" for check in doctor.checks()]
+
+
+def test_doctor_shows_which_folders_windows_names_and_the_versions(
+    windows: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, moved = tmp_path / "Local" / "JianyingPro", tmp_path / "JianyingPro Drafts"
+    for folder in (base / "Apps", base / "User Data" / "Config", moved):
+        folder.mkdir(parents=True)
+    (base / "Apps" / "JianyingProPacket.xml").write_text('<packet><full_appver value="5.9.0.11632" /></packet>')
+    ini = base / "User Data" / "Config" / "globalSetting"
+    ini.write_text("[General]\ncurrentCustomDraftPath=Z:/gone\n")
+    windows(JianyingPro=str(moved), CapCut=7)
+    said = found_by_doctor(monkeypatch)
+    assert "JianYing: version 5.9.0.11632" in said
+    assert f"{ini}: {Path('Z:/gone')} (not there)" in said
+    assert rf"HKCU\Software\Bytedance\JianyingPro\GlobalSettings\History: {moved} (usable)" in said
+    usual = Path("User Data", "Projects", "com.lveditor.draft")
+    assert f"JianYing's usual place: {base / usual} (not there)" in said
+    assert f"CapCut's usual place: {tmp_path / 'Local' / 'CapCut' / usual} (not there)" in said
+    assert next(line for line in said if "name different folders" in line).startswith("JianYing: ")
+    assert f"drafts folder: {moved} (for JianYing)" in said
+
+
+def test_doctor_says_when_no_folder_and_no_settings_can_be_read(
+    windows: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ini = tmp_path / "Local" / "CapCut" / "User Data" / "Config" / "globalSetting"
+    ini.mkdir(parents=True)  # a folder in its place
+    windows()
+    said = found_by_doctor(monkeypatch)
+    assert any(line.startswith(f"drafts folder: {ini} can't be read: ") for line in said)
+    assert "drafts folder: No drafts folder of JianYing or CapCut was found on this computer." in said
+
+
+def test_doctor_says_for_whom_the_chosen_folder_is(
+    windows: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    windows()
+    monkeypatch.setenv("COZE_TRAY_DRAFTS_DIR", str(tmp_path / "CapCut Drafts"))
+    assert f"drafts folder: {tmp_path / 'CapCut Drafts'} (for CapCut)" in found_by_doctor(monkeypatch)

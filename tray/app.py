@@ -17,8 +17,10 @@ from urllib.parse import urlsplit
 
 from tray import events, instance, locale
 from tray.coze.client import Client
+from tray.draft.cache import CachePolicy
+from tray.draft.compose import Options
 from tray.draft.fetch import FetchPolicy
-from tray.draft.folders import drafts_folder
+from tray.draft.folders import drafts_folder, profile_of
 from tray.draft.pipeline import Workshop
 from tray.draft.problems import DraftError
 from tray.draft.publish import sweep
@@ -90,11 +92,14 @@ def open_app(
 
 
 def workshop(settings: Settings, home: Path, folder: Path | None = None) -> Workshop:
-    """Where drafts are built: `folder`, else what the settings or this machine say. Raises DraftError for nowhere."""
+    """Where and how drafts are built: in `folder`, else where the settings or this machine say. Raises DraftError for
+    nowhere."""
     root = drafts_folder(folder or settings.drafts_dir)
     sweep(root)
     policy = FetchPolicy(frozenset(settings.allow_hosts), settings.media_folders, settings.max_media_bytes)
-    return Workshop(root, policy, home / "locks")
+    cache = CachePolicy(home / "cache", settings.cache_hours, settings.cache_max_bytes)
+    profile = profile_of(root) if settings.profile == "auto" else settings.profile
+    return Workshop(root, policy, home / "locks", cache, Options(profile, strict=settings.strict), settings.time_unit)
 
 
 def token_for(base_url: str, settings: Settings) -> str:

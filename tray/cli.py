@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from tray import __version__, locale, terminal
+from tray.draft.names import GROUPS
 from tray.errors import TrayError
 from tray.events import Failure
 from tray.locale import _
@@ -48,7 +50,12 @@ def run() -> int:
     try:
         app(prog_name="coze-tray")
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 1
+        code = end.code if isinstance(end.code, int) else 1
+        if code == 130:
+            terminal.show_warning(_("Interrupted."))
+        elif code == 2 and "--json" in sys.argv[1:]:
+            terminal.show_json(_failed(Failure("usage", _("Wrong usage; standard error says what is wrong."))))
+        return code
     except KeyboardInterrupt:
         terminal.show_warning(_("Interrupted."))
         return 130
@@ -101,7 +108,7 @@ def main(
     raise typer.Exit(program.main(headless=headless))
 
 
-@app.command(help=_("Show the whole way on this computer: a simulated bot makes a real draft. No account, no network."))
+@app.command(help=_("Let a simulated bot make a real draft: no account, no network."))
 def demo(
     drafts_dir: DraftsDir = None,
     icon: Annotated[bool, typer.Option(help=_("Show the tray icon meanwhile, where it can be."))] = True,
@@ -113,7 +120,7 @@ def demo(
 
 @app.command(help=_("Ask a bot, and wait for its answer and its drafts."))
 def ask(
-    prompt: Annotated[str, typer.Argument(help=_("What to ask, as you would in Coze."))],
+    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help=_("What to ask, as you would in Coze."))],
     bot: Annotated[str | None, typer.Option("--bot", metavar="ID", help=_("The bot; else COZE_BOT_ID."))] = None,
     as_json: JsonFlag = False,
     wait: Annotated[
@@ -129,19 +136,39 @@ def ask(
     raise typer.Exit(1 if outcome.failure else 0)
 
 
-@app.command(help=_("Build the drafts of an export that a Coze flow produced. No cloud is needed."))
+@app.command(help=_("Build the drafts of an export, a spec, a recipe or an SRT file. No cloud is needed."))
 def build(
-    export: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help=_("The JSON file."))],
+    export: Annotated[
+        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help=_("The JSON or SRT file."))
+    ],
     drafts_dir: DraftsDir = None,
+    profile: Annotated[
+        Literal["jianying", "capcut"] | None,
+        typer.Option(help=_("The application to make drafts for; else the drafts folder's.")),
+    ] = None,
+    time_unit: Annotated[
+        Literal["auto", "ms", "us", "s"] | None,
+        typer.Option("--unit", help=_("The unit of the export's times; else its media tells.")),
+    ] = None,
+    strict: Annotated[bool, typer.Option(help=_("Refuse effects, filters, fonts, … that are not JianYing's."))] = False,
+    portable: Annotated[bool, typer.Option(help=_("Write media paths that hold wherever the draft is put."))] = False,
     as_json: JsonFlag = False,
 ) -> None:
     from tray import commands
 
-    with json_of_failure(as_json, lambda failure: commands.not_built(str(failure.message)).to_json()):
-        built = commands.build(export, drafts_dir)
+    options = commands.BuildOptions(drafts_dir, profile, time_unit, strict=strict, portable=portable)
+    with json_of_failure(as_json, lambda failure: commands.not_built(failure).to_json()):
+        built = commands.build(export, options)
     if as_json:
         terminal.show_json(built.to_json())
     raise typer.Exit(1 if built.problems else 0)
+
+
+@app.command(help=_("Print the JSON Schema of this program's own spec of a draft."))
+def schema() -> None:
+    from tray import commands
+
+    commands.schema()
 
 
 @app.command(help=_("Sign in: store a Coze token in the keyring of this computer. It is read without echo."))
@@ -161,24 +188,86 @@ def logout() -> None:
     commands.logout()
 
 
-@app.command(help=_("Say whether coze-tray runs and is signed in, and what was asked last."))
+@app.command(help=_("Show whether it runs and is signed in, and what was asked last."))
 def status(as_json: JsonFlag = False) -> None:
     from tray import commands
 
     with json_of_failure(as_json, _failed):
         found = commands.status()
     if as_json:
-        terminal.show_json(found)
+        terminal.show_json({"status": "done", **found})
 
 
-@app.command(help=_("List the drafts in the drafts folder, newest first."))
-def drafts(drafts_dir: DraftsDir = None, as_json: JsonFlag = False) -> None:
+drafts_app = typer.Typer(rich_markup_mode=None)
+app.add_typer(drafts_app, name="drafts", help=_("List the drafts, newest first; show or export one."))
+
+
+@drafts_app.callback(invoke_without_command=True)
+def drafts(context: typer.Context, drafts_dir: DraftsDir = None, as_json: JsonFlag = False) -> None:
+    if context.invoked_subcommand is not None:
+        context.obj = (drafts_dir, as_json)
+        return
+    from tray import drafts_command
+
+    with json_of_failure(as_json, _failed):
+        found = drafts_command.list_all(drafts_dir)
+    if as_json:
+        terminal.show_json({"status": "done", "drafts": found})
+
+
+def _name_kind(said: str) -> str:
+    kind = said.strip().lower().replace("_", "-")
+    if kind not in GROUPS:
+        raise typer.BadParameter(_("“{said}” is none of: {kinds}.").format(said=said, kinds=", ".join(GROUPS)))
+    return kind
+
+
+@app.command(help=_("Search JianYing's names of effects, filters, fonts and so on."))
+def names(
+    kind: Annotated[
+        str,
+        typer.Argument(metavar="KIND", callback=_name_kind, help=_("One of: {kinds}.").format(kinds=", ".join(GROUPS))),
+    ],
+    query: Annotated[
+        str, typer.Argument(metavar="QUERY", help=_("A part of the name, or what you call it; all without."))
+    ] = "",
+    as_json: JsonFlag = False,
+) -> None:
     from tray import commands
 
     with json_of_failure(as_json, _failed):
-        found = commands.drafts(drafts_dir)
+        found, near = commands.names(kind, query)
     if as_json:
-        terminal.show_json(found)
+        terminal.show_json({"status": "done", "names": found, "near": near})
+
+
+@drafts_app.command(help=_("Show a draft; export it as OpenTimelineIO, as SRT or as a spec."))
+def show(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help=_("The draft's name, or how it begins."))],
+    otio: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", dir_okay=False, help=_("Write the timeline as OpenTimelineIO (.otio).")),
+    ] = None,
+    srt: Annotated[
+        Path | None, typer.Option(metavar="FILE", dir_okay=False, help=_("Write the texts as subtitles (.srt)."))
+    ] = None,
+    spec: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", dir_okay=False, help=_("Write the draft as a spec, which coze-tray build reads.")),
+    ] = None,
+    whole: Annotated[bool, typer.Option("--all", help=_("List every segment."))] = False,
+    drafts_dir: DraftsDir = None,
+    as_json: JsonFlag = False,
+) -> None:
+    from tray import drafts_command
+
+    drafts_dir, as_json = drafts_dir or context.obj[0], as_json or context.obj[1]
+    exports = drafts_command.Exports(otio, srt, spec)
+    with json_of_failure(as_json, _failed):
+        shown = drafts_command.show(name, drafts_dir, exports, whole=whole)
+    if as_json:
+        terminal.show_json(shown)
 
 
 @app.command(help=_("Start coze-tray at login: on, off or status."))

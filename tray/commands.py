@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import json
 import logging
 import os
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tray import app, events, instance, locale, terminal, words
 from tray import settings as settings_module
-from tray.draft import coze_json, folders, pipeline
+from tray.draft import coze_json, own_spec, pipeline
+from tray.draft import names as catalogue
+from tray.draft.folders import Profile
 from tray.draft.pipeline import Built
 from tray.draft.problems import DraftError, Problem
+from tray.draft.source import TimeUnit
 from tray.draft.spec import Place
 from tray.errors import HandOffError, SettingsError, TrayError
 from tray.home import home as home_folder
-from tray.locale import _
+from tray.locale import _, ngettext
 from tray.settings import Settings
 from tray.text import for_terminal, whole_characters
 
 log = logging.getLogger(__name__)
 
+MOST_BYTES = 500_000_000
+"""More is not read: as text it would be longer than a draft may be, or nearly all of it media in data: URLs."""
 DEMO_SECONDS_AFTER = 4.0
 """For how long the demo's icon stays when the draft is there: long enough to see it."""
 
@@ -108,17 +114,31 @@ def ask(prompt: str, bot: str | None, wait_s: float) -> terminal.Outcome:
     return outcome
 
 
-def build(export: Path, drafts_dir: Path | None) -> Built:
-    """Build the export's drafts and show what became of each."""
+@dataclass(frozen=True)
+class BuildOptions:
+    """What `build` was told on the command line; None: as the settings say."""
+
+    drafts_dir: Path | None = None
+    profile: Profile | None = None
+    time_unit: TimeUnit | None = None
+    strict: bool = False
+    portable: bool = False
+
+
+def build(export: Path, options: BuildOptions) -> Built:
+    """Build the drafts in the file and show what became of each."""
     settings = _settings()
+    said = {"profile": options.profile, "time_unit": options.time_unit, "strict": options.strict or None}
+    settings = settings.model_copy(update={key: value for key, value in said.items() if value is not None})
     try:
-        text = coze_json.text_of(export.read_bytes())
-        shop = app.workshop(settings, home_folder(), drafts_dir)
+        text = _text_of(export)
+        shop = app.workshop(settings, home_folder(), options.drafts_dir)
+        shop = replace(shop, options=replace(shop.options, portable=options.portable), unnamed=export.stem)
         with terminal.Bar() as bar:
             bar.say(_("Reading the export"))
             built = asyncio.run(pipeline.build(text, shop, locale.use(settings.language or None), progress=bar.media))
-    except (DraftError, OSError, UnicodeDecodeError) as error:
-        built = not_built(str(error))
+    except (DraftError, OSError) as error:
+        built = Built(problems=[Problem(Place(), str(error))])
     for receipt in built.receipts:
         terminal.show_receipt(receipt)
     if built.receipts:
@@ -130,9 +150,32 @@ def build(export: Path, drafts_dir: Path | None) -> Built:
     return built
 
 
-def not_built(why: str) -> Built:
+def schema() -> None:
+    """Print the JSON Schema of the spec."""
+    print(json.dumps(own_spec.schema(), ensure_ascii=False, indent=2))  # noqa: T201 - rich would colour and wrap it
+
+
+def not_built(why: events.Failure) -> Built:
     """The outcome of a build that did not even begin."""
-    return Built(problems=[Problem(Place(), why)])
+    return Built(problems=[Problem(Place(), str(TrayError(why.message, why.advice)))])
+
+
+def _text_of(file: Path) -> str:
+    """What is written in a file. Raises DraftError for one that is too big or no text."""
+    with file.open("rb") as opened:
+        data = opened.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise DraftError(
+            _("{file} is too big to be a draft: more than {most} MB.").format(file=file, most=MOST_BYTES // 10**6),
+            _("Give the JSON alone, without media in it."),
+        )
+    try:
+        return coze_json.text_of(data)
+    except UnicodeDecodeError:
+        raise DraftError(
+            _("{file} is no text: it is neither in UTF-8 nor in UTF-16 nor in GBK.").format(file=file),
+            _("Give a JSON or SRT file, saved as UTF-8."),
+        ) from None
 
 
 def login(bot: str | None, region: str | None) -> None:
@@ -200,26 +243,54 @@ def status() -> dict[str, Any]:
     }
 
 
-def drafts(drafts_dir: Path | None) -> list[dict[str, Any]]:
-    """List the drafts in the drafts folder."""
-    root = folders.drafts_folder(drafts_dir or _settings().drafts_dir)
-    found = folders.drafts(root)
-    terminal.out.print(str(root), style="dim", markup=False)
-    for draft in found:
-        changed = time.strftime("%Y-%m-%d %H:%M", time.localtime(draft.modified_us / 1e6))
-        terminal.out.print(f"  {changed}  {words.clock(draft.duration_us):>6}  {draft.name}", markup=False)
-    if not found:
-        terminal.out.print(_("  (no drafts yet)"))
-    return [
-        {
-            "name": d.name,
-            "path": str(d.path),
-            "draft_id": d.draft_id,
-            "duration_us": d.duration_us,
-            "modified_us": d.modified_us,
-        }
-        for d in found
-    ]
+def names(group: str, query: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """List the names of the kinds in `group` (a key of the catalogue's GROUPS); where there are none, the near ones.
+    Returns both."""
+    _settings()
+    found: list[dict[str, Any]] = []
+    kinds = catalogue.GROUPS[group]
+    single = {of[0]: name for name, of in catalogue.GROUPS.items() if len(of) == 1}
+    for kind in kinds:
+        entries = catalogue.search(kind, query)
+        if entries and len(kinds) > 1:
+            terminal.out.print(single[kind], style="dim")
+        for entry in entries:
+            terminal.out.print(_in_a_line(entry), markup=False)
+            found.append(
+                {
+                    "kind": single[kind],
+                    "name": entry.key,
+                    "title": entry.title,
+                    "is_vip": entry.is_vip,
+                    "duration_us": entry.default_us,
+                    "params": [asdict(param) for param in entry.params],
+                    "resource_id": entry.resource_id,
+                    "effect_id": entry.effect_id,
+                }
+            )
+    near = [] if found else list(dict.fromkeys(name for kind in kinds for name in catalogue.near(kind, query)))
+    if near:
+        text = _("Nothing is called “{query}”. Near names: {names}")
+        terminal.show_warning(text.format(query=query, names=_(", ").join(near)))
+    elif not found:
+        text = _("Nothing is called “{query}” or nearly so. All names: coze-tray names {kind}")
+        terminal.show_warning(text.format(query=query, kind=group))
+    return found, near
+
+
+def _in_a_line(entry: catalogue.Entry) -> str:
+    """A name, how long it takes and how many parameters it has, and whether JianYing wants a membership for it."""
+    said = [entry.title]
+    if entry.key != entry.title:
+        said.append(f"({entry.key})")
+    if entry.default_us is not None:
+        said.append(f"{entry.default_us / 1e6:g} s")
+    if entry.params:
+        n = len(entry.params)
+        said.append(ngettext("{n} parameter", "{n} parameters", n).format(n=n))
+    if entry.is_vip:
+        said.append("VIP")
+    return "  ".join(said)
 
 
 def autostart(switch: str) -> None:

@@ -17,6 +17,7 @@ from tray.draft.problems import DraftError
 from tray.errors import SecretsError, SettingsError
 from tray.home import home as home_folder
 from tray.locale import _
+from tray.text import for_terminal
 
 
 @dataclass(frozen=True)
@@ -78,21 +79,43 @@ def _token(settings: settings_module.Settings) -> Check:
 
 
 def _folders(settings: settings_module.Settings) -> Iterator[Check]:
-    for candidate in folders.candidates():
-        found = _("{path} (usable)") if candidate.usable else _("{path} (not there)")
-        yield Check(candidate.source, None, found.format(path=candidate.path))
+    found = folders.candidates()
+    for app in folders.APPS:
+        yield from _application(app, [candidate for candidate in found if candidate.app == app])
+    for file, error in folders.unreadable():
+        text = _("{file} can't be read: {error}").format(file=file, error=error.strerror or error)
+        yield Check(_("drafts folder"), None, text)
     try:
         chosen = folders.drafts_folder(settings.drafts_dir)
     except DraftError as error:
         yield Check(_("drafts folder"), False, error.message, error.advice)
     else:
-        there = chosen if chosen.exists() else chosen.parent  # it is made where only its last part is missing
-        usable = there.is_dir() and os.access(there, os.W_OK)
-        yield Check(_("drafts folder"), usable, str(chosen), _("It can't be written: choose another folder."))
+        there = chosen if os.path.lexists(chosen) else chosen.parent  # it is made where only its last part is missing
+        usable = _is_folder(there) and os.access(there, os.W_OK)
+        text = _("{path} (for {app})").format(path=chosen, app=folders.APPS[folders.profile_of(chosen, found)])
+        yield Check(_("drafts folder"), usable, text, _("It can't be written: choose another folder."))
     for name, path in settings.folders.items():
-        yield Check(
-            _("folder {name}").format(name=name), Path(path).is_dir(), str(path), _("Make it, or mend its path.")
-        )
+        yield Check(_("folder {name}").format(name=name), _is_folder(path), str(path), _("Make it, or mend its path."))
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises for what may not be looked at
+
+
+def _application(app: folders.Profile, found: list[folders.Candidate]) -> Iterator[Check]:
+    """What is known of JianYing or CapCut: its version, and each place where something says its drafts are."""
+    if version := folders.version_of(app):
+        yield Check(folders.APPS[app], None, _("version {version}").format(version=version))
+    for candidate in found:
+        if candidate.usable:
+            text = _("{path} (usable)")
+        else:
+            text = _("{path} (can't be written)") if candidate.there else _("{path} (not there)")
+        yield Check(candidate.source, None, text.format(path=for_terminal(str(candidate.path))))
+    if folders.disagreeing(found):
+        text = _("its settings file and the registry name different folders; the first of them that can be used is "
+                 "taken. Set drafts_dir to choose.")  # fmt: skip
+        yield Check(folders.APPS[app], None, text)
 
 
 def _icon() -> Check:

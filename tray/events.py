@@ -31,7 +31,7 @@ class Failure:
 @dataclass(frozen=True)
 class Receipt:
     """What building a draft reports. `segments` counts by kind; times in µs; `time_unit` is the unit of the export
-    ("us", "ms", "s" or "mixed") and `time_unit_reason` how it was found."""
+    ("us", "ms", "s" or "mixed") and `time_unit_reason` how it was found, "" where the draft says its units itself."""
 
     path: str
     name: str

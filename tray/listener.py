@@ -29,7 +29,7 @@ from tray.coze.run import (
     ToolCalls,
     ToolOutput,
 )
-from tray.draft.coze_export import holds_draft
+from tray.draft.source import holds_draft
 from tray.errors import SecretsError, TrayError
 from tray.events import (
     Bus,

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import tomlkit
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tomlkit.exceptions import TOMLKitError
 
 from tray.errors import SettingsError
@@ -37,8 +37,18 @@ class Settings(BaseModel):
     media_folders: tuple[Path, ...] = ()
     """Folders of this computer that a bot may take media from."""
     max_media_bytes: int = 2 * 1024**3
+    cache_hours: float = Field(24, ge=0)
+    """A media link fetched less than so many hours ago is not asked for again. 0: each is always asked for."""
+    cache_max_bytes: int = Field(10 * 1000**3, ge=0)
+    """Above it, the media that were not used for longest leave the cache."""
     allow_hosts: tuple[str, ...] = ()
     """Private hosts that media may come from."""
+    profile: Literal["auto", "jianying", "capcut"] = "auto"
+    """For which application drafts are made; auto: the one that the drafts folder belongs to."""
+    time_unit: Literal["auto", "ms", "us", "s"] = "auto"
+    """The unit of an export's times; auto: what its media's real length tells."""
+    strict: bool = False
+    """Whether an effect, filter, font, … that JianYing doesn't have keeps a draft from being built."""
 
     @property
     def base_url(self) -> str:
@@ -58,7 +68,7 @@ def load() -> Settings:
     """The settings in force. Raises SettingsError, naming the key, where one can't be used."""
     path = settings_file()
     try:
-        said: dict[str, Any] = tomlkit.parse(path.read_text("utf-8")).unwrap() if path.exists() else {}
+        said: dict[str, Any] = tomlkit.parse(path.read_text("utf-8-sig")).unwrap() if path.exists() else {}
     except (TOMLKitError, OSError, UnicodeDecodeError) as error:
         raise SettingsError(
             _("The settings can't be read: {path}: {error}").format(path=path, error=error),
@@ -72,11 +82,11 @@ def load() -> Settings:
     try:
         settings = Settings.model_validate(said)
     except ValidationError as error:
-        detail = error.errors(include_url=False)[0]
+        from tray.draft.problems import in_words
+
+        key, why = next(in_words(error))
         raise SettingsError(
-            _("The setting {key} can't be {value!r}: {why}").format(
-                key=".".join(map(str, detail["loc"])), value=detail["input"], why=detail["msg"]
-            ),
+            _("The setting {key} can't be used: {why}.").format(key=key, why=why),
             _("Change it in {path} or in the environment.").format(path=path),
         ) from None
     _check(settings)
@@ -87,7 +97,7 @@ def save(**changes: str) -> None:
     """Write `changes` into the settings file, leaving everything else in it, comments too, as it is."""
     path = settings_file()
     path.parent.mkdir(parents=True, exist_ok=True)
-    document = tomlkit.parse(path.read_text("utf-8")) if path.exists() else tomlkit.document()
+    document = tomlkit.parse(path.read_text("utf-8-sig")) if path.exists() else tomlkit.document()
     document.update(changes)
     fresh = path.with_suffix(".new")
     fresh.write_text(tomlkit.dumps(document), "utf-8")

@@ -77,7 +77,7 @@ class Bar:
             description=_("Fetching media"),
             total=total,
             completed=done,
-            count=f"{done}/{total}  {received_bytes / 1e6:.1f} MB",
+            count=f"{done}/{total}  {words.size(received_bytes)}",
         )
 
 
@@ -113,9 +113,9 @@ def watch(happenings: Iterable[events.Event]) -> Outcome:
 
 def show_receipt(receipt: Receipt) -> None:
     """A draft's receipt, for people: on standard output the draft, on standard error its warnings."""
-    facts = (words.clock(receipt.duration_us), words.of_segments(receipt), f"{receipt.media_bytes / 1e6:.1f} MB")
+    facts = (words.clock(receipt.duration_us), words.of_segments(receipt), words.size(receipt.media_bytes))
     out.print(f"[green]✓[/green] {escape(receipt.name)}  [dim]{'  '.join(facts)}[/dim]\n  {escape(receipt.path)}")
-    if receipt.time_unit != "ms":
+    if receipt.time_unit_reason:
         err.print(
             _("  times read as {unit}: {reason}").format(unit=receipt.time_unit, reason=receipt.time_unit_reason),
             style="dim",

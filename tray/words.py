@@ -30,11 +30,17 @@ def of_segments(receipt: Receipt) -> str:
 
 
 def clock(duration_us: int) -> str:
-    """Minutes and seconds, as 1:05."""
-    seconds = round(duration_us / 1e6)
-    return f"{seconds // 60}:{seconds % 60:02d}"
+    """Hours, minutes and seconds, as 1:05 or 1:00:05."""
+    minutes, seconds = divmod(round(duration_us / 1e6), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+
+
+def size(n: int) -> str:
+    """Bytes, as 12 kB or 3.4 MB."""
+    return f"{n / 1e6:.1f} MB" if n >= 1e6 else f"{n / 1e3:.0f} kB"
 
 
 def how_to_see_it() -> str:
-    """JianYing lists a new draft only then."""
-    return _("To see it in JianYing: enter and leave any draft, or restart JianYing.")
+    """They list a new draft only then."""
+    return _("To see it in JianYing or CapCut: enter and leave any draft there, or restart it.")

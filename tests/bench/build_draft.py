@@ -1,12 +1,14 @@
-"""How long building a draft takes, against a bare download of the same files. Not a test: run it by hand.
+"""How long building drafts takes, and how much memory. Not a test: run it by hand.
 
-    python tests/bench/build_draft.py [N]        N pictures + N sounds + N captions, each file distinct
+    python tests/bench/build_draft.py        prints a table and adds its figures to history.json beside it
 
-The server runs in a process of its own on loopback and answers each request after 50 ms. The bare download is one httpx
-client with 16 requests at once, into files.
+Each row is a build in a process of its own, of N pictures + N sounds + N captions, each file distinct. They come from a
+server on loopback, in a process of its own, that answers each request after 50 ms. The bare download, which they are
+measured against, is one httpx client with 16 requests at once, into files. Only ratios within one run mean anything,
+and other programs come and go: of each row the fastest of several runs counts.
 
-Seen on 2 cores, N=1000, nothing cached: 2.12 × the bare download while MediaInfo read every WAV (6.7 ms each), 1.00 ×
-(7.1 s) since their headers are read with `wave` (0.08 ms); 81 MB in the program, 116 MB in its worker.
+The files lie where TMPDIR says. ext4 is up to ten times as slow to make files for minutes after thousands were deleted
+(an earlier run's, say): then measure in /dev/shm, or later.
 """
 
 from __future__ import annotations
@@ -15,54 +17,77 @@ import asyncio
 import io
 import json
 import multiprocessing
+import os
+import platform
 import resource
 import shutil
 import struct
+import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 import wave
 import zlib
+from collections.abc import Callable
+from datetime import datetime, timezone
+from functools import cache
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+HERE = Path(__file__).parent
+HISTORY = HERE / "history.json"
 DELAY_S = 0.05
+LARGE, SMALL = "large", "small"
 
 
-def picture(number: int) -> bytes:
-    """A distinct PNG of 320×180, about 20 kB: noise that does not compress."""
-    import random
+@cache
+def _noise(rows: int) -> bytes:
+    """The image data of a PNG of 320 × `rows`: noise, which does not compress."""
+    return zlib.compress(b"".join(b"\0" + os.urandom(960) for _row in range(rows)), 1)
 
-    rows = b"".join(b"\0" + random.Random(number * 1000 + y).randbytes(320 * 3)[: 320 * 3] for y in range(18)) * 10
+
+def picture(number: int, size: str) -> bytes:
+    """A distinct PNG: of 320×20, 19 kB, or a small one of 320×1, 1 kB."""
+    rows = 20 if size == LARGE else 1
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    header = struct.pack(">IIBBBBB", 320, 180, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows, 1)) + chunk(b"IEND", b"")
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 320, rows, 8, 2, 0, 0, 0))
+    name = chunk(b"tEXt", b"Title\0%d" % number)
+    return b"\x89PNG\r\n\x1a\n" + header + name + chunk(b"IDAT", _noise(rows)) + chunk(b"IEND", b"")
 
 
-def sound(number: int) -> bytes:
-    """A distinct WAV of 2 s, 32 kB."""
+def sound(number: int, size: str) -> bytes:
+    """A distinct WAV of 2 s, 32 kB, or a small one of 1 kB."""
     data = io.BytesIO()
     with wave.open(data, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
-        file.setframerate(8000)
-        file.writeframes(struct.pack("<i", number) * 8000)
+        file.setframerate(8000 if size == LARGE else 250)
+        file.writeframes(struct.pack("<i", number) * (8000 if size == LARGE else 250))
     return data.getvalue()
 
 
-def serve(count: int, connection: Any) -> None:
-    """A small HTTP/1.1 server on asyncio: quick enough not to be what is measured."""
-    files = {f"/i/{n}": picture(n) for n in range(count)} | {f"/s/{n}": sound(n) for n in range(count)}
+def serve(connection: Connection) -> None:
+    """A small HTTP/1.1 server on asyncio: quick enough not to be what is measured. /count: how many it answered."""
+    answered = 0
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal answered
         try:
             while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                body = files[head.split(b" ")[1].decode()]
-                await asyncio.sleep(DELAY_S)
+                _slash, kind, *rest = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[1].decode().split("/")
+                if kind == "count":
+                    body = b"%d" % answered
+                else:
+                    answered += 1
+                    size, number = rest[0], int(rest[1])
+                    body = (picture if kind == "image" else sound)(number, size)
+                    if size == LARGE:
+                        await asyncio.sleep(DELAY_S)
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -76,7 +101,7 @@ def serve(count: int, connection: Any) -> None:
     asyncio.run(main())
 
 
-def export(base: str, count: int) -> str:
+def export(base: str, count: int, kinds: tuple[str, ...] = ("image", "audio", "text"), size: str = LARGE) -> str:
     def segments(kind: str) -> list[dict[str, Any]]:
         made = []
         for n in range(count):
@@ -84,11 +109,11 @@ def export(base: str, count: int) -> str:
             if kind == "text":
                 segment["content"] = f"第 {n} 句"
             else:
-                segment["material_url"] = f"{base}/{kind[0] if kind == 'image' else 's'}/{n}"
+                segment["material_url"] = f"{base}/{kind}/{size}/{n}"
             made.append(segment)
         return made
 
-    tracks = [{"track_type": kind, "segments": segments(kind)} for kind in ("image", "audio", "text")]
+    tracks = [{"track_type": kind, "segments": segments(kind)} for kind in kinds]
     return json.dumps({"drafts": [{"draft_id": "x", "project": {"name": "bench"}, "tracks": tracks}]})
 
 
@@ -105,36 +130,125 @@ async def bare(urls: list[str], into: Path) -> None:
         await asyncio.gather(*(get(number, url) for number, url in enumerate(urls)))
 
 
-def main() -> None:
+def run_bare(connection: Connection, base: str, count: int, folder: Path) -> None:
+    import httpx  # noqa: F401 - not what is measured
+
+    into = Path(tempfile.mkdtemp(dir=folder))
+    urls = [f"{base}/{kind}/{LARGE}/{n}" for kind in ("image", "audio") for n in range(count)]
+    began = time.perf_counter()
+    asyncio.run(bare(urls, into))
+    connection.send({"seconds": time.perf_counter() - began})
+
+
+def run_build(connection: Connection, text: str, segments: int, folder: Path) -> None:
+    """Build `text` with the cache in `folder`. Memory: this process at its most and its worker at its most, together,
+    even if that was not at the same time."""
     from tray.draft import pipeline
+    from tray.draft.cache import CachePolicy
+    from tray.draft.compose import Options
     from tray.draft.fetch import FetchPolicy
 
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    root = Path(tempfile.mkdtemp(dir=folder)) / "drafts"
+    root.mkdir()
+    policy = FetchPolicy(frozenset({"127.0.0.1"}))
+    shop = pipeline.Workshop(root, policy, folder / "locks", CachePolicy(folder / "cache"), Options())
+    began = time.perf_counter()
+    built = asyncio.run(pipeline.build(text, shop, "en", progress=lambda *_args: None))
+    seconds = time.perf_counter() - began
+    assert not built.problems, built.problems[0]
+    assert sum(built.receipts[0].segments.values()) == segments
+    unit = 1024**2 if sys.platform == "darwin" else 1024
+    memory = [resource.getrusage(who).ru_maxrss / unit for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    connection.send({"seconds": seconds, "program_mb": round(memory[0]), "worker_mb": round(memory[1])})
+
+
+def apart(job: Callable[..., None], *args: Any) -> dict[str, float]:
+    """What `job` sends, run in a fresh process."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=job, args=(theirs, *args))
+    process.start()
+    theirs.close()
+    sent: dict[str, float] = ours.recv()
+    process.join()
+    return sent
+
+
+def rows(base: str, folder: Path) -> dict[str, dict[str, float]]:
+    """Every figure, by the row's name."""
+
+    def requests() -> int:
+        with urllib.request.urlopen(f"{base}/count") as answer:
+            return int(answer.read())
+
+    def fresh() -> Path:
+        return Path(tempfile.mkdtemp(dir=folder))
+
+    def fastest(times: int, job: Callable[[], dict[str, float]]) -> dict[str, float]:
+        return min((job() for _time in range(times)), key=lambda row: row["seconds"])
+
+    made: dict[str, dict[str, float]] = {}
+    text, few_text, many_text = export(base, 1000), export(base, 1000, size=SMALL), export(base, 10_000, size=SMALL)
+    captions = export(base, 10_000, ("text",))
+    shop = fresh()
+    apart(run_build, text, 3000, shop)  # fills the cache; the first run reads every program from the disk, too
+    made["bare download of N=1000"] = fastest(2, lambda: apart(run_bare, base, 1000, folder))
+    made["N=1000, nothing cached"] = fastest(2, lambda: apart(run_build, text, 3000, fresh()))
+    before = requests()
+    made["N=1000, all cached"] = fastest(3, lambda: apart(run_build, text, 3000, shop))
+    made["N=1000, all cached"]["requests"] = requests() - before
+    shop = fresh()
+    made["N=10,000 small files, nothing cached"] = apart(run_build, many_text, 30_000, shop)
+    made["N=1000 small files, all cached"] = fastest(3, lambda: apart(run_build, few_text, 3000, shop))
+    made["N=10,000 small files, all cached"] = fastest(2, lambda: apart(run_build, many_text, 30_000, shop))
+    made["10,000 captions alone"] = fastest(3, lambda: apart(run_build, captions, 10_000, fresh()))
+    return made
+
+
+def verdicts(made: dict[str, dict[str, float]]) -> list[tuple[str, float, float]]:
+    """What is measured, as it is, and what it must be at most."""
+    seconds = {name: row["seconds"] for name, row in made.items()}
+    most = made["N=10,000 small files, all cached"]
+    return [
+        ("N=1000, nothing cached / bare", seconds["N=1000, nothing cached"] / seconds["bare download of N=1000"], 0.8),
+        ("N=1000, all cached / bare", seconds["N=1000, all cached"] / seconds["bare download of N=1000"], 0.2),
+        ("N=1000, all cached: requests", made["N=1000, all cached"]["requests"], 0),
+        ("N=10,000 / N=1000, all cached", most["seconds"] / seconds["N=1000 small files, all cached"], 11),
+        ("N=10,000, all cached: MB in all", most["program_mb"] + most["worker_mb"], 400),
+        ("10,000 captions alone: seconds", seconds["10,000 captions alone"], 2),
+    ]
+
+
+def main() -> None:
     ours, theirs = multiprocessing.Pipe()
-    server = multiprocessing.Process(target=serve, args=(count, theirs), daemon=True)
+    server = multiprocessing.Process(target=serve, args=(theirs,), daemon=True)
     server.start()
-    base = f"http://127.0.0.1:{ours.recv()}"
     folder = Path(tempfile.mkdtemp())
     try:
-        (folder / "bare").mkdir()
-        urls = [f"{base}/{kind}/{n}" for kind in "is" for n in range(count)]
-        began = time.perf_counter()
-        asyncio.run(bare(urls, folder / "bare"))
-        bare_s = time.perf_counter() - began
-
-        (folder / "drafts").mkdir()
-        shop = pipeline.Workshop(folder / "drafts", FetchPolicy(frozenset({"127.0.0.1"})), folder / "locks")
-        began = time.perf_counter()
-        built = asyncio.run(pipeline.build(export(base, count), shop, "en", progress=lambda *_args: None))
-        build_s = time.perf_counter() - began
-        assert sum(built.receipts[0].segments.values()) == 3 * count
+        made = rows(f"http://127.0.0.1:{ours.recv()}", folder)
     finally:
         shutil.rmtree(folder)
         server.kill()
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    worker_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"N={count}: bare download {bare_s:.2f} s, draft {build_s:.2f} s = {build_s / bare_s:.2f} ×")
-    print(f"peak memory: program {peak_mb:.0f} MB, largest child {worker_mb:.0f} MB")
+    print(f"{'':40}  seconds  program MB  worker MB")
+    for name, row in made.items():
+        memory = f"{row['program_mb']:>12.0f}{row['worker_mb']:>11.0f}" if "worker_mb" in row else ""
+        print(f"{name:40}{row['seconds']:>9.2f}{memory}")
+    print()
+    for name, value, most in verdicts(made):
+        print(f"{name:40}{value:>9.2f}  must be at most {most:g}{'' if value <= most else '  NOT MET'}")
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False
+    )
+    record = {
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%MZ"),
+        "commit": commit.stdout.strip(),
+        "python": platform.python_version(),
+        "cpus": os.cpu_count(),
+        "rows": {name: {key: round(value, 2) for key, value in row.items()} for name, row in made.items()},
+        "ratios": {name: round(value, 2) for name, value, _most in verdicts(made)},
+    }
+    history = json.loads(HISTORY.read_text("utf-8")) if HISTORY.exists() else []
+    HISTORY.write_text("[\n" + ",\n".join(json.dumps(one) for one in [*history, record]) + "\n]\n", "utf-8")
 
 
 if __name__ == "__main__":

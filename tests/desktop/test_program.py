@@ -56,7 +56,7 @@ def test_the_demo_shows_the_icon_and_raises_a_notification_that_names_the_draft(
     name = next(drafts.iterdir()).name
     assert (drafts / name / "draft_meta_info.json").is_file()
     eventually(lambda: f"Draft ready: {name}" in panel.notifications(), "the notification")
-    assert "restart JianYing" in panel.notifications()
+    assert "JianYing or CapCut" in panel.notifications()
 
 
 def test_a_demo_that_can_not_begin_takes_its_icon_away_and_says_why(panel: Desktop, tmp_path: Path) -> None:

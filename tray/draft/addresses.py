@@ -13,6 +13,12 @@ FAKE_ADDRESSES = ipaddress.ip_network("198.18.0.0/15")
 """The addresses that Clash and other TUN proxies answer for every name; Python calls them private."""
 
 
+_GLOBAL_V6 = ipaddress.ip_network("2000::/3")
+"""All that is ever given out. Python calls much else global, old forms that hold an IPv4 address among it."""
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_LOCAL_NAMES = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".localdomain")
+
+
 class RefusedError(Exception):
     """The address is not one that media may come from; the text says why."""
 
@@ -38,11 +44,12 @@ class AddressBook:
         """Refuse what is private by its very name; all that can be done when a proxy resolves the name."""
         if self._allowed(host, port):
             return
-        if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
-            raise RefusedError(_("{host} is a name of the local network").format(host=host))
-        address = _as_address(host)
+        plain = host.rstrip(".")  # the root's dot changes nothing
+        address = _as_address(plain)
         if address is not None:
             _check(host, address)
+        elif "." not in plain or plain.endswith(_LOCAL_NAMES):  # a router answers for its own
+            raise RefusedError(_("{host} is a name of the local network").format(host=host))
 
     async def _resolve(self, host: str, port: int) -> list[str]:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -53,7 +60,8 @@ class AddressBook:
         return addresses
 
     def _allowed(self, host: str, port: int) -> bool:
-        return host in self.allow_hosts or f"{host}:{port}" in self.allow_hosts
+        plain = host.rstrip(".")
+        return plain in self.allow_hosts or f"{plain}:{port}" in self.allow_hosts
 
 
 def _as_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -72,10 +80,10 @@ def _check(host: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address) ->
     inner: ipaddress.IPv4Address | ipaddress.IPv6Address = address
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (address, address))[1]
-        if address in ipaddress.ip_network("64:ff9b::/96"):  # NAT64: the last 32 bits are the real address
+        if address in _NAT64:  # the last 32 bits are the real address
             inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     if inner in FAKE_ADDRESSES:
         return
-    if not inner.is_global or inner.is_multicast:
+    if not inner.is_global or inner.is_multicast or (inner.version == 6 and inner not in _GLOBAL_V6):
         text = _("{host} ({address}) is in a private network. If it is a server of yours, name it in allow_hosts.")
         raise RefusedError(text.format(host=host, address=address))

@@ -1,214 +1,181 @@
-"""Makes the content of a JianYing draft of arranged segments, with pyJianYingDraft's objects.
+"""Makes the main file of a draft of a resolved spec.
 
-Its materials are made here without its probing constructors, and its segments are put into tracks that `arrange` has
-already freed of overlaps: its own checks compare every segment with every other.
+What a segment carries is written by pyJianYingDraft's own classes (attached); segments and media have its keys and
+those that the application itself writes (shapes). Its checks, which compare every segment with every other, are left
+out: a resolved spec has no overlaps.
 """
 
 from __future__ import annotations
 
 import sys
 import uuid
-from typing import Any, Literal, cast
-from urllib.parse import unquote
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
 
 import pyJianYingDraft as jy
-from pyJianYingDraft.script_material import ScriptMaterial
+from pyJianYingDraft.segment import BaseSegment
 
-from tray.draft.arrange import Arranged, Placed
-from tray.draft.probe import Probe
-from tray.draft.spec import AudioSegment, Clip, DraftSpec, TextSegment, TextStyle, VisualSegment
-from tray.locale import _
+from tray.draft import attached
+from tray.draft.build_text import Texts
+from tray.draft.folders import Profile
+from tray.draft.materials import Materials
+from tray.draft.resolve import Resolved
+from tray.draft.shapes import encoded, filled, new_id, shape
+from tray.draft.spec import (
+    AudioSegment,
+    Clip,
+    EffectSegment,
+    FilterSegment,
+    Keyframes,
+    Segment,
+    Span,
+    StickerSegment,
+    TextSegment,
+    Track,
+    VisualSegment,
+)
 
-PHOTO_LENGTH_US = 10_800_000_000
-"""JianYing lets a photo be drawn out to three hours (pyJianYingDraft, local_materials.py)."""
+__all__ = ["content", "encoded"]
 
-_TRACK_TYPES = {"visual": jy.TrackType.video, "audio": jy.TrackType.audio, "text": jy.TrackType.text}
-_ALIGN: dict[str, Literal[0, 1, 2]] = {"left": 0, "center": 1, "right": 2}
-
-
-def content(spec: DraftSpec, arranged: Arranged, draft_path: str, warnings: list[str]) -> dict[str, Any]:
-    """The main file's content. `draft_path`: where the draft folder will be, with forward slashes."""
-    script = jy.ScriptFile(spec.width, spec.height, spec.fps, maintrack_adsorb=not arranged.main_track_has_gaps)
-    videos: dict[str, jy.VideoMaterial] = {}
-    audios: dict[str, jy.AudioMaterial] = {}
-    for number, lane in enumerate(arranged.lanes):
-        track_type = _TRACK_TYPES[lane.kind]
-        script.append_track(jy.TrackSpec(track_type, name=str(number), mute=lane.muted))
-        segments = script.tracks[str(number)].segments
-        for placed in lane.placed:
-            segment = placed.segment
-            if isinstance(segment, TextSegment):
-                segments.append(_text(segment, placed, script.materials, warnings))
-            elif isinstance(segment, AudioSegment):
-                segments.append(_audio(segment, placed, _audio_material(placed, draft_path, audios), script.materials))
-            else:
-                segments.append(_visual(segment, placed, _video_material(placed, draft_path, videos), script.materials))
-            script.duration = max(script.duration, placed.target.end_us)
-    script.materials.videos.extend(videos.values())
-    script.materials.audios.extend(audios.values())
-    return _exported(script)
+_RENDER_INDEX = {"video": 0, "audio": 0, "filter": 10_000, "effect": 11_000, "sticker": 14_000, "text": 14_000}
+"""Where each kind of track begins in the order of drawing (inventories; effects: pyJianYingDraft, video_segment.py)."""
 
 
-def _exported(script: jy.ScriptFile) -> dict[str, Any]:
-    """What ScriptFile.dumps writes, as a value (it only gives indented text), with an id of the draft's own."""
-    tracks = [track.export_json() for track in script.tracks.values()]
-    for index, track in enumerate(tracks):
-        track["name"], track["is_default_name"] = "", True
-        for segment in track["segments"]:
-            segment["render_index"] = index
-            segment["track_render_index"] = 0
-    result: dict[str, Any] = {
+def content(resolved: Resolved, profile: Profile, media_root: str) -> dict[str, Any]:
+    """The main file's content; `encoded` writes it.
+
+    `media_root`: where the draft folder will be, with forward slashes, or the application's placeholder for it. Objects
+    share what they have in common: nobody changes them.
+    """
+    spec = resolved.spec
+    materials = Materials(resolved, profile, media_root)
+    texts = Texts(materials)
+    tracks, layer = [], 0
+    for track in spec.tracks:
+        tracks.append(_track(track, layer, resolved, materials, texts))
+        layer += track.kind != "audio"
+    script = jy.ScriptFile(spec.width, spec.height, spec.fps, maintrack_adsorb=not resolved.main_track_has_gaps)
+    template = shape(profile, "top")
+    made: dict[str, Any] = {
         **script.content,
+        **template,
         "id": str(uuid.uuid4()).upper(),
-        "fps": float(script.fps),
-        "duration": script.duration,
-        "canvas_config": {"width": script.width, "height": script.height, "ratio": "original"},
-        "materials": script.materials.export_json(),
+        "fps": float(spec.fps),
+        "duration": spec.length_us,
+        "canvas_config": {**template["canvas_config"], "width": spec.width, "height": spec.height},
+        "config": {**script.content["config"], **template["config"], "maintrack_adsorb": script.maintrack_adsorb},
+        "materials": materials.groups,
         "tracks": tracks,
     }
-    result["config"]["maintrack_adsorb"] = script.maintrack_adsorb
     if sys.platform == "darwin":
         for key in ("platform", "last_modified_platform"):
-            result[key]["os"] = "mac"
-    return result
-
-
-def _media_path(probe: Probe, draft_path: str) -> str:
-    return f"{draft_path}/Resources/local/{probe.path.name}"
-
-
-def _material_name(placed: Placed) -> str:
-    """What JianYing's media list shows: the link's own file name where it has one, else the file's."""
-    probe, url = cast(Probe, placed.probe), getattr(placed.segment, "url", "")
-    name = unquote(url.partition("?")[0]).rpartition("/")[2]
-    return name[-60:] if "." in name and not url.startswith("data:") else probe.path.name
-
-
-def _video_material(placed: Placed, draft_path: str, known: dict[str, jy.VideoMaterial]) -> jy.VideoMaterial:
-    probe = cast(Probe, placed.probe)
-    path = _media_path(probe, draft_path)
-    if path not in known:
-        material = jy.VideoMaterial.__new__(jy.VideoMaterial)
-        material.material_id = uuid.uuid4().hex
-        material.local_material_id = str(uuid.uuid4())
-        material.material_name = _material_name(placed)
-        material.path = path
-        material.duration = probe.length_us or PHOTO_LENGTH_US
-        material.width, material.height = probe.width, probe.height
-        material.material_type = "video" if probe.kind == "video" else "photo"
-        material.crop_settings = jy.CropSettings()
-        known[path] = material
-    return known[path]
-
-
-def _audio_material(placed: Placed, draft_path: str, known: dict[str, jy.AudioMaterial]) -> jy.AudioMaterial:
-    probe = cast(Probe, placed.probe)
-    path = _media_path(probe, draft_path)
-    if path not in known:
-        material = jy.AudioMaterial.__new__(jy.AudioMaterial)
-        material.material_id = uuid.uuid4().hex  # pyJianYingDraft writes it as local_material_id too
-        material.material_name = _material_name(placed)
-        material.path = path
-        material.duration = cast(int, probe.length_us)
-        known[path] = material
-    return known[path]
-
-
-def _visual(
-    segment: VisualSegment, placed: Placed, material: jy.VideoMaterial, materials: ScriptMaterial
-) -> jy.VideoSegment:
-    made = jy.VideoSegment(
-        material,
-        _timerange(placed.target),
-        source_timerange=_timerange(placed.source),
-        speed=placed.speed,
-        volume=segment.volume,
-        clip_settings=_clip(segment.clip),
-    )
-    made.uniform_scale = segment.clip.scale_x == segment.clip.scale_y
-    made.target_timerange = _timerange(placed.target)  # the constructor's own is off by its rounding
-    materials.speeds.append(made.speed)
+            made[key] = {**made[key], "os": "mac"}
     return made
 
 
-def _audio(
-    segment: AudioSegment, placed: Placed, material: jy.AudioMaterial, materials: ScriptMaterial
-) -> jy.AudioSegment:
-    made = jy.AudioSegment(
-        material,
-        _timerange(placed.target),
-        source_timerange=_timerange(placed.source),
-        speed=placed.speed,
-        volume=segment.volume,
-        change_pitch=segment.change_pitch,
-    )
-    made.target_timerange = _timerange(placed.target)
-    materials.speeds.append(made.speed)
-    return made
+def _track(track: Track, layer: int, resolved: Resolved, materials: Materials, texts: Texts) -> dict[str, Any]:
+    """`layer`: how many visible tracks lie below this one."""
+    mute = int(track.muted)
+    template = {
+        **_segment_template(materials.profile, track.kind),
+        "render_index": _RENDER_INDEX[track.kind] + (0 if track.kind == "audio" else layer),
+        "track_render_index": 0 if track.kind == "audio" else layer,
+        "track_attribute": mute,
+    }
+    segments = []
+    for segment in track.segments:
+        own = _own(segment, resolved, materials, texts)
+        segments.append(filled(template, {"id": new_id(), "target_timerange": _range(segment.target), **own}))
+    return {
+        **shape(materials.profile, "track"),
+        "id": new_id(),
+        "type": track.kind,
+        "attribute": mute,
+        "is_default_name": True,
+        "segments": segments,
+    }
 
 
-def _text(segment: TextSegment, placed: Placed, materials: ScriptMaterial, warnings: list[str]) -> jy.TextSegment:
-    style = segment.style
-    made = jy.TextSegment(
-        segment.text,
-        _timerange(placed.target),
-        font=_font(style, warnings),
-        style=jy.TextStyle(
-            size=style.size,
-            bold=style.bold,
-            italic=style.italic,
-            underline=style.underline,
-            color=_rgb(style.colour),
-            alpha=segment.clip.opacity,
-            align=_ALIGN[style.align],
-            auto_wrapping=True,
-        ),
-        clip_settings=_clip(segment.clip.model_copy(update={"opacity": 1.0})),  # a text's is in its style
-        border=jy.TextBorder(color=_rgb(style.border.colour), width=style.border.width) if style.border else None,
-        background=jy.TextBackground(color=style.background.colour, alpha=style.background.opacity)
-        if style.background
-        else None,
-        shadow=jy.TextShadow(
-            color=_rgb(style.shadow.colour),
-            distance=style.shadow.distance,
-            angle=style.shadow.angle_deg,
-            diffuse=style.shadow.diffuse,
-        )
-        if style.shadow
-        else None,
-    )
-    made.uniform_scale = segment.clip.scale_x == segment.clip.scale_y
-    made.extra_material_refs.clear()  # the library refers to a speed that it registers nowhere
-    materials.texts.append(made.export_material())
-    return made
+def _segment_template(profile: Profile, kind: str) -> dict[str, Any]:
+    return {**BaseSegment("", jy.Timerange(0, 0)).export_json(), **shape(profile, f"segment-{kind}")}
 
 
-def _font(style: TextStyle, warnings: list[str]) -> jy.FontType | None:
-    if style.font is None:
-        return None
-    found = next((font for font in jy.FontType if style.font in (font.name, font.value.name)), None)
-    if found is None:
-        text = _("the font “{name}” is not one of JianYing's; the system's is used").format(name=style.font)
-        if text not in warnings:
-            warnings.append(text)
-    return found
+def _own(segment: Segment, resolved: Resolved, materials: Materials, texts: Texts) -> dict[str, Any]:
+    """What the segment has that its track's others need not have."""
+    if isinstance(segment, VisualSegment):
+        companions = {"speeds": {"speed": segment.speed}, "canvases": attached.fill(segment.fill)}
+        refs = materials.companions("video", companions)
+        refs += attached.to_visual(segment, resolved.files[segment.media], materials)
+        material_id = materials.video(segment.media, segment.crop)
+        return {
+            "material_id": material_id,
+            "extra_material_refs": refs,
+            **_played(segment, materials.profile),
+            **_placed(segment.clip, segment.keyframes),
+        }
+    if isinstance(segment, AudioSegment):
+        refs = materials.companions("audio", {"speeds": {"speed": segment.speed}})
+        refs += attached.to_audio(segment, materials)
+        material_id = materials.audio(segment.media)
+        return {
+            "material_id": material_id,
+            "extra_material_refs": refs,
+            **_played(segment, materials.profile),
+        }
+    if isinstance(segment, TextSegment):
+        refs = list(attached.to_text(segment, materials))
+        own = {"material_id": texts.add(segment), "extra_material_refs": refs}
+        return own | _moving(segment.keyframes, materials.profile) | _placed(segment.clip, segment.keyframes)
+    if isinstance(segment, StickerSegment):
+        sticker = {"resource_id": segment.sticker, "sticker_id": segment.sticker, "type": "sticker"}
+        refs = list(attached.to_sticker(materials))
+        own = {"material_id": materials.add("stickers", sticker), "extra_material_refs": refs}
+        return own | _moving(segment.keyframes, materials.profile) | _placed(segment.clip, segment.keyframes)
+    if isinstance(segment, EffectSegment):
+        return {"material_id": attached.effect_of(segment.effect, materials)}
+    assert isinstance(segment, FilterSegment)  # noqa: S101 - there is no other kind
+    return {"material_id": attached.filter_of(segment.filter, materials)}
 
 
-def _clip(clip: Clip) -> jy.ClipSettings:
-    return jy.ClipSettings(
+def _played(segment: VisualSegment | AudioSegment, profile: Profile) -> dict[str, Any]:
+    own: dict[str, Any] = {
+        "source_timerange": _range(segment.source),
+        "speed": segment.speed,
+        "volume": segment.volume,
+        "is_tone_modify": segment.change_pitch,
+        "reverse": segment.reverse,
+    }
+    return own | _moving(segment.keyframes, profile)
+
+
+def _moving(keyframes: Keyframes, profile: Profile) -> dict[str, Any]:
+    return {"common_keyframes": attached.keyframe_lists(keyframes, profile)} if keyframes else {}
+
+
+def _placed(clip: Clip, keyframes: Keyframes) -> dict[str, Any]:
+    """Where a visible segment lies."""
+    own: dict[str, Any] = {"clip": _clip(clip)}
+    if clip.scale_x != clip.scale_y or "scale_x" in keyframes or "scale_y" in keyframes:
+        own["uniform_scale"] = {"on": False, "value": 1.0}
+    return own
+
+
+@lru_cache(maxsize=1024)
+def _clip(clip: Clip) -> Mapping[str, Any]:
+    """The same for all captions of a draft, as a rule."""
+    settings = jy.ClipSettings(
         alpha=clip.opacity,
+        flip_horizontal=clip.flip_horizontal,
+        flip_vertical=clip.flip_vertical,
         rotation=clip.rotation_deg,
         scale_x=clip.scale_x,
         scale_y=clip.scale_y,
         transform_x=clip.x,
         transform_y=clip.y,
     )
+    return settings.export_json()
 
 
-def _timerange(span: Any) -> jy.Timerange:
-    return jy.Timerange(span.start_us, span.duration_us)
-
-
-def _rgb(colour: str) -> tuple[float, float, float]:
-    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    return red, green, blue
+def _range(span: Span) -> dict[str, int]:
+    return {"start": span.start_us, "duration": span.duration_us}

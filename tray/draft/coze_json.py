@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from tray.locale import _
 from tray.text import whole_characters
@@ -23,7 +26,7 @@ class NotADraft:
 
 def drafts_in(text: str) -> list[dict[str, Any] | NotADraft]:
     """Every draft in `text`: objects with `tracks`, a list. Raises ValueError or RecursionError where it is no JSON."""
-    return list(_find(_parsed(text), DEEPEST))
+    return list(_find(parsed(text), DEEPEST))
 
 
 def text_of(data: bytes) -> str:
@@ -39,13 +42,40 @@ def text_of(data: bytes) -> str:
         return data.decode("gb18030")
 
 
+def broken(error: Exception) -> str:
+    """What keeps a text from being JSON, in the user's language."""
+    if isinstance(error, json.JSONDecodeError):
+        return _("the JSON breaks off or is wrong at line {line}, column {column}").format(
+            line=error.lineno, column=error.colno
+        )
+    if isinstance(error, RecursionError):
+        return _("the JSON is nested too deeply")
+    return str(error)
+
+
+def parsed_inside(value: Any) -> Any:
+    """What a text holds that is JSON, a list or an object; anything else as it is. Flows hand such texts on."""
+    if not isinstance(value, str) or value.lstrip("\ufeff \t\r\n")[:1] not in ("[", "{", "`", '"'):
+        return value
+    try:
+        return parsed(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+def key_of(value: Any) -> str:
+    """The same for the same JSON value, however it is written. Raises RecursionError."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def _find(value: Any, depth: int) -> Iterator[dict[str, Any] | NotADraft]:
     if depth == 0:
         return
     if isinstance(value, str):
         if "tracks" in value or "project" in value:
             try:
-                inner = _parsed(value)
+                inner = parsed(value)
             except (ValueError, RecursionError):
                 return
             yield from _find(inner, depth - 1)
@@ -60,7 +90,7 @@ def _in_object(value: dict[str, Any], depth: int) -> Iterator[dict[str, Any] | N
     tracks = value.get("tracks")
     if isinstance(tracks, str):
         try:
-            tracks = _parsed(tracks)
+            tracks = parsed(tracks)
         except (ValueError, RecursionError):
             pass
         else:
@@ -78,22 +108,29 @@ def _in_object(value: dict[str, Any], depth: int) -> Iterator[dict[str, Any] | N
         yield from inner or ([value] if is_empty_draft else [])
 
 
-def _parsed(text: str) -> Any:
+def parsed(text: str) -> Any:
     """The JSON value of `text`, with whole characters only: half of an emoji, cut by a model, can't be written."""
+    try:
+        return orjson.loads(text.removeprefix("\ufeff"))
+    except (orjson.JSONDecodeError, RecursionError):  # halves of characters too; and its messages are terse
+        return _parsed_with_care(text)
+
+
+def _parsed_with_care(text: str) -> Any:
     text = whole_characters(text).lstrip("\ufeff")
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
     except ValueError:
-        fenced = _fenced(text)
-        if fenced is None:
+        inner = fenced(text)
+        if inner is None:
             raise
-        value = json.loads(fenced, parse_constant=_refuse_constant)
+        value = json.loads(inner, parse_constant=_refuse_constant)
     if re.search(r"\\u[dD][89a-fA-F]", text):
         value = json.loads(whole_characters(json.dumps(value, ensure_ascii=False)))
     return value
 
 
-def _fenced(text: str) -> str | None:
+def fenced(text: str) -> str | None:
     """What stands in the first Markdown fence of `text`."""
     start = text.find("```")
     line_end = text.find("\n", start)

@@ -1,23 +1,20 @@
-"""The files around the main file that make JianYing list a draft: its meta, the registry entry, the cover.
+"""The files around the main file that make JianYing and CapCut list a draft: its meta and its registry entry.
 
-Fields as real drafts have them (a JianYing 5.6.0 and a CapCut 6.9.0 draft folder and a CapCut root_meta_info.json).
+Their templates (shapes) have what a JianYing 5.6.0, a CapCut 6.9.0 and a CapCut 8.1.1 draft folder and a CapCut
+root_meta_info.json agree on.
 """
 
 from __future__ import annotations
 
-import json
-import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import PureWindowsPath
 from typing import Any
 
-from pyJianYingDraft import assets
-
-from tray.draft.spec import DraftSpec
+from tray.draft.folders import MAIN, Profile
+from tray.draft.shapes import shape
 
 COVER = "draft_cover.jpg"
-META = "draft_meta_info.json"
-MAIN = "draft_info.json" if sys.platform == "darwin" else "draft_content.json"
 PHOTO_META_LENGTH_US = 5_000_000
 
 _METETYPES = {"photo": "photo", "video": "video", "audio": "music"}
@@ -36,109 +33,81 @@ class Facts:
     created_us: int
 
 
-def meta(facts: Facts, materials: dict[str, Any], sizes: dict[str, int]) -> dict[str, Any]:
+def meta(
+    facts: Facts, materials: Mapping[str, Any], sizes: Mapping[str, int], profile: Profile = "jianying"
+) -> dict[str, Any]:
     """draft_meta_info.json. `materials`: the main file's; `sizes`: bytes by media file name."""
-    template = json.loads(Path(assets.get_asset_path("DRAFT_META_TEMPLATE")).read_text("utf-8"))
-    entries = [_entry(m, m["type"], m["local_material_id"], facts, sizes) for m in materials["videos"]]
-    entries += [_entry(m, "audio", m["local_material_id"], facts, sizes) for m in materials["audios"]]
-    template["draft_materials"][0]["value"] = entries
-    template.update(
-        draft_name=facts.name,
-        draft_id=facts.draft_id,
-        draft_fold_path=facts.path,
-        draft_root_path=facts.root,
-        draft_removable_storage_device=_removable_device(facts.path),
-        draft_cover=COVER,
-        draft_timeline_materials_size_=facts.media_bytes,
-        tm_draft_create=facts.created_us,
-        tm_draft_modified=facts.created_us,
-        tm_duration=facts.duration_us,
-    )
-    return dict(template)
-
-
-def registry_entry(facts: Facts) -> dict[str, Any]:
-    """The draft's entry in root_meta_info.json, all_draft_store[]."""
+    template = shape(profile, "meta")
+    entries = list(_entries(facts, materials, sizes, profile))
     return {
-        "cloud_draft_cover": False,
-        "cloud_draft_sync": False,
-        "draft_cloud_last_action_download": False,
-        "draft_cloud_purchase_info": "",
-        "draft_cloud_template_id": "",
-        "draft_cloud_tutorial_info": "",
-        "draft_cloud_videocut_purchase_info": "",
-        "draft_cover": f"{facts.path}/{COVER}",
-        "draft_fold_path": facts.path,
-        "draft_id": facts.draft_id,
-        "draft_is_ai_shorts": False,
-        "draft_is_cloud_temp_draft": False,
-        "draft_is_invisible": False,
-        "draft_is_web_article_video": False,
-        "draft_json_file": f"{facts.path}/{MAIN}",
+        **template,
+        "draft_materials": [
+            {**group, "value": entries if group["type"] == 0 else []} for group in template["draft_materials"]
+        ],
         "draft_name": facts.name,
-        "draft_new_version": "",
+        "draft_id": facts.draft_id,
+        "draft_fold_path": facts.path,
         "draft_root_path": facts.root,
-        "draft_timeline_materials_size": facts.media_bytes,
-        "draft_type": "",
-        "draft_web_article_video_enter_from": "",
-        "streaming_edit_draft_ready": True,
-        "tm_draft_cloud_completed": "",
-        "tm_draft_cloud_entry_id": -1,
-        "tm_draft_cloud_modified": 0,
-        "tm_draft_cloud_parent_entry_id": -1,
-        "tm_draft_cloud_space_id": -1,
-        "tm_draft_cloud_user_id": -1,
+        "draft_removable_storage_device": _removable_device(facts.path),
+        "draft_cover": COVER,
+        "draft_timeline_materials_size_": facts.media_bytes,
         "tm_draft_create": facts.created_us,
         "tm_draft_modified": facts.created_us,
-        "tm_draft_removed": 0,
         "tm_duration": facts.duration_us,
     }
 
 
-def write_cover(path: Path, spec: DraftSpec, picture: Path | None) -> None:
-    """A JPEG with the canvas's aspect, its long side 720 to 1920 pixels: the first picture, or a plain play sign."""
-    from PIL import Image, ImageDraw, ImageOps
+def registry_entry(facts: Facts) -> dict[str, Any]:
+    """The draft's entry in root_meta_info.json, all_draft_store[]. Only CapCut's has been seen."""
+    return {
+        **shape("capcut", "registry"),
+        "draft_cover": f"{facts.path}/{COVER}",
+        "draft_fold_path": facts.path,
+        "draft_id": facts.draft_id,
+        "draft_json_file": f"{facts.path}/{MAIN}",
+        "draft_name": facts.name,
+        "draft_root_path": facts.root,
+        "draft_timeline_materials_size": facts.media_bytes,
+        "tm_draft_create": facts.created_us,
+        "tm_draft_modified": facts.created_us,
+        "tm_duration": facts.duration_us,
+    }
 
-    longest = max(spec.width, spec.height)
-    scale = min(max(longest, 720), 1920) / longest
-    size = (max(1, round(spec.width * scale)), max(1, round(spec.height * scale)))
-    cover = Image.new("RGB", size, "#22252B")
-    try:
-        if picture is None:
-            raise FileNotFoundError
-        with Image.open(picture) as image:
-            image.draft("RGB", size)  # a JPEG is decoded no larger than needed
-            upright = ImageOps.exif_transpose(image)
-            fitted = ImageOps.contain(upright.convert("RGB"), size)
-            cover.paste(fitted, ((size[0] - fitted.width) // 2, (size[1] - fitted.height) // 2))
-    except OSError:  # no picture, or one that only JianYing can read
-        x, y, r = size[0] / 2, size[1] / 2, min(size) / 8
-        ImageDraw.Draw(cover).polygon([(x - r * 0.7, y - r), (x - r * 0.7, y + r), (x + r, y)], fill="#E8EAED")
-    cover.save(path, "JPEG", quality=88)
+
+def _entries(
+    facts: Facts, materials: Mapping[str, Any], sizes: Mapping[str, int], profile: Profile
+) -> Iterator[dict[str, Any]]:  # fmt: skip
+    """One for each media file, however many materials are made of it."""
+    seen: set[str] = set()
+    for group in ("videos", "audios"):
+        for material in materials[group]:
+            if material["local_material_id"] not in seen:
+                seen.add(material["local_material_id"])
+                yield _entry(material, "audio" if group == "audios" else material["type"], facts, sizes, profile)
 
 
 def _entry(
-    material: dict[str, Any], kind: str, entry_id: str, facts: Facts, sizes: dict[str, int]
+    material: Mapping[str, Any], kind: str, facts: Facts, sizes: Mapping[str, int], profile: Profile
 ) -> dict[str, Any]:  # fmt: skip
     name = material["path"].rpartition("/")[2]
+    length_us = material["duration"]
     return {
+        **shape(profile, "meta-material"),
         "create_time": facts.created_us // 1_000_000,
-        "duration": PHOTO_META_LENGTH_US if kind == "photo" else material["duration"],
+        "duration": PHOTO_META_LENGTH_US if kind == "photo" else length_us,
         "extra_info": name,
         "file_Path": material["path"],
         "height": material.get("height", 0),
-        "id": entry_id,
+        "id": material["local_material_id"],
         "import_time": facts.created_us // 1_000_000,
         "import_time_ms": facts.created_us,
-        "item_source": 1,
-        "md5": "",
         "metetype": _METETYPES[kind],
-        "roughcut_time_range": {"duration": -1 if kind == "photo" else material["duration"], "start": -1 if kind == "photo" else 0},  # noqa: E501
+        "roughcut_time_range": {"duration": -1, "start": -1}
+        if kind == "photo"
+        else {"duration": length_us, "start": 0},
         "size": sizes[name],
-        "sub_time_range": {"duration": -1, "start": -1},
-        "type": 0,
         "width": material.get("width", 0),
-    }  # fmt: skip
+    }
 
 
 def _removable_device(path: str) -> str:

@@ -1,35 +1,32 @@
-"""Export in, drafts out: import -> fetch -> probe -> build -> publish. No cloud is needed."""
+"""Text in, drafts out: import -> fetch -> probe -> resolve -> build -> publish. No cloud is needed."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import logging
-import os
 import shutil
-import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import aclosing
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from tray.draft import coze_export, publish
-from tray.draft.coze_export import CozeDraft
-from tray.draft.fetch import Fetcher, FetchPolicy, Media
-from tray.draft.probe import Probe, ProbeError, probe
+from tray.draft import media, publish
+from tray.draft.cache import Cache, CachePolicy
+from tray.draft.compose import Found, Options, Outline, compose, outlines
+from tray.draft.copies import Copies
+from tray.draft.fetch import FetchPolicy, Progress
 from tray.draft.problems import DraftError, Problem, name_of
+from tray.draft.source import TimeUnit
 from tray.draft.spec import Place
+from tray.draft.threads import to_its_end
 from tray.draft.worker import Worker, WorkerDiedError
 from tray.events import Receipt
 from tray.locale import _
 
 log = logging.getLogger(__name__)
-
-Progress = Callable[[int, int, int], None]
-"""Called with media files done, files in all, and bytes received so far."""
+T = TypeVar("T")
 
 
 class Ledger(Protocol):
@@ -52,6 +49,11 @@ class Workshop:
     root: Path
     policy: FetchPolicy
     locks: Path
+    cache: CachePolicy
+    options: Options
+    time_unit: TimeUnit = "auto"
+    unnamed: str = ""
+    """What a draft is called that has no name."""
 
 
 @dataclass
@@ -76,63 +78,56 @@ class Built:
 async def build(
     text: str, workshop: Workshop, language: str, *, progress: Progress, ledger: Ledger | None = None
 ) -> Built:
-    """Build every draft that the export `text` holds. Each is written whole or not at all.
+    """Build every draft that `text` holds: an export, a spec, a recipe. Each is written whole or not at all.
 
     Raises DraftError where nothing can be built at all: no JSON, no draft in it, a drafts folder that can't be written.
     Cancelling it leaves nothing behind.
     """
-    drafts = await asyncio.to_thread(coze_export.read, text)
     built = Built()
-    wanted: list[CozeDraft] = []
-    keys: set[str] = set()
-    for draft in drafts:
-        done = _done_before(draft.key, ledger)
-        if done:
-            built.receipts.append(done)
-        elif draft.is_empty:
-            built.warnings.append(_("{draft} ({name}) has no segments and is skipped").format(
-                draft=name_of(Place(draft=draft.number)), name=draft.name or "?"))  # fmt: skip
-            built.warnings.extend(draft.warnings)
-        elif draft.key not in keys:
-            keys.add(draft.key)
-            wanted.append(draft)
-    if not wanted and not built.receipts:
-        built.problems.append(Problem(Place(), _("No draft in this export has any segments.")))
-    if wanted:
-        await _build(wanted, built, workshop, language, progress, ledger)
+    async with Worker(language) as worker:
+        drafts = await worker.run(outlines, text, workshop.time_unit)
+        wanted: list[Outline] = []
+        keys: set[str] = set()
+        for draft in drafts:
+            done = _done_before(draft.key, ledger)
+            if done:
+                built.receipts.append(done)
+            elif draft.is_empty:
+                built.warnings.append(_("{draft} ({name}) has no segments and is skipped").format(
+                    draft=name_of(Place(draft=draft.number)), name=draft.name or "?"))  # fmt: skip
+                built.warnings.extend(draft.warnings)
+            elif draft.key not in keys:
+                keys.add(draft.key)
+                wanted.append(draft)
+        if not wanted and not built.receipts:
+            built.problems.append(Problem(Place(), _("No draft in this export has any segments.")))
+        if wanted:
+            await _build(text, wanted, built, _Shop(workshop, worker, ledger), progress)
     return built
 
 
 @dataclass(frozen=True)
-class _Bench:
-    """Where one export's drafts are put together, and with what."""
+class _Shop:
+    """Who builds one text's drafts, and for whom."""
 
-    folder: Path
     workshop: Workshop
     worker: Worker
     ledger: Ledger | None
 
 
-async def _build(
-    wanted: list[CozeDraft],
-    built: Built,
-    workshop: Workshop,
-    language: str,
-    progress: Progress,
-    ledger: Ledger | None,
-) -> None:
+async def _build(text: str, wanted: list[Outline], built: Built, shop: _Shop, progress: Progress) -> None:
+    root = shop.workshop.root
     for draft in wanted:
-        publish.free_name(workshop.root, draft.name)  # a path that is too long is said before anything is fetched
-    made_root = await asyncio.to_thread(_made, workshop.root)
+        # A path that is too long is said before anything is fetched.
+        publish.free_name(root, draft.name or shop.workshop.unnamed)
+    made_root = await to_its_end(_made, root)
     try:
-        with publish.staging(workshop.root) as folder:
-            async with Worker(language) as worker:
-                bench = _Bench(folder, workshop, worker, ledger)
-                media = folder / "media"
-                media.mkdir()
-                probes, faults = await _media(wanted, media, workshop.policy, worker, progress)
+        with publish.staging(root) as folder:
+            # What is taken from the cache stays in it until it is in the drafts.
+            async with Cache(shop.workshop.cache) as cache, Copies(folder / "media") as ready:
+                found = await _found(wanted, folder, shop, cache, ready, progress)
                 for draft in wanted:
-                    outcome = await _write(draft, probes, faults, bench)
+                    outcome = await _write(text, draft, found, _Bench(folder, ready), shop)
                     if isinstance(outcome, Receipt):
                         built.receipts.append(outcome)
                     else:
@@ -140,7 +135,7 @@ async def _build(
     finally:
         if made_root and not built.receipts:
             with contextlib.suppress(OSError):
-                workshop.root.rmdir()
+                root.rmdir()
 
 
 def _made(root: Path) -> bool:
@@ -174,48 +169,31 @@ def _done_before(key: str, ledger: Ledger | None) -> Receipt | None:
     return receipt
 
 
-async def _media(
-    drafts: Iterable[CozeDraft], into: Path, policy: FetchPolicy, worker: Worker, progress: Progress
-) -> tuple[dict[str, Probe], dict[str, str]]:
-    """By URL: what each file is, and why the others can't be used. Each is probed while the others still come."""
-    urls = [url for draft in drafts for url, _place in draft.urls()]
-    probes: dict[str, Probe] = {}
-    faults: dict[str, str] = {}
-    by_content: dict[str, Probe | str] = {}
-    async with aclosing(Fetcher(into, policy).all(urls, progress)) as arriving:
-        async for got in arriving:
-            if not isinstance(got, Media):
-                faults[got[0]] = str(got[1])
-                continue
-            if got.sha256 not in by_content:
-                by_content[got.sha256] = await _probed(got, worker)
-            known = by_content[got.sha256]
-            if isinstance(known, str):
-                faults[got.url] = known
-            else:
-                probes[got.url] = known
-    return probes, faults
+async def _found(
+    wanted: list[Outline], folder: Path, shop: _Shop, cache: Cache, ready: Copies, progress: Progress
+) -> Found:
+    """All media and captions of the drafts."""
+    policy = shop.workshop.policy
+    urls = [url for draft in wanted for url in draft.urls]
+    probes, faults = await media.gather(urls, policy, cache, shop.worker, progress, ready)
+    srt_urls = [url for draft in wanted for url in draft.caption_urls]
+    srt_texts, srt_faults = await media.captions(srt_urls, folder / "captions", policy)
+    return Found(probes, srt_texts, {**faults, **srt_faults})
 
 
-async def _probed(media: Media, worker: Worker) -> Probe | str:
-    try:
-        return await worker.run(probe, media.path)
-    except ProbeError as error:
-        return str(error)
-    except WorkerDiedError:
-        return _("the file makes the media reader crash; it is broken")
-    except Exception as error:  # the media libraries raise anything for a broken file
-        log.exception("a file could not be probed")
-        return _("it can't be read, it may be broken ({error})").format(error=error or type(error).__name__)
+@dataclass(frozen=True)
+class _Bench:
+    """Where drafts are put together, and the copies of media that lie ready for them."""
+
+    folder: Path
+    ready: Copies
 
 
-async def _write(
-    draft: CozeDraft, probes: Mapping[str, Probe], faults: Mapping[str, str], bench: _Bench
-) -> Receipt | list[Problem]:
+async def _write(text: str, draft: Outline, found: Found, bench: _Bench, shop: _Shop) -> Receipt | list[Problem]:
     """Build the draft and move it in; whatever goes wrong with it is its problem alone."""
     place = Place(draft=draft.number)
     try:
-        return await _written(draft, probes, faults, bench)
+        return await _written(text, draft, found, bench, shop)
     except WorkerDiedError:
         return [Problem(place, _("the builder crashed; please report this export"))]
     except DraftError as error:
@@ -224,29 +202,32 @@ async def _write(
         return [Problem(place, _("it can't be written: {error}").format(error=error.strerror or error))]
     except Exception as error:
         log.exception("draft %d could not be built", draft.number)
-        text = _("it can't be built ({error}); please report this export")
-        return [Problem(place, text.format(error=f"{type(error).__name__}: {error}"))]
+        message = _("it can't be built ({error}); please report this export")
+        return [Problem(place, message.format(error=f"{type(error).__name__}: {error}"))]
 
 
-async def _written(
-    draft: CozeDraft, probes: Mapping[str, Probe], faults: Mapping[str, str], bench: _Bench
-) -> Receipt | list[Problem]:
-    root, ledger = bench.workshop.root, bench.ledger
-    used = {url: probes[url] for url, _place in draft.urls() if url in probes}
-    missing = [Problem(place, faults[url]) for url, place in draft.urls() if url in faults]
+async def _written(text: str, draft: Outline, found: Found, bench: _Bench, shop: _Shop) -> Receipt | list[Problem]:
+    workshop, ledger = shop.workshop, shop.ledger
+    own = Found(
+        _only(found.probes, draft.urls),
+        _only(found.srt_texts, draft.caption_urls),
+        _only(found.faults, [*draft.urls, *draft.caption_urls]),
+    )
     while True:
-        final = root / publish.free_name(root, draft.name)
+        final = workshop.root / publish.free_name(workshop.root, draft.name or workshop.unnamed)
         staged = bench.folder / f"draft-{uuid.uuid4().hex[:8]}"
-        outcome = await bench.worker.run(compose, draft, used, missing, staged, final)
+        outcome = await shop.worker.run(
+            compose, text, workshop.time_unit, draft.number, own, workshop.options, staged, final
+        )
         if isinstance(outcome, list):
             return outcome
+        await to_its_end(bench.ready.place, outcome.files, staged)
         if ledger:
             ledger.about_to_write(draft.key, outcome.receipt)
-        if await asyncio.to_thread(publish.move_in, staged, final):
+        warning = await to_its_end(_in_place, staged, final, outcome.registry_entry, workshop.locks)
+        if warning is not None:
             break
-        await asyncio.to_thread(shutil.rmtree, staged)
-    lock = bench.workshop.locks / "registry.lock"
-    warning = await asyncio.to_thread(publish.register, root, outcome.registry_entry, lock)
+        await to_its_end(shutil.rmtree, staged)
     receipt = outcome.receipt
     if warning:
         receipt = replace(receipt, warnings=[*receipt.warnings, warning])
@@ -255,94 +236,12 @@ async def _written(
     return receipt
 
 
-@dataclass(frozen=True)
-class Composed:
-    receipt: Receipt
-    registry_entry: dict[str, Any]
+def _in_place(staged: Path, final: Path, entry: dict[str, Any], locks: Path) -> str | None:
+    """Move the draft in and list it, with a warning or "". None where its name has been taken meanwhile."""
+    if not publish.move_in(staged, final):
+        return None
+    return publish.register(final.parent, entry, locks / "registry.lock")
 
 
-def compose(
-    draft: CozeDraft, probes: Mapping[str, Probe], missing: list[Problem], staged: Path, final: Path
-) -> Composed | list[Problem]:
-    """Write the whole draft folder at `staged`, as it will lie at `final`. Runs in the worker process.
-
-    Returns the problems instead where there are any, those of its `missing` media among them, in the order of their
-    places. Raises OSError where it can't be written.
-    """
-    from tray.draft import arrange, build, coze_spec, meta
-
-    imported = coze_spec.to_spec(draft, {url: one.length_us for url, one in probes.items()})
-    spec = imported.spec
-    arranged = arrange.arrange(spec, probes)
-    problems = [*missing, *imported.problems, *arranged.problems]
-    if problems:
-        return sorted(problems, key=lambda problem: (problem.place.track or 0, problem.place.segment or 0))
-    warnings = [*imported.warnings, *arranged.warnings]
-    path = final.as_posix()
-    content = build.content(spec, arranged, path, warnings)
-
-    sizes = _place_media(probes.values(), staged / "Resources" / "local")
-    facts = meta.Facts(
-        name=final.name,
-        draft_id=str(uuid.uuid4()).upper(),
-        path=path,
-        root=final.parent.as_posix(),
-        duration_us=content["duration"],
-        media_bytes=sum(sizes.values()),
-        created_us=time.time_ns() // 1000,
-    )
-    placed = [one for lane in arranged.lanes if lane.kind == "visual" for one in lane.placed]
-    first = min(
-        (one for one in placed if one.probe and one.probe.kind == "image"),
-        key=lambda one: one.target.start_us,
-        default=None,
-    )
-    meta.write_cover(staged / meta.COVER, spec, first.probe.path if first and first.probe else None)
-    _write_json(staged / meta.MAIN, content)
-    _write_json(staged / meta.META, meta.meta(facts, content["materials"], sizes))
-    receipt = Receipt(
-        path=str(final),
-        name=final.name,
-        draft_id=facts.draft_id,
-        segments=_counts(arranged.lanes),
-        duration_us=facts.duration_us,
-        media_bytes=facts.media_bytes,
-        time_unit=imported.time_unit,
-        time_unit_reason=imported.time_unit_reason,
-        warnings=warnings,
-    )
-    return Composed(receipt, meta.registry_entry(facts))
-
-
-def _place_media(probes: Iterable[Probe], local: Path) -> dict[str, int]:
-    """Put each file into the draft once. Returns bytes by file name."""
-    local.mkdir(parents=True)
-    sizes: dict[str, int] = {}
-    for one in probes:
-        if one.path.name in sizes:
-            continue
-        target = local / one.path.name
-        try:
-            os.link(one.path, target)  # the bench is on the same volume and goes away: nothing is copied
-        except OSError:
-            shutil.copyfile(one.path, target)
-        sizes[one.path.name] = one.size_bytes
-    return sizes
-
-
-def _write_json(path: Path, value: dict[str, Any]) -> None:
-    """Compact, on one line, on the disk when this returns: the rename that follows must not overtake it."""
-    with path.open("w", encoding="utf-8") as file:
-        json.dump(value, file, ensure_ascii=False, separators=(",", ":"))
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _counts(lanes: Iterable[Any]) -> dict[str, int]:
-    """How many segments of each kind: image, video, audio, text; those that there are."""
-    counts: dict[str, int] = {}
-    for lane in lanes:
-        for placed in lane.placed:
-            kind = placed.probe.kind if placed.probe else "text"
-            counts[kind] = counts.get(kind, 0) + 1
-    return counts
+def _only(known: Mapping[str, T], urls: list[str]) -> dict[str, T]:
+    return {url: known[url] for url in urls if url in known}

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from tray.locale import _, ngettext
 
 Unit = Literal["us", "ms", "s"]
+TimeUnit = Literal["auto", "ms", "us", "s"]
+"""The user's setting."""
 DOCUMENTED_FIRST: tuple[Unit, ...] = ("ms", "us", "s")
 US_PER: dict[Unit, int] = {"us": 1, "ms": 1_000, "s": 1_000_000}
 
@@ -23,8 +25,7 @@ LONG_US = 600_000_000
 """Ten minutes: longer than any picture or caption is shown."""
 
 
-@dataclass(frozen=True)
-class Timed:
+class Timed(NamedTuple):
     """A segment's times in its export's own numbers. `source_end` None: it plays its media from the start.
 
     `length_us`: the real length of its media, None for what has none (pictures, text).
@@ -44,15 +45,18 @@ class Timed:
 
 @dataclass(frozen=True)
 class Settled:
-    """The unit of each segment, in order; `unit` for them all ("mixed" where they differ) and why."""
+    """The unit of each segment, in order; `unit` for them all ("mixed" where they differ), the `usual` one, and why."""
 
     units: list[Unit]
     unit: str
+    usual: Unit
     reason: str
 
 
-def settle(segments: Sequence[Timed], fps: int) -> Settled:
-    """Find the unit of every segment of one draft."""
+def settle(segments: Sequence[Timed], fps: int, said: TimeUnit = "auto") -> Settled:
+    """Find the unit of every segment of one draft, unless the user's setting says it."""
+    if said != "auto":
+        return Settled([said] * len(segments), said, said, _("--unit or the setting time_unit says so"))
     told = [_whole(segment) for segment in segments]
     votes = Counter(unit for unit in told if unit)
     if votes:
@@ -85,7 +89,8 @@ def _settled(
     if len(used) > 1:
         counts = ", ".join(f"{unit} × {count}" for unit, count in used.most_common())
         reason = _("{reason}, segment by segment ({counts})").format(reason=reason, counts=counts)
-    return Settled(units, units[0] if len(used) == 1 else "mixed", reason)
+    usual = used.most_common(1)[0][0] if used else likely[0]
+    return Settled(units, usual if len(used) < 2 else "mixed", usual, reason)
 
 
 def _whole(segment: Timed) -> Unit | None:

@@ -4,10 +4,13 @@ back to the system when it ends, and a media file that crashes the prober takes 
 from __future__ import annotations
 
 import asyncio
+import logging
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -101,23 +104,45 @@ def _serve(connection: Connection, language: str) -> None:
     """The worker's life: answer jobs until the connection closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    warnings.simplefilter("ignore")  # media libraries remark on broken files
+    logging.getLogger().addHandler(logging.NullHandler())
     from tray import locale
 
     locale.use(language)
-    import PIL.Image
-    import pyJianYingDraft  # noqa: F401 - both are slow to import, and the first job will want them
-
-    del PIL
+    has_imported = False
     while True:
         try:
             function, args, kwargs = connection.recv()
         except EOFError:
             return
         try:
-            answer = (False, function(*args, **kwargs))
+            answer = _pickled(False, function(*args, **kwargs))
         except Exception as error:  # noqa: BLE001 - it is raised again where the job was given
-            answer = (True, error)
-        connection.send(answer)
+            answer = _pickled(True, error)
+        connection.send_bytes(answer)
+        if not has_imported:  # while the media is asked for that the first answer names
+            _import_what_is_slow()
+            has_imported = True
+
+
+def _pickled(failed: bool, result: object) -> bytes:
+    """The answer as it is sent. An error that can't be handed over, both ways, is said in another's words."""
+    try:
+        made = pickle.dumps((failed, result))
+        if failed:
+            pickle.loads(made)  # noqa: S301 - it is our own
+    except Exception:
+        if not failed:
+            raise
+        return pickle.dumps((True, RuntimeError(f"{type(result).__name__}: {result}")))
+    return made
+
+
+def _import_what_is_slow() -> None:
+    """What every draft needs; what only some media need (av) is imported when they come."""
+    from tray.draft import build, cover, meta, resolve
+
+    del build, cover, meta, resolve
 
 
 def _end_with_parent() -> None:

@@ -44,7 +44,7 @@ def storyboard(base_url: str) -> dict[str, Any]:
             time_range = {"start": n * SCENE_MS, "end": (n + 1) * SCENE_MS}
             if kind == "text":
                 transform = {"position_x": 0.0, "position_y": -0.7}
-                style = {"font_size": 60, "color": "#FFFFFF", "stroke": {"enabled": True, "width": 4}}
+                style = {"font_size": 10, "color": "#FFFFFF", "stroke": {"enabled": True, "width": 4}}
                 yield {
                     "type": kind,
                     "content": lines[n],

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tray.draft.pipeline import Ledger, Progress, Workshop
+from tray.draft.fetch import Progress
+from tray.draft.pipeline import Ledger, Workshop
 
 
 @dataclass(frozen=True)
