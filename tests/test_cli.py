@@ -510,3 +510,13 @@ def test_a_name_that_is_not_there_is_said_with_near_ones(env):
     done = coze_tray("names", "colour", "x", env=env)
     assert done.returncode == 2
     assert "speech-to-song" in done.stderr
+
+
+def test_with_the_last_file_the_drafts_begin_to_be_built():
+    from tray.terminal import Bar
+
+    bar = Bar()
+    bar.media(1, 2, 1000)
+    assert bar._progress.tasks[0].description == "Fetching media"
+    bar.media(2, 2, 2000)
+    assert bar._progress.tasks[0].description == "Building the draft"

@@ -71,7 +71,10 @@ class Bar:
         self._progress.update(self._task, description=escape(for_terminal(text)), total=None, count="")
 
     def media(self, done: int, total: int, received_bytes: int) -> None:
-        """`done` of `total` media files are here."""
+        """`done` of `total` media files are here; with the last of them the drafts begin to be built."""
+        if done == total:
+            self.say(_("Building the draft"))
+            return
         self._progress.update(
             self._task,
             description=_("Fetching media"),
