@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -217,7 +218,7 @@ def test_what_a_killed_build_had_half_is_swept_by_the_next(tmp_path, root, media
 def test_an_index_that_is_broken_or_of_another_version_is_begun_anew(media, build, tmp_path, cached):
     url, index = media.serve("/a", png()), tmp_path / "cache" / "index.db"
     build(shown(url))
-    with sqlite3.connect(index) as db:
+    with closing(sqlite3.connect(index)) as db, db:
         db.execute("PRAGMA user_version = 999")
     assert build(shown(url)).receipts
     index.write_bytes(b"no database" * 1000)
