@@ -89,6 +89,7 @@ def show(program: Program, work: Callable[[], object], tell: Callable[[str], Non
     """
     missing = host.prepare()
     if missing is not None:
+        _quit_on_signals(program)  # before it is told: who hears that may end the program at once
         tell(missing)
         run_without_icon(program, work)
         return
@@ -112,8 +113,7 @@ def show(program: Program, work: Callable[[], object], tell: Callable[[str], Non
 
 def run_without_icon(program: Program, work: Callable[[], object]) -> None:
     """Do `work` in a thread, and return when the program is told to quit, by Ctrl-C or SIGTERM. Raises what it does."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_args: program.quit())
+    _quit_on_signals(program)
     notify.announce(program.bus, notify.notifier(None))
     failed: list[Exception] = []
 
@@ -131,6 +131,11 @@ def run_without_icon(program: Program, work: Callable[[], object]) -> None:
     worker.join()
     if failed:
         raise failed[0]
+
+
+def _quit_on_signals(program: Program) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_args: program.quit())
 
 
 def _wait(program: Program) -> None:
@@ -180,6 +185,7 @@ def _run(folder: Path, *, headless: bool) -> None:
     program = Program(folder, instance.acquire_or_tell(folder))
     try:
         if headless:
+            _quit_on_signals(program)
             _say(_("Listening without an icon; Ctrl-C ends it."))
             run_without_icon(program, program.open)
         else:
