@@ -169,7 +169,7 @@ def tray(desktop: Desktop, *drafts: tuple[str, str], folder: str = "", **variabl
         driver.end()
 
 
-def eventually(look: Callable[[], T], what: str, timeout_s: float = 20) -> T:
+def eventually(look: Callable[[], T], what: str, timeout_s: float = 60) -> T:
     """The first true value of `look`. Fails when that takes longer than `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while not (seen := look()):
