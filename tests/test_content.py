@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -245,3 +247,21 @@ def test_an_empty_timeline_is_a_draft_too():
     made = content_of(DraftSpec(width=1080, height=1920, fps=25))
     assert (made["tracks"], made["duration"], made["fps"]) == ([], 0, 25.0)
     assert made["canvas_config"] == {"width": 1080, "height": 1920, "ratio": "original"}
+
+
+_ON_A_MAC = """
+import sys
+from pathlib import Path
+import zoneinfo, PIL.Image, pyJianYingDraft  # these ask for the real system
+sys.platform = "darwin"
+from tray.draft.compose import Found, Options, compose
+spec = '{"version": 1, "tracks": [{"kind": "text", "segments": [{"text": "x"}]}]}'
+compose(spec, "auto", 1, Found({}, {}, {}), Options(), Path(sys.argv[1]), Path("/drafts/x"))
+"""
+
+
+def test_on_a_mac_the_main_file_has_the_mac_s_name_and_says_its_system(tmp_path):
+    subprocess.run([sys.executable, "-c", _ON_A_MAC, str(tmp_path / "x")], check=True)
+    assert not (tmp_path / "x" / "draft_content.json").exists()
+    made = json.loads((tmp_path / "x" / "draft_info.json").read_text("utf-8"))
+    assert made["platform"]["os"] == made["last_modified_platform"]["os"] == "mac"

@@ -233,10 +233,10 @@ def names(
     ] = "",
     as_json: JsonFlag = False,
 ) -> None:
-    from tray import commands
+    from tray import names_command
 
     with json_of_failure(as_json, _failed):
-        found, near = commands.names(kind, query)
+        found, near = names_command.names(kind, query)
     if as_json:
         terminal.show_json({"status": "done", "names": found, "near": near})
 

@@ -11,14 +11,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tray import app, events, instance, locale, terminal, words
 from tray import settings as settings_module
 from tray.draft import coze_json, own_spec, pipeline
-from tray.draft import names as catalogue
 from tray.draft.folders import Profile
 from tray.draft.pipeline import Built
 from tray.draft.problems import DraftError, Problem
@@ -26,7 +25,7 @@ from tray.draft.source import TimeUnit
 from tray.draft.spec import Place
 from tray.errors import HandOffError, SettingsError, TrayError
 from tray.home import home as home_folder
-from tray.locale import _, ngettext
+from tray.locale import _
 from tray.settings import Settings
 from tray.text import for_terminal, whole_characters
 
@@ -241,56 +240,6 @@ def status() -> dict[str, Any]:
         "bot_id": settings.bot_id,
         "requests": requests,
     }
-
-
-def names(group: str, query: str) -> tuple[list[dict[str, Any]], list[str]]:
-    """List the names of the kinds in `group` (a key of the catalogue's GROUPS); where there are none, the near ones.
-    Returns both."""
-    _settings()
-    found: list[dict[str, Any]] = []
-    kinds = catalogue.GROUPS[group]
-    single = {of[0]: name for name, of in catalogue.GROUPS.items() if len(of) == 1}
-    for kind in kinds:
-        entries = catalogue.search(kind, query)
-        if entries and len(kinds) > 1:
-            terminal.out.print(single[kind], style="dim")
-        for entry in entries:
-            terminal.out.print(_in_a_line(entry), markup=False)
-            found.append(
-                {
-                    "kind": single[kind],
-                    "name": entry.key,
-                    "title": entry.title,
-                    "is_vip": entry.is_vip,
-                    "duration_us": entry.default_us,
-                    "params": [asdict(param) for param in entry.params],
-                    "resource_id": entry.resource_id,
-                    "effect_id": entry.effect_id,
-                }
-            )
-    near = [] if found else list(dict.fromkeys(name for kind in kinds for name in catalogue.near(kind, query)))
-    if near:
-        text = _("Nothing is called “{query}”. Near names: {names}")
-        terminal.show_warning(text.format(query=query, names=_(", ").join(near)))
-    elif not found:
-        text = _("Nothing is called “{query}” or nearly so. All names: coze-tray names {kind}")
-        terminal.show_warning(text.format(query=query, kind=group))
-    return found, near
-
-
-def _in_a_line(entry: catalogue.Entry) -> str:
-    """A name, how long it takes and how many parameters it has, and whether JianYing wants a membership for it."""
-    said = [entry.title]
-    if entry.key != entry.title:
-        said.append(f"({entry.key})")
-    if entry.default_us is not None:
-        said.append(f"{entry.default_us / 1e6:g} s")
-    if entry.params:
-        n = len(entry.params)
-        said.append(ngettext("{n} parameter", "{n} parameters", n).format(n=n))
-    if entry.is_vip:
-        said.append("VIP")
-    return "  ".join(said)
 
 
 def autostart(switch: str) -> None:
