@@ -12,9 +12,12 @@ import pytest
 from factory import send
 from tray.coze.chat import Chat
 from tray.coze.client import Client
+from tray.coze.credential import FixedToken
 from tray.coze.errors import NetworkAwayError
 from tray.coze.run import Away, Failed, Finished, Output, RunEvent, Started, Text, ToolCalls, ToolOutput
-from tray.simulator.server import DONE, SimulatedChat, Simulator, frame
+from tray.simulator.chats import SimulatedChat
+from tray.simulator.exchange import DONE, frame
+from tray.simulator.server import Simulator
 
 OUTPUT = json.dumps({"probability": 0.5})
 
@@ -26,7 +29,7 @@ def run(
 
     async def collect() -> list[RunEvent]:
         heard = []
-        async with Client(base_url or cloud.base_url, "token") as client:
+        async with Client(base_url or cloud.base_url, FixedToken("token")) as client:
             chat = Chat(client, "bot", "user", "问", ids, patience_s)
             async for event in chat.events():
                 heard.append(event)
@@ -315,7 +318,7 @@ def test_a_stream_without_a_content_type_is_read(media):
 
     media.replies["/v3/chat"] = reply
     events = run(None, base_url=media.url)
-    assert of(events, Started) == [Started("2", "1")]
+    assert of(events, Started) == [Started({"conversation_id": "2", "chat_id": "1"})]
     assert isinstance(events[-1], Finished)
 
 
@@ -489,7 +492,7 @@ def test_posting_is_told_when_the_request_goes_out_and_not_before():
     posted: list[bool] = []
 
     async def ask(base_url: str) -> None:
-        async with Client(base_url, "token") as client:
+        async with Client(base_url, FixedToken("token")) as client:
             chat = Chat(client, "bot", "user", "问", None, 0.0, lambda: posted.append(True))
             async for _event in chat.events():
                 pass

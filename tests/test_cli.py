@@ -14,7 +14,8 @@ import pytest
 from factory import draft, export, png, segment, track
 from program import DEADLINE_S, coze_tray, environment, last_line, start, wait_until
 from tray.simulator import demo
-from tray.simulator.server import SimulatedChat, Simulator
+from tray.simulator.chats import SimulatedChat
+from tray.simulator.server import Simulator
 
 
 @pytest.fixture

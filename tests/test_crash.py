@@ -15,7 +15,8 @@ import pytest
 
 from factory import draft, export, segment, track
 from program import DEADLINE_S, coze_tray, environment, start, wait_until
-from tray.simulator.server import SimulatedChat, Simulator
+from tray.simulator.chats import SimulatedChat
+from tray.simulator.server import Simulator
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 SAID = export(draft(track(segment())))

@@ -16,7 +16,8 @@ import pytest
 from factory import draft, export, segment, track
 from tray import app, events, instance
 from tray.settings import Settings
-from tray.simulator.server import SimulatedChat, Simulator
+from tray.simulator.chats import SimulatedChat
+from tray.simulator.server import Simulator
 
 DEADLINE_S = 20
 

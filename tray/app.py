@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from tray import events, instance, locale
 from tray.coze.client import Client
+from tray.coze.credential import FixedToken
 from tray.draft.cache import CachePolicy
 from tray.draft.compose import Options
 from tray.draft.fetch import FetchPolicy
@@ -72,7 +73,7 @@ def open_app(
 
     async def connect(request: Request) -> Client:
         known = token if token is not None else await asyncio.to_thread(token_for, request.base_url, settings)
-        return Client(request.base_url, known)
+        return Client(request.base_url, FixedToken(known))
 
     def context(ledger: DraftLedger, progress: Callable[[int, int, int], None]) -> ToolContext:
         return ToolContext(

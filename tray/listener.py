@@ -265,7 +265,7 @@ class Listener:
     async def _heard(self, event: RunEvent, request: Request, chat: Chat, said: dict[str, str]) -> Failure | None:
         if isinstance(event, Started):
             self._born(request.id)
-            self._journal.chat_created(request.id, event.conversation_id, event.chat_id)
+            self._journal.chat_created(request.id, event.run["conversation_id"], event.run["chat_id"])
         elif isinstance(event, Connected):
             self._mark(request.id, "streaming")
         elif isinstance(event, Away):

@@ -175,7 +175,7 @@ class Chat:
         if wire.name.startswith("conversation.chat."):
             if self.ids is None and data.get("id") and data.get("conversation_id"):
                 self.ids = str(data["conversation_id"]), str(data["id"])
-                yield Started(*self.ids)
+                yield Started({"conversation_id": self.ids[0], "chat_id": self.ids[1]})
             if data:
                 # The event's name is the truth; examples show a status that lags behind it.
                 yield from self._status(wire.name.rpartition(".")[2], data, wire.logid)

@@ -15,16 +15,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from cozepy import AsyncCoze, AsyncTokenAuth
+from cozepy import AsyncAuth, AsyncCoze
 from cozepy.request import AsyncHTTPClient
 from httpx_sse import EventSource
 
+from tray.coze.credential import Credential
 from tray.coze.errors import RETRIED, CozeError, NetworkAwayError
 from tray.locale import _
 from tray.network import proxy_for, tls
 from tray.text import whole_characters
 
-SILENT_S = 180.0
+SILENT_S = 120.0
 """A stream that says nothing for so long is taken for dead; what became of the run is asked instead."""
 
 
@@ -40,20 +41,36 @@ class WireEvent:
     logid: str
 
 
-class Client:
-    """Talks to `base_url` with `token`. Use as an async context manager; cancelling a call closes its connection."""
+class _Auth(AsyncAuth):
+    """Lets cozepy sign each request with the credential's token of that moment."""
 
-    def __init__(self, base_url: str, token: str) -> None:
+    def __init__(self, credential: Credential) -> None:
+        self._credential = credential
+
+    @property
+    def token_type(self) -> str:
+        return "Bearer"
+
+    @property
+    async def atoken(self) -> str:
+        return await self._credential.token()
+
+
+class Client:
+    """Talks to `base_url`. `silent_s`: see SILENT_S. Use as an async context manager; cancelling a call closes its
+    connection."""
+
+    def __init__(self, base_url: str, credential: Credential, silent_s: float = SILENT_S) -> None:
         self.base_url = base_url
         self._http = AsyncHTTPClient(  # type: ignore[no-untyped-call]
             verify=tls(),
             trust_env=False,
             proxy=proxy_for(base_url),
             follow_redirects=False,  # the token goes where the user said, nowhere else
-            timeout=httpx.Timeout(SILENT_S, connect=10.0),
+            timeout=httpx.Timeout(silent_s, connect=10.0),
         )
         self._requester = AsyncCoze(
-            auth=AsyncTokenAuth(token), base_url=base_url, http_client=self._http
+            auth=_Auth(credential), base_url=base_url, http_client=self._http
         )._requester  # see the module's docstring
 
     async def __aenter__(self) -> Client:

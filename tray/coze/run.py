@@ -1,16 +1,18 @@
-"""The neutral run: what a chat (later a workflow, a chatflow) does, in events that are the same for all of them."""
+"""The neutral run: what a chat, a workflow or a chatflow does, in events that are the same for all of them."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
 class Started:
-    """The cloud has begun, and these ids name the run from now on. Comes before anything else of it."""
+    """The cloud has begun. `run` (JSON values) names it from now on: a driver that is given it goes on with the same
+    run, after a restart too. Comes again whenever it changes."""
 
-    conversation_id: str
-    chat_id: str
+    run: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -20,9 +22,17 @@ class Connected:
 
 @dataclass(frozen=True)
 class Away:
-    """The cloud can't be reached or asks to wait; another try follows by itself."""
+    """The cloud can't be reached or asks to wait; another try follows by itself in `pause_s`."""
 
     reason: str
+    pause_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something that the user should know, though the run goes on."""
+
+    text: str
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,8 @@ class Text:
 
 @dataclass(frozen=True)
 class Output:
-    """Something said in full: an answer of a bot. `id` tells a repetition after a reconnect from something new."""
+    """Something said in full: an answer of a bot, the output of a workflow. `id` tells a repetition after a reconnect
+    from something new."""
 
     id: str
     text: str
@@ -51,7 +62,7 @@ class ToolCall:
 
 @dataclass(frozen=True)
 class ToolCalls:
-    """The run waits until all of these are answered, at once."""
+    """The run waits until all of these are answered, at once, with `Driver.answer`."""
 
     calls: tuple[ToolCall, ...]
 
@@ -63,16 +74,50 @@ class ToolOutput:
 
 
 @dataclass(frozen=True)
+class Question:
+    """The run waits for a person, who is answered for with `Driver.reply`. `options`: what may be answered, () for
+    anything. `url`: a page to open first (an account to be connected), "" for none."""
+
+    id: str
+    text: str
+    options: tuple[str, ...] = ()
+    url: str = ""
+
+
+@dataclass(frozen=True)
 class Finished:
     token_count: int
+    debug_url: str = ""
 
 
 @dataclass(frozen=True)
 class Failed:
+    """`again`: nothing is wrong with what was asked; running it again, as something new, may well succeed."""
+
     code: str
     message: str
     advice: str = ""
     logid: str = ""
+    again: bool = False
 
 
-RunEvent = Started | Connected | Away | Text | Output | ToolCalls | Finished | Failed
+RunEvent = Started | Connected | Away | Notice | Text | Output | ToolCalls | Question | Finished | Failed
+
+
+class Driver(Protocol):
+    """One run in one mode. `events` may be called once."""
+
+    @property
+    def scope(self) -> str:
+        """What the ids of its tool calls and outputs are unique in."""
+
+    def events(self) -> AsyncGenerator[RunEvent, None]:
+        """The run, to its end: the last event is Finished or Failed. Raises NetworkAwayError when patience is at an
+        end, CozeError with a code in SIGN_IN when Coze takes no token; in both cases a new driver with the last
+        `Started.run` goes on."""
+
+    def answer(self, outputs: list[ToolOutput]) -> None:
+        """The outputs of all calls of the last ToolCalls; sent when `events` goes on."""
+
+    def reply(self, text: str) -> None:
+        """The answer to the last Question; sent when `events` goes on."""

@@ -8,7 +8,9 @@ from typing import Any
 
 from tray.locale import _
 from tray.simulator import media
-from tray.simulator.server import Frames, SimulatedChat, Simulator
+from tray.simulator.chats import SimulatedChat
+from tray.simulator.exchange import Frames
+from tray.simulator.server import Simulator
 
 SCENE_MS = 3000
 

@@ -1,0 +1,40 @@
+"""What is asked of a target: the part of a request that never changes. The standard library alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["bot", "workflow", "chatflow", "item"]
+"""item: one tool call that a mailbox workflow delivered."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """`target_id` is the bot's, the workflow's or the chatflow's id (of an item: its mailbox's); `target` the name that
+    the user has given it, "" for none. `parameters` are a workflow's inputs (of an item: `id`, `tool`, `arguments`),
+    `variables` the user variables of a bot. `conversation_id`: the conversation to continue, "" for a new one; `clear`:
+    its context is cleared before. `files`: absolute paths, uploaded with the prompt. `bot_id`, `app_id`: the bot or
+    application that a workflow or chatflow runs for."""
+
+    base_url: str
+    kind: Kind
+    target_id: str
+    prompt: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    conversation_id: str = ""
+    clear: bool = False
+    files: tuple[str, ...] = ()
+    bot_id: str = ""
+    app_id: str = ""
+    target: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values; `from_json` turns it back."""
+        return {**asdict(self), "files": list(self.files)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Asked:
+        return cls(**{**value, "files": tuple(value["files"])})
