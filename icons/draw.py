@@ -81,10 +81,27 @@ def working(mask: Mask) -> None:
         mask.box(x0, y0, x1, y0 + 2, radius=0.5, fill=0)
 
 
-def waiting(mask: Mask) -> None:
+def reconnecting(mask: Mask) -> None:
     """An hourglass."""
     mask.polygon([(5, 3.6), (11, 3.6), (8, 8)], 0.6, fill=0)
     mask.polygon([(5, 12.4), (11, 12.4), (8, 8)], 0.6, fill=0)
+
+
+def asking(mask: Mask) -> None:
+    """A question mark."""
+    mask.dot(8, 6, 3.6, fill=0)
+    mask.dot(8, 6, 1.6)
+    mask.box(3.8, 6.2, 7, 10.2)
+    mask.box(7, 8, 9, 10.4, radius=0.3, fill=0)
+    mask.dot(8, 12.4, 1.15, fill=0)
+
+
+def sign_in(mask: Mask) -> None:
+    """A key."""
+    mask.dot(5.6, 8, 2.9, fill=0)
+    mask.dot(5.6, 8, 1.1)
+    mask.box(7.5, 7, 13.4, 9, radius=0.3, fill=0)
+    mask.box(10.9, 8, 12.9, 11.4, radius=0.3, fill=0)
 
 
 def error(mask: Mask) -> None:
@@ -99,7 +116,9 @@ STATES: dict[str, tuple[Callable[[Mask], None], str, str]] = {
     "connecting": (connecting, "#4aa8ff", "#1f7fe0"),
     "streaming": (streaming, "#20bfa9", "#0f9c8b"),
     "working": (working, "#b56cff", "#8d3fe8"),
-    "waiting": (waiting, "#f7a823", "#dd8600"),
+    "asking": (asking, "#ff8fb0", "#e0457a"),
+    "reconnecting": (reconnecting, "#f7a823", "#dd8600"),
+    "sign_in": (sign_in, "#e8b84a", "#b97f0c"),
     "error": (error, "#ff5f57", "#dd342c"),
 }
 

@@ -15,6 +15,7 @@ import pytest
 
 from factory import draft, export, segment, track
 from tray import app, events, instance
+from tray.asked import Asked
 from tray.settings import Settings
 from tray.simulator.chats import SimulatedChat
 from tray.simulator.server import Simulator
@@ -39,9 +40,12 @@ class Listening:
 
     def ask(self, prompt: str = "问") -> str:
         request_id = uuid.uuid4().hex
-        self.app.journal.add_request(request_id, self.settings.base_url, "bot", prompt)
+        self.app.journal.add_request(request_id, self.asked(prompt))
         self.app.listener.go_on(request_id, 5.0)
         return request_id
+
+    def asked(self, prompt: str = "问") -> Asked:
+        return Asked(self.settings.base_url, "bot", "bot", prompt)
 
     def until(self, kind: type, **fields: Any) -> Any:
         """The next event of this kind with these fields."""
@@ -284,6 +288,9 @@ def test_every_event_survives_the_socket():
         events.StateChanged("idle", "x"),
         events.RequestStarted("r", "问"),
         events.TextArrived("r", "好"),
+        events.QuestionAsked("r", "q", "哪个？", ("甲", "乙"), "https://x"),
+        events.QuestionAnswered("r", "q"),
+        events.Noticed("", "注意"),
         events.ToolStarted("r", "c", "t"),
         events.ToolFinished("r", "c", "t", True, "m"),
         events.MediaProgress("r", 1, 2, 3),
@@ -300,8 +307,7 @@ def test_a_chat_that_waits_in_the_cloud_is_kept_when_signing_in_fails(listen, mo
         chat = cloud.chats["9"] = SimulatedChat("9", "8", "bot", "问")
         chat.calls_tool("no_tool", {})
         one = listen(cloud, token=None, resume=True)
-        one.app.journal.add_request("r", one.settings.base_url, "bot", "问")
-        one.app.journal.chat_created("r", "8", "9")
+        one.app.journal.add_request("r", one.asked(), {"conversation_id": "8", "chat_id": "9"})
         one.app.listener.start()
         assert one.until(events.RequestFailed, request_id="r").failure.code == "sign_in"
         one.app.close()
@@ -326,7 +332,7 @@ def test_a_stop_while_a_chat_is_being_created_waits_for_its_id(listen):
         request_id = one.ask()
         assert arrived.wait(DEADLINE_S)
         one.app.listener.stop(timeout_s=5)
-        assert one.app.journal.request(request_id).ids is not None
+        assert one.app.journal.request(request_id).run is not None
 
 
 def test_an_ask_that_comes_while_the_program_closes_ends_at_once(listen):
@@ -334,10 +340,10 @@ def test_an_ask_that_comes_while_the_program_closes_ends_at_once(listen):
         for moment in range(20):
             one = listen(cloud)
             one.app.listener.start()
-            question = app.Question(one.settings.base_url, "bot", "问", None)
+            question = app.NewRequest(one.asked(), None)
             ended = threading.Event()
 
-            def ask(asked: Any = one.app, what: app.Question = question, done: threading.Event = ended) -> None:
+            def ask(asked: Any = one.app, what: app.NewRequest = question, done: threading.Event = ended) -> None:
                 list(app.ask(asked, what))
                 done.set()
 

@@ -13,10 +13,12 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from tray import events, instance, locale
-from tray.coze.client import Client
+from tray.asked import Asked
+from tray.coze.client import Client, Pace
 from tray.coze.credential import FixedToken
 from tray.draft.cache import CachePolicy
 from tray.draft.compose import Options
@@ -28,8 +30,9 @@ from tray.draft.publish import sweep
 from tray.errors import JournalError, SecretsError
 from tray.events import Bus
 from tray.journal import Journal, Request
-from tray.listener import DraftLedger, Listener
+from tray.listener import Listener, Parts
 from tray.locale import _
+from tray.running import DraftLedger
 from tray.settings import Settings, check_base_url
 from tray.tools.context import ToolContext
 from tray.tools.generate_draft import generate_draft
@@ -70,10 +73,11 @@ def open_app(
     tools = Registry()
     tools.tool(generate_draft)
     language = locale.use(settings.language or None)
+    pace = Pace()
 
-    async def connect(request: Request) -> Client:
-        known = token if token is not None else await asyncio.to_thread(token_for, request.base_url, settings)
-        return Client(request.base_url, FixedToken(known))
+    async def connect(base_url: str) -> Client:
+        known = token if token is not None else await asyncio.to_thread(token_for, base_url, settings)
+        return Client(base_url, FixedToken(known), settings.silent_s, pace)
 
     def context(ledger: DraftLedger, progress: Callable[[int, int, int], None]) -> ToolContext:
         return ToolContext(
@@ -86,9 +90,12 @@ def open_app(
 
     with contextlib.suppress(DraftError):  # there may be no drafts folder yet
         sweep(drafts_folder(settings.drafts_dir))
-    listener = Listener(bus, journal, connect, tools, context, resume=resume)
+    listener = Listener(Parts(bus, journal, connect, tools, context, resume, settings.at_once, {}))
     app = App(settings, bus, journal, listener, held)
     held.serve(lambda message: _answer(app, message))
+    if journal.set_aside is not None:
+        text = _("The journal could not be read and was set aside: {path}. What was unfinished in it is not gone on with.")
+        bus.publish(events.Noticed("", text.format(path=journal.set_aside)))
     return app
 
 
@@ -117,17 +124,17 @@ def token_for(base_url: str, settings: Settings) -> str:
 
 
 @dataclass(frozen=True)
-class Question:
-    """What a process asks for. Asked again under the same `request_id`, it goes on with the same request."""
+class NewRequest:
+    """What a process asks for. Asked again under the same `request_id`, it goes on with the same request. `run`: the
+    cloud's side of it, where that has begun elsewhere. `patience_s`: as in Listener.go_on."""
 
-    base_url: str
-    bot_id: str
-    prompt: str
+    asked: Asked
     patience_s: float | None
+    run: dict[str, Any] | None = None
     request_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
 
 
-def ask(app: App, question: Question) -> Iterator[events.Event]:
+def ask(app: App, wanted: NewRequest) -> Iterator[events.Event]:
     """Ask, and yield what happens to the request until it is done or failed.
 
     It ends without either where this program ends: the request is in the journal, and another process can go on.
@@ -136,8 +143,8 @@ def ask(app: App, question: Question) -> Iterator[events.Event]:
     unsubscribe = app.bus.subscribe(heard.put)
     try:
         if not app.closing.is_set():
-            _begin(app, question, heard)
-            yield from _followed(app, question.request_id, heard)
+            _begin(app, wanted, heard)
+            yield from _followed(app, wanted.request_id, heard)
     except JournalError:
         if not app.closing.is_set():
             raise
@@ -145,32 +152,46 @@ def ask(app: App, question: Question) -> Iterator[events.Event]:
         unsubscribe()
 
 
-def ask_running(address: instance.Address, question: Question) -> Iterator[events.Event]:
+def answer(app: App, request_id: str, question_id: str, text: str) -> bool:
+    """The user's answer to an open question. False where it is not open."""
+    taken = app.journal.reply(request_id, question_id, text)
+    if taken:
+        app.listener.answered(request_id)
+    return taken
+
+
+def ask_running(address: instance.Address, wanted: NewRequest) -> Iterator[events.Event]:
     """As `ask`, by the coze-tray that runs already. Raises HandOffError where it does not answer."""
-    for answer in instance.hand_on(address, {"op": "ask", **asdict(question)}):
-        yield events.from_json(answer)
+    message = {**asdict(wanted), "asked": wanted.asked.to_json()}
+    for said in instance.hand_on(address, {"op": "ask", **message}):
+        yield events.from_json(said)
 
 
 def _answer(app: App, message: instance.Message) -> Iterator[instance.Message]:
     """What the running program says to another process of this user."""
     op = message.pop("op", None)
     if op == "ask":
-        for event in ask(app, Question(**message)):
+        for event in ask(app, NewRequest(**{**message, "asked": Asked.from_json(message["asked"])})):
             yield events.to_json(event)
+    elif op == "answer":
+        yield {"taken": answer(app, **message)}
+    elif op == "signed_in":
+        app.listener.signed_in()
+        yield {"taken": True}
     elif op == "state":
         yield events.to_json(app.listener.state)
     else:
         log.warning("unknown message %r", op)
 
 
-def _begin(app: App, question: Question, heard: queue.SimpleQueue[events.Event]) -> None:
-    """Put the question to the listener; what is over already is heard at once."""
-    app.journal.add_request(question.request_id, question.base_url, question.bot_id, question.prompt)
-    if (ended := _ended(app.journal.request(question.request_id))) is not None:
+def _begin(app: App, wanted: NewRequest, heard: queue.SimpleQueue[events.Event]) -> None:
+    """Put the request to the listener; what is over already is heard at once."""
+    app.journal.add_request(wanted.request_id, wanted.asked, wanted.run)
+    if (ended := _ended(app.journal.request(wanted.request_id))) is not None:
         heard.put(ended)
     else:
         app.listener.start()
-        app.listener.go_on(question.request_id, question.patience_s)
+        app.listener.go_on(wanted.request_id, wanted.patience_s)
 
 
 def _followed(app: App, request_id: str, heard: queue.SimpleQueue[events.Event]) -> Iterator[events.Event]:
@@ -206,7 +227,10 @@ def _ended(request: Request) -> events.Event | None:
 
 def _stopped() -> events.Failure:
     return events.Failure(
-        "stopped", _("Listening was stopped."), _("The request is kept and goes on when listening starts again.")
+        "stopped",
+        _("Listening was stopped."),
+        _("The request is kept and goes on when listening starts again."),
+        kept=True,
     )
 
 

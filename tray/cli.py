@@ -127,10 +127,10 @@ def ask(
         float, typer.Option(min=0, max=86_400, metavar="SECONDS", help=_("For how long the network may stay away."))
     ] = 30,
 ) -> None:
-    from tray import commands
+    from tray import asking
 
     with json_of_failure(as_json, lambda failure: terminal.Outcome(failure=failure).to_json()):
-        outcome = commands.ask(prompt, bot, wait)
+        outcome = asking.ask(prompt, bot, wait)
     if as_json:
         terminal.show_json(outcome.to_json())
     raise typer.Exit(1 if outcome.failure else 0)

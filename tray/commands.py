@@ -17,6 +17,7 @@ from typing import Any
 
 from tray import app, events, instance, locale, terminal, words
 from tray import settings as settings_module
+from tray.asked import Asked
 from tray.draft import coze_json, own_spec, pipeline
 from tray.draft.folders import Profile
 from tray.draft.pipeline import Built
@@ -26,6 +27,7 @@ from tray.draft.spec import Place
 from tray.errors import HandOffError, SettingsError, TrayError
 from tray.home import home as home_folder
 from tray.locale import _
+from tray.running import title
 from tray.settings import Settings
 from tray.text import for_terminal, whole_characters
 
@@ -58,8 +60,8 @@ def demo(drafts_dir: Path | None, *, icon: bool) -> int:
             opened = program.open(settings, resume=False, token="demo")  # noqa: S106 - the simulator takes any
             prompt = _("Make a short video of a day in four scenes")
             terminal.out.print(_("You ask: {prompt}").format(prompt=prompt))
-            outcome = terminal.watch(app.ask(opened, app.Question(settings.base_url, settings.bot_id, prompt, None)))
-            _show_outcome(outcome)
+            outcome = terminal.watch(app.ask(opened, app.NewRequest(Asked(settings.base_url, "bot", settings.bot_id, prompt), None)))
+            terminal.show_outcome(outcome)
             if outcome.receipts and shows_icon:
                 program.ended.wait(DEMO_SECONDS_AFTER)
 
@@ -88,29 +90,6 @@ def demo(drafts_dir: Path | None, *, icon: bool) -> int:
     if not outcome.done and (outcome.failure is None or outcome.failure.code == "stopped"):
         raise KeyboardInterrupt  # the program was told to quit before the bot was done
     return 0 if outcome.receipts and not outcome.failure else 1
-
-
-def ask(prompt: str, bot: str | None, wait_s: float) -> terminal.Outcome:
-    """Ask the bot here, or by the coze-tray that runs already."""
-    settings = _settings()
-    bot_id = bot or settings.bot_id
-    if not bot_id:
-        raise SettingsError(
-            _("Which bot? None is chosen."),
-            _("Give --bot ID, set COZE_BOT_ID, or remember one: coze-tray login --bot ID. It ends the bot's address."),
-        )
-    prompt = whole_characters(prompt)
-    if not prompt.strip():
-        raise SettingsError(_("Nothing was asked."), _("Say what the bot should make."))
-    home = home_folder()
-    try:
-        question = app.Question(settings.base_url, bot_id, prompt, wait_s)
-        outcome = terminal.watch(_happenings(home, settings, question))
-    except KeyboardInterrupt:
-        terminal.show_warning(_("The request is kept and goes on when coze-tray runs."))
-        raise
-    _show_outcome(outcome)
-    return outcome
 
 
 @dataclass(frozen=True)
@@ -229,8 +208,8 @@ def status() -> dict[str, Any]:
     terminal.out.print(_("Bot: {bot}").format(bot=settings.bot_id or _("none chosen")))
     requests: list[dict[str, Any]] = []
     for request in recent_requests(home / "journal.db"):
-        requests.append({"request_id": request.id, "prompt": request.prompt, "state": request.state})
-        prompt = for_terminal(" ".join(request.prompt.split()))[:60]
+        requests.append({"request_id": request.id, "prompt": title(request.asked), "state": request.state})
+        prompt = for_terminal(title(request.asked))[:60]
         terminal.out.print(f"  {request.id}  {words.of_request(request.state)}  {prompt}", markup=False)
     return {
         "running": state != "off",
@@ -284,45 +263,6 @@ def _settings() -> Settings:
     settings = settings_module.load()
     locale.use(settings.language or None)
     return settings
-
-
-def _happenings(home: Path, settings: Settings, question: app.Question) -> Iterator[events.Event]:
-    """The request's events: from the listener made here, or from the program that holds the lock; should that end in
-    the middle, the request is gone on with here."""
-    for _attempt in range(100):
-        held, address = instance.acquire(home), instance.running(home)
-        if held is not None:
-            opened = app.open_app(settings, home, held, events.Bus(), resume=False)
-            try:
-                yield from app.ask(opened, question)
-            finally:
-                opened.close()
-            return
-        if address is not None:
-            try:
-                for event in app.ask_running(address, question):
-                    yield event
-                    if isinstance(event, (events.RequestDone, events.RequestFailed)):
-                        return
-            except HandOffError as error:
-                log.info("%s", error)
-        threading.Event().wait(0.1)  # it has only just started, or is just ending
-    raise instance.taken(home)
-
-
-def _show_outcome(outcome: terminal.Outcome) -> None:
-    if outcome.text:
-        terminal.out.print(for_terminal(outcome.text), markup=False)
-    for warning in outcome.warnings:
-        terminal.show_warning(warning)
-    for receipt in outcome.receipts:
-        terminal.show_receipt(receipt)
-    if outcome.receipts:
-        terminal.how_to_see_it()
-    if outcome.failure:
-        terminal.show_problem(outcome.failure.message, outcome.failure.advice, outcome.failure.logid)
-        if outcome.failure.code == "network":
-            terminal.show_warning(_("The request is kept and goes on when coze-tray runs."))
 
 
 def _state(home: Path) -> tuple[str, str]:

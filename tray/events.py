@@ -13,19 +13,27 @@ from typing import Any, Literal
 
 log = logging.getLogger(__name__)
 
-State = Literal["stopped", "idle", "connecting", "streaming", "working", "waiting", "error"]
-"""stopped: not listening. idle: nothing asked. connecting: opening a stream. streaming: reading one. working: running
-a tool. waiting: the network or the cloud is away, another try follows. error: the last request failed."""
+State = Literal[
+    "stopped", "idle", "connecting", "streaming", "working", "asking", "reconnecting", "sign_in", "error"
+]
+"""stopped: not listening. idle: nothing to do. connecting: opening a stream. streaming: reading one. working: running
+a tool. asking: a run waits for the user's answer. reconnecting: the network or the cloud is away, another try follows.
+sign_in: Coze takes no token, requests wait until the user has signed in. error: the last request failed."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a request failed. `code` is Coze's number as text, or a word of this program's; `logid` is Coze's."""
+    """Why a request failed. `code` is Coze's number as text, or a word of this program's; `logid` is Coze's.
+
+    `again`: asked again as a new request, it may well succeed. `kept`: it is not over, it only ended for now, and goes
+    on by itself when what it waits for is there."""
 
     code: str
     message: str
     advice: str = ""
     logid: str = ""
+    again: bool = False
+    kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,8 +62,10 @@ class StateChanged:
 
 @dataclass(frozen=True)
 class RequestStarted:
+    """`title`: what was asked, in a line or so."""
+
     request_id: str
-    prompt: str
+    title: str
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,31 @@ class TextArrived:
 
     request_id: str
     delta: str
+
+
+@dataclass(frozen=True)
+class QuestionAsked:
+    """A run waits for the user. `options`: what may be answered, () for anything. `url`: a page to open first."""
+
+    request_id: str
+    question_id: str
+    text: str
+    options: tuple[str, ...] = ()
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class QuestionAnswered:
+    request_id: str
+    question_id: str
+
+
+@dataclass(frozen=True)
+class Noticed:
+    """Something to know that ends nothing. `request_id` "": it is about the program."""
+
+    request_id: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -116,6 +151,9 @@ Event = (
     StateChanged
     | RequestStarted
     | TextArrived
+    | QuestionAsked
+    | QuestionAnswered
+    | Noticed
     | ToolStarted
     | ToolFinished
     | MediaProgress
@@ -130,6 +168,9 @@ _KINDS: dict[str, type[Any]] = {
         StateChanged,
         RequestStarted,
         TextArrived,
+        QuestionAsked,
+        QuestionAnswered,
+        Noticed,
         ToolStarted,
         ToolFinished,
         MediaProgress,
@@ -153,6 +194,8 @@ def from_json(value: dict[str, Any]) -> Event:
         fields["receipt"] = Receipt(**fields["receipt"])
     if "failure" in fields:
         fields["failure"] = Failure(**fields["failure"])
+    if "options" in fields:
+        fields["options"] = tuple(fields["options"])
     event: Event = kind(**fields)
     return event
 

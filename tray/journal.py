@@ -1,47 +1,59 @@
-"""The program's memory: requests, tool calls and drafts in SQLite; what survives a crash, and what `status` lists."""
+"""The program's memory: requests, what was said, tool calls and drafts in SQLite; what survives a crash."""
 
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import threading
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from tray.asked import Asked
 from tray.errors import JournalError
 from tray.events import Failure, Receipt
 from tray.locale import _
 
-RequestState = Literal["queued", "running", "done", "failed"]
+log = logging.getLogger(__name__)
 
+RequestState = Literal["queued", "running", "waiting", "done", "failed"]
+"""waiting: for the user's answer."""
+
+_VERSION = 2
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS requests (
+CREATE TABLE requests (
     id TEXT PRIMARY KEY,
     created_us INTEGER NOT NULL,
-    base_url TEXT NOT NULL,
-    bot_id TEXT NOT NULL,
-    prompt TEXT NOT NULL,
+    asked TEXT NOT NULL,                -- JSON of asked.Asked
     state TEXT NOT NULL,
-    posted INTEGER NOT NULL DEFAULT 0,  -- the chat's creation was sent; without ids nobody knows if it arrived
-    conversation_id TEXT,
-    chat_id TEXT,
+    posted INTEGER NOT NULL DEFAULT 0,  -- its creation was sent; without a run nobody knows if it arrived
+    run TEXT,                           -- JSON: what names the cloud's side of it (coze.run.Started)
+    question TEXT,                      -- the id of the open question
+    reply TEXT,                         -- the user's answer to it
     text TEXT NOT NULL DEFAULT '',
     failure TEXT                        -- JSON of events.Failure
 );
-CREATE TABLE IF NOT EXISTS tool_calls (
-    run_id TEXT NOT NULL,               -- the chat's id
+CREATE TABLE outputs (
+    request_id TEXT NOT NULL REFERENCES requests (id),
+    output_id TEXT NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (request_id, output_id)
+);
+CREATE TABLE tool_calls (
+    scope TEXT NOT NULL,                -- what call ids are unique in: the chat's id, or the request's
     call_id TEXT NOT NULL,
     request_id TEXT NOT NULL REFERENCES requests (id),
     name TEXT NOT NULL,
     arguments TEXT NOT NULL,
     output TEXT,                        -- NULL until the tool has run
     created_us INTEGER NOT NULL,
-    PRIMARY KEY (run_id, call_id)
+    PRIMARY KEY (scope, call_id)
 );
-CREATE TABLE IF NOT EXISTS drafts (
+CREATE TABLE drafts (
     request_id TEXT NOT NULL REFERENCES requests (id),
     key TEXT NOT NULL,                  -- hash of what was said; the same draft said twice has the same
     receipt TEXT NOT NULL,              -- JSON of events.Receipt
@@ -54,44 +66,44 @@ CREATE TABLE IF NOT EXISTS drafts (
 
 @dataclass(frozen=True)
 class Request:
-    """One thing asked of a bot, as stored."""
+    """One thing asked of a target, as stored."""
 
     id: str
     created_us: int
-    base_url: str
-    bot_id: str
-    prompt: str
+    asked: Asked
     state: RequestState
     posted: bool
-    conversation_id: str | None
-    chat_id: str | None
+    run: dict[str, Any] | None
+    question: str | None
+    reply: str | None
     text: str
     failure: Failure | None
 
-    @property
-    def ids(self) -> tuple[str, str] | None:
-        """Conversation and chat id once the chat was created."""
-        return (self.conversation_id, self.chat_id) if self.conversation_id and self.chat_id else None
-
 
 class Journal:
-    """One process owns it (see instance.py). Its methods may be called from any thread; each is one transaction."""
+    """One process owns it (see instance.py). Its methods may be called from any thread; each is one transaction and
+    raises JournalError where it can't be done. `set_aside`: where a journal that could not be read was moved to."""
 
     def __init__(self, path: Path) -> None:
-        """Open the journal at `path`, or make it. Raises JournalError."""
+        """Open the journal at `path`, or make it. One that is broken, or another version's, is moved aside, and a new
+        one begun. Raises JournalError."""
         self._lock = threading.Lock()
         self._closed = False
+        self.set_aside: Path | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists() and not _readable(path):
+                self.set_aside = _move_aside(path)
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._db.row_factory = sqlite3.Row
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA foreign_keys = ON")
-            self._db.executescript(_SCHEMA)
+            if not self._db.execute("PRAGMA user_version").fetchone()[0]:
+                self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
         except (sqlite3.Error, OSError) as error:
             raise JournalError(
                 _("The journal can't be opened: {path}: {error}").format(path=path, error=error),
-                _("Move that file away; unfinished requests in it are then forgotten."),
+                _("Is the disk full, or the folder read-only?"),
             ) from None
 
     def close(self) -> None:
@@ -99,16 +111,14 @@ class Journal:
             self._closed = True
             self._db.close()
 
-    def add_request(self, request_id: str, base_url: str, bot_id: str, prompt: str) -> None:
-        """Queue a request; nothing if it is there already."""
+    def add_request(self, request_id: str, asked: Asked, run: dict[str, Any] | None = None) -> None:
+        """Queue a request; nothing if it is there already. `run`: the cloud's side of it, where that has begun."""
         self._run(
-            "INSERT OR IGNORE INTO requests (id, created_us, base_url, bot_id, prompt, state)"
-            " VALUES (?, ?, ?, ?, ?, 'queued')",
+            "INSERT OR IGNORE INTO requests (id, created_us, asked, state, run) VALUES (?, ?, ?, 'queued', ?)",
             request_id,
             _now_us(),
-            base_url,
-            bot_id,
-            prompt,
+            _json(asked.to_json()),
+            _json(run) if run else None,
         )
 
     def request(self, request_id: str) -> Request:
@@ -119,39 +129,77 @@ class Journal:
         return _request(rows[0])
 
     def unfinished(self) -> list[str]:
-        """The ids of requests that are queued or were running, oldest first."""
-        rows = self._run("SELECT id FROM requests WHERE state IN ('queued', 'running') ORDER BY created_us")
+        """The ids of requests that are neither done nor failed, oldest first."""
+        # By row: a clock that was set back must not turn the queue around.
+        rows = self._run("SELECT id FROM requests WHERE state IN ('queued', 'running', 'waiting') ORDER BY rowid")
         return [str(row["id"]) for row in rows]
 
     def running(self, request_id: str) -> None:
         self._run("UPDATE requests SET state = 'running' WHERE id = ?", request_id)
 
     def posting(self, request_id: str, posted: bool) -> None:
-        """Before the chat's creation is sent (True); again (False) when it is sure that it did not arrive."""
+        """Before the run's creation is sent (True); again (False) when it is sure that it did not arrive."""
         self._run("UPDATE requests SET posted = ? WHERE id = ?", int(posted), request_id)
 
-    def chat_created(self, request_id: str, conversation_id: str, chat_id: str) -> None:
+    def run_is(self, request_id: str, run: dict[str, Any]) -> None:
+        """What names the cloud's side of the request from now on."""
+        self._run("UPDATE requests SET run = ? WHERE id = ?", _json(run), request_id)
+
+    def asking(self, request_id: str, question_id: str) -> str | None:
+        """The run waits for the user's answer. Returns the answer if it was given before."""
+        with self._transaction() as db:
+            row = db.execute("SELECT question, reply FROM requests WHERE id = ?", (request_id,)).fetchone()
+            if row["question"] == question_id and row["reply"] is not None:
+                return str(row["reply"])
+            db.execute(
+                "UPDATE requests SET state = 'waiting', question = ?, reply = NULL WHERE id = ?",
+                (question_id, request_id),
+            )
+        return None
+
+    def reply(self, request_id: str, question_id: str, text: str) -> bool:
+        """Store the user's answer. False where that question is not open."""
+        with self._transaction() as db:
+            done = db.execute(
+                "UPDATE requests SET reply = ?, state = 'running'"
+                " WHERE id = ? AND question = ? AND state = 'waiting'",
+                (text, request_id, question_id),
+            )
+            return done.rowcount > 0
+
+    def said(self, request_id: str, output_id: str, text: str) -> None:
+        """What the run said in full."""
         self._run(
-            "UPDATE requests SET conversation_id = ?, chat_id = ? WHERE id = ?", conversation_id, chat_id, request_id
+            "INSERT INTO outputs (request_id, output_id, text) VALUES (?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET text = excluded.text",
+            request_id,
+            output_id,
+            text,
         )
+
+    def outputs(self, request_id: str) -> list[str]:
+        """Everything that the run said in full, in its order."""
+        rows = self._run("SELECT text FROM outputs WHERE request_id = ? ORDER BY rowid", request_id)
+        return [str(row["text"]) for row in rows]
 
     def done(self, request_id: str, text: str) -> None:
         self._run("UPDATE requests SET state = 'done', text = ? WHERE id = ?", text, request_id)
 
-    def failed(self, request_id: str, failure: Failure) -> None:
-        stored = json.dumps(asdict(failure), ensure_ascii=False)
-        self._run("UPDATE requests SET state = 'failed', failure = ? WHERE id = ?", stored, request_id)
+    def failed(self, request_id: str, failure: Failure, text: str = "") -> None:
+        """The request is over; `text` is what was said until then."""
+        stored = _json(asdict(failure))
+        self._run("UPDATE requests SET state = 'failed', failure = ?, text = ? WHERE id = ?", stored, text, request_id)
 
-    def tool_output(self, run_id: str, call_id: str) -> str | None:
+    def tool_output(self, scope: str, call_id: str) -> str | None:
         """The stored output of a call that was run before."""
-        rows = self._run("SELECT output FROM tool_calls WHERE run_id = ? AND call_id = ?", run_id, call_id)
+        rows = self._run("SELECT output FROM tool_calls WHERE scope = ? AND call_id = ?", scope, call_id)
         return rows[0]["output"] if rows else None
 
-    def tool_started(self, request_id: str, run_id: str, call_id: str, name: str, arguments: str) -> None:
+    def tool_started(self, request_id: str, scope: str, call_id: str, name: str, arguments: str) -> None:
         self._run(
-            "INSERT OR IGNORE INTO tool_calls (run_id, call_id, request_id, name, arguments, created_us)"
+            "INSERT OR IGNORE INTO tool_calls (scope, call_id, request_id, name, arguments, created_us)"
             " VALUES (?, ?, ?, ?, ?, ?)",
-            run_id,
+            scope,
             call_id,
             request_id,
             name,
@@ -159,8 +207,8 @@ class Journal:
             _now_us(),
         )
 
-    def tool_finished(self, run_id: str, call_id: str, output: str) -> None:
-        self._run("UPDATE tool_calls SET output = ? WHERE run_id = ? AND call_id = ?", output, run_id, call_id)
+    def tool_finished(self, scope: str, call_id: str, output: str) -> None:
+        self._run("UPDATE tool_calls SET output = ? WHERE scope = ? AND call_id = ?", output, scope, call_id)
 
     def draft(self, request_id: str, key: str) -> tuple[Receipt, bool] | None:
         """The draft with this key that the request wrote: its receipt, and whether it is known to be in place."""
@@ -172,26 +220,53 @@ class Journal:
             "INSERT OR REPLACE INTO drafts (request_id, key, receipt, written, created_us) VALUES (?, ?, ?, ?, ?)",
             request_id,
             key,
-            json.dumps(asdict(receipt), ensure_ascii=False),
+            _json(asdict(receipt)),
             int(written),
             _now_us(),
         )
 
     def drafts_of(self, request_id: str) -> list[Receipt]:
         """The drafts that the request has written, oldest first."""
-        rows = self._run("SELECT receipt FROM drafts WHERE request_id = ? AND written ORDER BY created_us", request_id)
+        rows = self._run("SELECT receipt FROM drafts WHERE request_id = ? AND written ORDER BY rowid", request_id)
         return [Receipt(**json.loads(row["receipt"])) for row in rows]
 
     def recent_drafts(self, limit: int = 10) -> list[Receipt]:
         """The drafts last written, newest first."""
-        rows = self._run("SELECT receipt FROM drafts WHERE written ORDER BY created_us DESC LIMIT ?", limit)
+        rows = self._run("SELECT receipt FROM drafts WHERE written ORDER BY rowid DESC LIMIT ?", limit)
         return [Receipt(**json.loads(row["receipt"])) for row in rows]
 
+    def recent_requests(self, limit: int = 10) -> list[Request]:
+        """The requests last made, newest first."""
+        return [_request(row) for row in self._run(_RECENT, limit)]
+
     def _run(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+        with self._transaction() as db:
+            return db.execute(sql, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """All of it or nothing. Raises JournalError."""
         with self._lock:
             if self._closed:
                 raise JournalError(_("The journal is closed."))
-            return self._db.execute(sql, values).fetchall()
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._db
+                except BaseException:
+                    self._db.rollback()
+                    raise
+                self._db.execute("COMMIT")
+            except sqlite3.Error as error:
+                if self._db.in_transaction:
+                    self._db.rollback()
+                raise JournalError(
+                    _("The journal can't be written: {error}").format(error=error),
+                    _("Is the disk full? Make room, then start listening again: what was asked goes on."),
+                ) from None
+
+
+_RECENT = "SELECT * FROM requests ORDER BY rowid DESC LIMIT ?"
 
 
 def recent_requests(path: Path, limit: int = 10) -> list[Request]:
@@ -201,18 +276,53 @@ def recent_requests(path: Path, limit: int = 10) -> list[Request]:
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
             db.row_factory = sqlite3.Row
-            return [
-                _request(r) for r in db.execute("SELECT * FROM requests ORDER BY created_us DESC LIMIT ?", (limit,))
-            ]
+            if db.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+                return []  # the next start sets it aside
+            return [_request(row) for row in db.execute(_RECENT, (limit,))]
     except sqlite3.Error as error:
         raise JournalError(_("The journal can't be opened: {path}: {error}").format(path=path, error=error)) from None
+
+
+def _readable(path: Path) -> bool:
+    """Whether it is a whole journal of this version. Raises sqlite3.OperationalError for what may pass: a full disk,
+    a lock."""
+    try:
+        with closing(sqlite3.connect(path)) as db:
+            if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                return False
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            is_empty = not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            return version == _VERSION or is_empty
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        log.warning("the journal is broken: %s", error)
+        return False
+
+
+def _move_aside(path: Path) -> Path:
+    """Rename the journal and what belongs to it. Returns where it is now."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    aside = path.with_name(f"{path.stem}-{stamp}{path.suffix}")
+    for end in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + end)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + end))
+    log.warning("the journal was set aside: %s", aside)
+    return aside
 
 
 def _request(row: sqlite3.Row) -> Request:
     fields = dict(row)
     fields["posted"] = bool(fields["posted"])
+    fields["asked"] = Asked.from_json(json.loads(fields["asked"]))
+    fields["run"] = json.loads(fields["run"]) if fields["run"] else None
     fields["failure"] = Failure(**json.loads(fields["failure"])) if fields["failure"] else None
     return Request(**fields)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _now_us() -> int:

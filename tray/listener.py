@@ -1,117 +1,76 @@
-"""The listener: a thread with an event loop of its own that takes requests from the queue, holds their streams, runs
-the tools they call, and goes on reading until the cloud is done."""
+"""The listener: a thread with an event loop of its own that takes requests from the queue, holds their streams to the
+end, and keeps the mailboxes open."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 import logging
 import threading
-from collections.abc import Awaitable, Callable
-from contextlib import aclosing, suppress
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any
 
-from tray.coze.chat import Chat
-from tray.coze.client import Client
-from tray.coze.errors import SIGN_IN, NetworkAwayError
-from tray.coze.run import (
-    Away,
-    Connected,
-    Failed,
-    Finished,
-    Output,
-    RunEvent,
-    Started,
-    Text,
-    ToolCall,
-    ToolCalls,
-    ToolOutput,
-)
-from tray.draft.source import holds_draft
-from tray.errors import SecretsError, TrayError
+from tray.coze.errors import SIGN_IN, CozeError, NetworkAwayError
+from tray.errors import JournalError, SecretsError, TrayError
 from tray.events import (
     Bus,
-    DraftWritten,
     Failure,
-    MediaProgress,
-    Receipt,
     RequestDone,
     RequestFailed,
     RequestStarted,
     State,
     StateChanged,
-    TextArrived,
-    ToolFinished,
-    ToolStarted,
 )
-from tray.journal import Journal, Request
+from tray.journal import Journal
 from tray.locale import _
-from tray.tools.context import ToolContext
+from tray.running import Births, Connect, MakeContext, Runner, Slot, Slots, title
 from tray.tools.registry import Registry
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 4
-"""Requests that run at the same time, each in a conversation of its own; Coze allows one chat in each."""
+CLOCK_S = 10.0
+"""How often the clock is looked at while a stream is open."""
+JUMP_S = 30.0
+"""A clock that went on by so much more was asleep with the machine: every stream is looked after."""
 
-_SIGN_IN = {*SIGN_IN, "sign_in"}
-_LIVELIEST: tuple[State, ...] = ("working", "streaming", "connecting", "waiting")
+_LIVELIEST: tuple[State, ...] = ("working", "asking", "streaming", "connecting", "reconnecting")
 
-
-class Connect(Protocol):
-    """Signs in for a request: reads the token and makes the client. Raises TrayError where that can't be done."""
-
-    def __call__(self, request: Request) -> Awaitable[Client]: ...
-
-
-MakeContext = Callable[["DraftLedger", Callable[[int, int, int], None]], ToolContext]
+Mailbox = Callable[["Listener"], Coroutine[Any, Any, None]]
+"""Keeps one mailbox open until it is cancelled; runs in the listener's loop."""
 
 
 @dataclass(frozen=True)
-class DraftLedger:
-    """Which drafts a request has written, kept in the journal; tells the bus of each once."""
+class Parts:
+    """What a listener works with. `resume`: on start, go on with every unfinished request of the journal, not only
+    with those that `go_on` names. `at_once`: how many requests work at the same time, each in a conversation of its
+    own. `mailboxes`: those that are kept open whenever it listens, by target. `clock`: seconds of the day's clock."""
 
-    request_id: str
-    journal: Journal
     bus: Bus
-
-    def find(self, key: str) -> Receipt | None:
-        found = self.journal.draft(self.request_id, key)
-        return found[0] if found else None
-
-    def about_to_write(self, key: str, receipt: Receipt) -> None:
-        self.journal.put_draft(self.request_id, key, receipt, written=False)
-
-    def written(self, key: str, receipt: Receipt) -> None:
-        found = self.journal.draft(self.request_id, key)
-        if found is None or not found[1]:
-            self.journal.put_draft(self.request_id, key, receipt, written=True)
-            self.bus.publish(DraftWritten(self.request_id, receipt))
+    journal: Journal
+    connect: Connect
+    tools: Registry
+    context: MakeContext
+    resume: bool
+    at_once: int
+    mailboxes: Mapping[str, Mailbox]
+    clock: Callable[[], float] = time.time
 
 
 class Listener:
-    """Runs requests. `start`, `stop` and `go_on` may be called from any thread and return at once.
+    """Runs requests. `start`, `stop`, `go_on`, `answered`, `signed_in`, `open_mailbox` and `close_mailbox` may be called
+    from any thread and return at once."""
 
-    `resume`: on start, go on with every unfinished request of the journal, not only with those that `go_on` names.
-    """
-
-    def __init__(
-        self, bus: Bus, journal: Journal, connect: Connect, tools: Registry, context: MakeContext, *, resume: bool
-    ) -> None:
-        self._bus, self._journal = bus, journal
-        self._connect, self._tools, self._context = connect, tools, context
-        self._resume = resume
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
         self._guard = threading.RLock()
         self._closed = False
         self._thread: threading.Thread | None = None
         self._ending: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._patience_s: dict[str, float | None] = {}  # of requests asked here and not finished
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._states: dict[str, State] = {}
-        self._unborn: set[str] = set()  # requests whose chat's creation went out and whose id is not known yet
+        self._mailboxes = dict(parts.mailboxes)
         self._state = StateChanged("stopped")
 
     @property
@@ -136,7 +95,7 @@ class Listener:
     def stop(self, timeout_s: float = 0.0, grace_s: float = 0.3) -> None:
         """Stop listening: every stream is closed, requests that run stay unfinished. Waits `timeout_s` for the end.
 
-        A request whose chat is just being created gets up to `grace_s` to hear its id: without that, nobody could
+        A request whose run is just being created gets up to `grace_s` to hear its name: without that, nobody could
         go on with it.
         """
         with self._guard:
@@ -158,8 +117,33 @@ class Listener:
         network may stay away before it fails for now (it stays in the journal); None: for ever."""
         with self._guard:
             self._patience_s[request_id] = patience_s
-            if self._loop is not None:
-                self._loop.call_soon_threadsafe(self._begin, request_id)
+            self._soon(self._begin, request_id)
+
+    def answered(self, request_id: str) -> None:
+        """The user's answer to a question of that request is in the journal."""
+        with self._guard:
+            self._soon(lambda: self._runner.answered(request_id))
+
+    def signed_in(self) -> None:
+        """There is a token now: what waited for it goes on."""
+        with self._guard:
+            self._soon(self._unpark)
+
+    def open_mailbox(self, name: str, mailbox: Mailbox) -> None:
+        """Keep that mailbox open from now on, in place of any other of this name."""
+        with self._guard:
+            self._mailboxes[name] = mailbox
+            self._soon(self._stand, name, mailbox)
+
+    def close_mailbox(self, name: str) -> None:
+        """Keep it open no more; its items that run go on."""
+        with self._guard:
+            self._mailboxes.pop(name, None)
+            self._soon(self._fall, name)
+
+    def _soon(self, call: Callable[..., object], *args: object) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(call, *args)
 
     # Everything below runs in the listener's thread.
 
@@ -167,16 +151,25 @@ class Listener:
         if before is not None:
             before.join()  # a stop and a start in one breath: the streams of before close first
         asyncio.set_event_loop(loop)
-        self._states.clear()
-        self._unborn.clear()
-        self._all_born = asyncio.Event()
-        self._all_born.set()
-        self._tasks.clear()
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        parts = self.parts
+        self._states: dict[str, StateChanged] = {}
+        self._parked: dict[str, str] = {}  # requests that wait for signing in, and why
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._standing: dict[str, asyncio.Task[None]] = {}
+        self._slots = Slots(parts.at_once)
+        self._runner = Runner(
+            parts.bus, parts.journal, parts.connect, parts.tools, parts.context, self._mark, Births()
+        )  # fmt: skip
+        self._clock: asyncio.Task[None] | None = None
         self._publish("idle")
-        unfinished = self._journal.unfinished()
-        for request_id in unfinished if self._resume else [i for i in unfinished if i in self._patience_s]:
-            loop.call_soon(self._begin, request_id)
+        try:
+            unfinished = parts.journal.unfinished()
+            for request_id in unfinished if parts.resume else [i for i in unfinished if i in self._patience_s]:
+                loop.call_soon(self._begin, request_id)
+        except JournalError as error:
+            self._publish("error", str(error))
+        for name, mailbox in list(self._mailboxes.items()):
+            loop.call_soon(self._stand, name, mailbox)
         try:
             loop.run_forever()
         finally:
@@ -186,177 +179,136 @@ class Listener:
 
     def _cancel_all(self, loop: asyncio.AbstractEventLoop, grace_s: float) -> None:
         async def cancel() -> None:
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._all_born.wait(), grace_s)
-            for task in self._tasks.values():
+            for task in self._standing.values():
                 task.cancel()
-            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._runner.births.all_born.wait(), grace_s)
+            tasks = [*self._tasks.values(), *self._standing.values()]
+            if self._clock:
+                tasks.append(self._clock)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             loop.stop()
 
         self._closing = loop.create_task(cancel())
 
+    def begin(self, request_id: str) -> None:
+        """As `go_on`, for who runs in the listener's loop."""
+        self._begin(request_id)
+
     def _begin(self, request_id: str) -> None:
         if request_id not in self._tasks:
+            self._parked.pop(request_id, None)
             task = asyncio.get_running_loop().create_task(self._request(request_id))
             self._tasks[request_id] = task
             task.add_done_callback(lambda _task: self._tasks.pop(request_id, None))
+            self._watch_clock()
+
+    def _stand(self, name: str, mailbox: Mailbox) -> None:
+        self._fall(name)
+        task = asyncio.get_running_loop().create_task(mailbox(self))
+        self._standing[name] = task
+        self._watch_clock()
+
+    def _fall(self, name: str) -> None:
+        if task := self._standing.pop(name, None):
+            task.cancel()
 
     async def _request(self, request_id: str) -> None:
-        async with self._slots:
-            request = self._journal.request(request_id)
-            self._bus.publish(RequestStarted(request_id, request.prompt))
-            self._mark(request_id, "connecting")
-            failure: Failure | None = None
+        async with self._slots.one() as slot:
             try:
-                failure = await self._driven(request)
-            except NetworkAwayError as error:
-                # Not journaled as failed: it goes on when the program listens again.
-                self._ended(request_id, Failure(error.code, error.message, error.advice, error.logid))
-                return
-            except SecretsError as error:
-                failure = Failure("sign_in", error.message, error.advice)
-            except TrayError as error:
-                failure = Failure("settings", error.message, error.advice)
-            except Exception as error:  # a bug must not end the listener
-                log.exception("request %s", request_id)
-                failure = Failure(
-                    "internal",
-                    _("Something in this program failed: {error}").format(error=f"{type(error).__name__}: {error}"),
-                    _("Its log has the details: coze-tray doctor says where it is."),
-                )
-            # A chat that waits in the cloud is not given up for want of a token: it goes on after signing in.
-            waits = (
-                failure is not None and failure.code in _SIGN_IN and self._journal.request(request_id).ids is not None
-            )
-            if failure is not None and not waits:
-                self._journal.failed(request_id, failure)
+                failure = await self._run(request_id, slot)
+                if failure is not None and failure.kept and failure.code == "sign_in":
+                    self._parked[request_id] = failure.message
+            except JournalError as error:
+                failure = Failure("journal", error.message, error.advice, kept=True)
             self._ended(request_id, failure)
 
-    async def _driven(self, request: Request) -> Failure | None:
-        """Run the request to its end. Returns why it failed, None if it did not."""
-        if request.posted and request.ids is None:
-            return Failure(
-                "lost",
-                _("The program ended while the chat was being created."),
-                _("Coze may be at work on it, so it was not asked again by itself. If no draft comes, ask once more."),
+    async def _run(self, request_id: str, slot: Slot) -> Failure | None:
+        """How the request ended, for good or for now. Raises JournalError."""
+        request = self.parts.journal.request(request_id)
+        self.parts.bus.publish(RequestStarted(request_id, title(request.asked)))
+        self._mark(request_id, "connecting", "")
+        try:
+            return await self._runner.run(request, self._patience_s.get(request_id), slot)
+        except NetworkAwayError as error:
+            return Failure(error.code, error.message, error.advice, error.logid, kept=True)
+        except CozeError as error:
+            failure = Failure(error.code, error.message, error.advice, error.logid)
+            if error.code in SIGN_IN:
+                return Failure("sign_in", error.message, error.advice, error.logid, kept=True)
+        except SecretsError as error:
+            return Failure("sign_in", error.message, error.advice, kept=True)
+        except JournalError:
+            raise
+        except TrayError as error:
+            failure = Failure("settings", error.message, error.advice)
+        except Exception as error:  # a bug must not end the listener
+            log.exception("request %s", request_id)
+            failure = Failure(
+                "internal",
+                _("Something in this program failed: {error}").format(error=f"{type(error).__name__}: {error}"),
+                _("Its log has the details: coze-tray doctor says where it is."),
             )
-        said: dict[str, str] = {}
-        self._journal.running(request.id)
-        async with await self._connect(request) as client:
-            patience_s = self._patience_s.get(request.id)
-            chat = Chat(
-                client,
-                request.bot_id,
-                "coze-tray",
-                request.prompt,
-                request.ids,
-                patience_s,
-                lambda: self._posting(request.id),
-            )
-            async with aclosing(chat.events()) as events:
-                async for event in events:
-                    failure = await self._heard(event, request, chat, said)
-                    if failure is not None:
-                        return failure
-        text = "\n".join(text for text in said.values() if text)
-        self._journal.done(request.id, text)
-        return None
-
-    async def _heard(self, event: RunEvent, request: Request, chat: Chat, said: dict[str, str]) -> Failure | None:
-        if isinstance(event, Started):
-            self._born(request.id)
-            self._journal.chat_created(request.id, event.run["conversation_id"], event.run["chat_id"])
-        elif isinstance(event, Connected):
-            self._mark(request.id, "streaming")
-        elif isinstance(event, Away):
-            if chat.ids is None:  # it says for sure that nothing was created
-                self._born(request.id)
-                self._journal.posting(request.id, False)
-            self._mark(request.id, "waiting", event.reason)
-        elif isinstance(event, Text):
-            self._bus.publish(TextArrived(request.id, event.delta))
-        elif isinstance(event, ToolCalls):
-            run_id = chat.ids[1] if chat.ids else ""
-            outputs = [
-                ToolOutput(call.id, await self._tool(request, run_id, _key(call), call.name, call.arguments))
-                for call in event.calls
-            ]
-            self._mark(request.id, "connecting")
-            chat.answer(outputs)
-        elif isinstance(event, Output):
-            said[event.id] = event.text
-            if chat.ids and holds_draft(event.text):
-                await self._tool(
-                    request,
-                    chat.ids[1],
-                    f"message:{event.id}",
-                    "generate_draft",
-                    json.dumps({"content": event.text}, ensure_ascii=False),
-                )
-                self._mark(request.id, "streaming")
-        elif isinstance(event, Failed):
-            return Failure(event.code, event.message, event.advice, event.logid)
-        elif isinstance(event, Finished):
-            log.info("request %s took %d tokens", request.id, event.token_count)
-        return None
-
-    async def _tool(self, request: Request, run_id: str, call_id: str, name: str, arguments: str) -> str:
-        """The output of a tool call: the stored one, if it was run before."""
-        stored = self._journal.tool_output(run_id, call_id)
-        if stored is not None:
-            return stored
-        self._mark(request.id, "working")
-        self._journal.tool_started(request.id, run_id, call_id, name, arguments)
-        self._bus.publish(ToolStarted(request.id, call_id, name))
-        context = self._context(
-            DraftLedger(request.id, self._journal, self._bus),
-            lambda done, total, received: self._bus.publish(MediaProgress(request.id, done, total, received)),
-        )
-        output = await self._tools.call(name, arguments, context)
-        self._journal.tool_finished(run_id, call_id, output)
-        told = json.loads(output)
-        ok = told.get("status") not in ("error", "partial")
-        self._bus.publish(ToolFinished(request.id, call_id, name, ok, str(told.get("message") or "")))
-        return output
-
-    def _posting(self, request_id: str) -> None:
-        self._unborn.add(request_id)
-        self._all_born.clear()
-        self._journal.posting(request_id, True)
-
-    def _born(self, request_id: str) -> None:
-        """The chat's id is known, or its creation came to nothing for sure."""
-        self._unborn.discard(request_id)
-        if not self._unborn:
-            self._all_born.set()
+        self.parts.journal.failed(request_id, failure)
+        return failure
 
     def _ended(self, request_id: str, failure: Failure | None) -> None:
         self._states.pop(request_id, None)
-        self._born(request_id)
+        self._runner.births.born(request_id)
         self._patience_s.pop(request_id, None)
         if failure is None:
-            self._bus.publish(RequestDone(request_id, self._journal.request(request_id).text))
+            try:
+                text = self.parts.journal.request(request_id).text
+            except JournalError:
+                text = ""
+            self.parts.bus.publish(RequestDone(request_id, text))
             self._settle()
         else:
-            self._bus.publish(RequestFailed(request_id, failure))
+            self.parts.bus.publish(RequestFailed(request_id, failure))
             self._settle(failure.message)
 
-    def _mark(self, request_id: str, state: State, detail: str = "") -> None:
-        self._states[request_id] = state
-        self._settle(detail)
+    def _unpark(self) -> None:
+        parked, self._parked = list(self._parked), {}
+        for request_id in parked:
+            self._begin(request_id)
+        self._settle()
 
-    def _settle(self, detail: str = "") -> None:
-        """Publish the listener's state: that of its liveliest request, else idle, or the error that `detail` tells."""
-        lively = next((state for state in _LIVELIEST if state in self._states.values()), None)
-        self._publish(lively or ("error" if detail else "idle"), detail)
+    def _watch_clock(self) -> None:
+        if self._clock is None or self._clock.done():
+            self._clock = asyncio.get_running_loop().create_task(self._look_at_clock())
+
+    async def _look_at_clock(self) -> None:
+        """While anything runs: where the clock jumped, the machine slept and no stream can be trusted."""
+        clock = self.parts.clock
+        while self._tasks or self._standing:
+            before = clock()
+            await asyncio.sleep(CLOCK_S)
+            if clock() - before > CLOCK_S + JUMP_S:
+                log.info("the clock jumped by %.0f s: reconnecting", clock() - before)
+                for client in list(self._runner.clients):
+                    client.break_streams()
+
+    def _mark(self, request_id: str, state: State, detail: str) -> None:
+        self._states[request_id] = StateChanged(state, detail)
+        self._settle()
+
+    def _settle(self, error: str = "") -> None:
+        """Publish the listener's state: that of its liveliest request, else what the user has to do, else the error
+        that has just ended one, else idle."""
+        for state in _LIVELIEST:
+            for marked in self._states.values():
+                if marked.state == state:
+                    self._publish(marked.state, marked.detail)
+                    return
+        if self._parked:
+            self._publish("sign_in", next(iter(self._parked.values())))
+        else:
+            self._publish("error" if error else "idle", error)
 
     def _publish(self, state: State, detail: str = "") -> None:
         changed = StateChanged(state, detail)
         if changed != self._state:
             self._state = changed
-            self._bus.publish(changed)
-
-
-def _key(call: ToolCall) -> str:
-    """What a call's output is stored under: its id, or what it says where it has none."""
-    return call.id or hashlib.sha256(f"{call.name}({call.arguments})".encode()).hexdigest()[:16]
+            self.parts.bus.publish(changed)

@@ -6,12 +6,13 @@ No secret is ever among them: the token is in the OS keyring (tray/secrets.py).
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import tomlkit
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from tomlkit.exceptions import TOMLKitError
 
 from tray.errors import SettingsError
@@ -19,7 +20,61 @@ from tray.home import home
 from tray.locale import _
 from tray.network import is_loopback
 
+_ENVIRONMENT = (
+    ("api_base", "COZE_API_BASE"),
+    ("bot_id", "COZE_BOT_ID"),
+    ("workflow_id", "COZE_WORKFLOW_ID"),
+    ("drafts_dir", "COZE_TRAY_DRAFTS_DIR"),
+)
 REGIONS = {"cn": "https://api.coze.cn", "com": "https://api.coze.com"}
+
+
+class Target(BaseModel):
+    """A bot, workflow or chatflow that the user has given a name."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    kind: Literal["bot", "workflow", "chatflow"]
+    id: str = Field(min_length=1)
+    region: Literal["", "cn", "com"] = ""
+    """"": the settings'."""
+    api_base: str = ""
+    parameters: dict[str, Any] = {}
+    """The inputs of a workflow or chatflow; what a request says wins."""
+    variables: dict[str, str] = {}
+    """User variables of a bot."""
+    bot_id: str = ""
+    app_id: str = ""
+    """The bot or application that a workflow or chatflow runs for."""
+    listen: bool = False
+    """A workflow that is a mailbox: it is run again and again while the program listens."""
+    interval: str = "60s"
+    """Between two starts of a mailbox's run, as 30s, 5m or 1h; "hold": its run waits by itself."""
+    runs_a_day: int = Field(1500, ge=1)
+    """A mailbox is not run more often than so many times a day."""
+
+    @property
+    def interval_s(self) -> float | None:
+        """None for "hold"."""
+        return None if self.interval == "hold" else _seconds(self.interval)
+
+    @field_validator("interval")
+    @classmethod
+    def _is_interval(cls, said: str) -> str:
+        if said != "hold" and _seconds(said) < SHORTEST_INTERVAL_S:
+            raise ValueError(_("it must be {n} s or longer").format(n=SHORTEST_INTERVAL_S))
+        return said
+
+
+SHORTEST_INTERVAL_S = 5
+
+
+def _seconds(said: str) -> float:
+    """As 30s, 5m or 1h. Raises ValueError for anything else."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h)", said.strip())
+    if found is None:
+        raise ValueError(_("it is a time like 30s, 5m or 1h, or hold"))
+    return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
 
 
 class Settings(BaseModel):
@@ -30,6 +85,16 @@ class Settings(BaseModel):
     region: str = "cn"
     api_base: str = ""
     bot_id: str = ""
+    """The bot that is asked where none is named."""
+    workflow_id: str = ""
+    """The workflow that is run, or listened to, where none is named."""
+    targets: dict[str, Target] = {}
+    at_once: int = Field(4, ge=1, le=64)
+    """Requests that work at the same time, each in a conversation of its own."""
+    silent_s: float = Field(120, ge=5)
+    """A stream that says nothing for so long is taken for dead."""
+    device: str = ""
+    """How mailboxes know this computer; its own name where empty."""
     language: Literal["", "zh_CN", "en"] = ""
     drafts_dir: Path | None = None
     folders: dict[str, Path] = {}
@@ -54,6 +119,9 @@ class Settings(BaseModel):
     def base_url(self) -> str:
         return (self.api_base or REGIONS[self.region]).rstrip("/")
 
+    def base_url_of(self, target: Target) -> str:
+        return (target.api_base or REGIONS.get(target.region) or self.base_url).rstrip("/")
+
     @property
     def api_host(self) -> str:
         """The host that a token belongs to, with its port if it has one."""
@@ -74,7 +142,7 @@ def load() -> Settings:
             _("The settings can't be read: {path}: {error}").format(path=path, error=error),
             _("Mend the file, or delete it to start with the defaults."),
         ) from None
-    for key, name in (("api_base", "COZE_API_BASE"), ("bot_id", "COZE_BOT_ID"), ("drafts_dir", "COZE_TRAY_DRAFTS_DIR")):
+    for key, name in _ENVIRONMENT:
         if os.environ.get(name):
             said[key] = os.environ[name]
     if os.environ.get("COZE_TRAY_ALLOW_HOSTS"):
@@ -90,6 +158,8 @@ def load() -> Settings:
             _("Change it in {path} or in the environment.").format(path=path),
         ) from None
     _check(settings)
+    for target in settings.targets.values():
+        check_base_url(settings.base_url_of(target))
     return settings
 
 

@@ -114,6 +114,22 @@ def watch(happenings: Iterable[events.Event]) -> Outcome:
     return outcome
 
 
+def show_outcome(outcome: Outcome) -> None:
+    """How a request ended, for people."""
+    if outcome.text:
+        out.print(for_terminal(outcome.text), markup=False)
+    for warning in outcome.warnings:
+        show_warning(warning)
+    for receipt in outcome.receipts:
+        show_receipt(receipt)
+    if outcome.receipts:
+        how_to_see_it()
+    if outcome.failure:
+        show_problem(outcome.failure.message, outcome.failure.advice, outcome.failure.logid)
+        if outcome.failure.kept:
+            show_warning(_("The request is kept and goes on when coze-tray runs."))
+
+
 def show_receipt(receipt: Receipt) -> None:
     """A draft's receipt, for people: on standard output the draft, on standard error its warnings."""
     facts = (words.clock(receipt.duration_us), words.of_segments(receipt), words.size(receipt.media_bytes))

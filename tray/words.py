@@ -13,14 +13,22 @@ def of_state(state: State) -> str:
         "connecting": _("Connecting to Coze"),
         "streaming": _("Receiving from Coze"),
         "working": _("Working on a draft"),
-        "waiting": _("Waiting for the network"),
+        "asking": _("Waiting for your answer"),
+        "reconnecting": _("Reconnecting"),
+        "sign_in": _("Sign in to Coze"),
         "error": _("The last request failed"),
     }[state]
 
 
 def of_request(state: str) -> str:
     """A request's state in the journal."""
-    return {"queued": _("waiting"), "running": _("unfinished"), "done": _("done"), "failed": _("failed")}[state]
+    return {
+        "queued": _("queued"),
+        "running": _("unfinished"),
+        "waiting": _("waiting for an answer"),
+        "done": _("done"),
+        "failed": _("failed"),
+    }[state]
 
 
 def of_segments(receipt: Receipt) -> str:

@@ -1,0 +1,307 @@
+"""One request, from the queue to its end: its run is held, its tool calls are run here, its questions are put to the
+user, and what it says becomes drafts."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tray.asked import Asked
+from tray.coze.chat import Chat
+from tray.coze.client import Client
+from tray.coze.run import (
+    Away,
+    Connected,
+    Driver,
+    Failed,
+    Finished,
+    Notice,
+    Output,
+    Question,
+    RunEvent,
+    Started,
+    Text,
+    ToolCall,
+    ToolCalls,
+    ToolOutput,
+)
+from tray.coze.workflow import Workflow, plain
+from tray.draft.source import holds_draft
+from tray.events import (
+    Bus,
+    DraftWritten,
+    Failure,
+    MediaProgress,
+    Noticed,
+    QuestionAnswered,
+    QuestionAsked,
+    Receipt,
+    State,
+    TextArrived,
+    ToolFinished,
+    ToolStarted,
+)
+from tray.journal import Journal, Request
+from tray.locale import _
+from tray.tools.context import ToolContext
+from tray.tools.registry import Registry
+
+log = logging.getLogger(__name__)
+
+
+class Connect(Protocol):
+    """Makes the client that talks to the cloud at `base_url`. Raises TrayError where that can't be done."""
+
+    def __call__(self, base_url: str) -> Awaitable[Client]: ...
+
+
+MakeContext = Callable[["DraftLedger", Callable[[int, int, int], None]], ToolContext]
+
+
+@dataclass(frozen=True)
+class DraftLedger:
+    """Which drafts a request has written, kept in the journal; tells the bus of each once."""
+
+    request_id: str
+    journal: Journal
+    bus: Bus
+
+    def find(self, key: str) -> Receipt | None:
+        found = self.journal.draft(self.request_id, key)
+        return found[0] if found else None
+
+    def about_to_write(self, key: str, receipt: Receipt) -> None:
+        self.journal.put_draft(self.request_id, key, receipt, written=False)
+
+    def written(self, key: str, receipt: Receipt) -> None:
+        found = self.journal.draft(self.request_id, key)
+        if found is None or not found[1]:
+            self.journal.put_draft(self.request_id, key, receipt, written=True)
+            self.bus.publish(DraftWritten(self.request_id, receipt))
+
+
+class Slots:
+    """How many requests work at the same time. One that waits for the user takes none."""
+
+    def __init__(self, at_once: int) -> None:
+        self._free = asyncio.Semaphore(at_once)
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[Slot]:
+        slot = Slot(self._free)
+        await slot.take()
+        try:
+            yield slot
+        finally:
+            slot.leave()
+
+
+@dataclass
+class Slot:
+    _free: asyncio.Semaphore
+    _held: bool = False
+
+    async def take(self) -> None:
+        await self._free.acquire()
+        self._held = True
+
+    def leave(self) -> None:
+        if self._held:
+            self._held = False
+            self._free.release()
+
+
+class Births:
+    """The runs whose creation went out and whose names are not known yet: whoever stops waits for them a moment."""
+
+    def __init__(self) -> None:
+        self._unborn: set[str] = set()
+        self.all_born = asyncio.Event()
+        self.all_born.set()
+
+    def posting(self, request_id: str) -> None:
+        self._unborn.add(request_id)
+        self.all_born.clear()
+
+    def born(self, request_id: str) -> None:
+        """Its name is known, or its creation came to nothing for sure."""
+        self._unborn.discard(request_id)
+        if not self._unborn:
+            self.all_born.set()
+
+
+@dataclass
+class Runner:
+    """Runs requests; used in the listener's loop alone. `mark` tells a request's state as it changes."""
+
+    bus: Bus
+    journal: Journal
+    connect: Connect
+    tools: Registry
+    context: MakeContext
+    mark: Callable[[str, State, str], None]
+    births: Births
+    clients: set[Client] = field(default_factory=set)
+    """The clients of all requests that run."""
+    _replies: dict[str, asyncio.Event] = field(default_factory=dict)
+
+    async def run(self, request: Request, patience_s: float | None, slot: Slot) -> Failure | None:
+        """Run the request to its end. Returns why it failed, None if it did not; raises what keeps it from going on
+        for now: NetworkAwayError, a CozeError about signing in, other TrayErrors."""
+        if request.asked.kind == "item":
+            self.journal.running(request.id)
+            await self._item(request)
+            self.journal.done(request.id, "")
+            return None
+        if request.posted and request.run is None:
+            return _lost()
+        if request.state != "waiting":
+            self.journal.running(request.id)
+        async with await self.connect(request.asked.base_url) as client:
+            self.clients.add(client)
+            try:
+                failure = await self._drive(request, self._driver(client, request, patience_s), slot)
+            finally:
+                self.clients.discard(client)
+        text = self._said(request.id)
+        if failure is None:
+            self.journal.done(request.id, text)
+        else:
+            self.journal.failed(request.id, failure, text)
+        return failure
+
+    def answered(self, request_id: str) -> None:
+        """The user's answer is in the journal."""
+        if event := self._replies.get(request_id):
+            event.set()
+
+    def _driver(self, client: Client, request: Request, patience_s: float | None) -> Driver:
+        def posting() -> None:
+            self.births.posting(request.id)
+            self.journal.posting(request.id, True)
+
+        if request.asked.kind == "workflow":
+            return Workflow(client, request.asked, request.run, patience_s, posting, request.id)
+        return Chat(client, request.asked, request.run, patience_s, posting)
+
+    async def _drive(self, request: Request, driver: Driver, slot: Slot) -> Failure | None:
+        begun = request.run is not None
+        async with aclosing(driver.events()) as events:
+            async for event in events:
+                if isinstance(event, Started):
+                    begun = True
+                    self.journal.run_is(request.id, event.run)
+                    self.births.born(request.id)
+                elif isinstance(event, Away) and not begun:  # it says for sure that nothing was created
+                    self.births.born(request.id)
+                    self.journal.posting(request.id, False)
+                if isinstance(event, Failed):
+                    return Failure(event.code, event.message, event.advice, event.logid, again=event.again)
+                await self._heard(event, request, driver, slot)
+        return None
+
+    async def _heard(self, event: RunEvent, request: Request, driver: Driver, slot: Slot) -> None:
+        if isinstance(event, Connected):
+            self.mark(request.id, "streaming", "")
+        elif isinstance(event, Away):
+            self.mark(request.id, "reconnecting", _away(event))
+        elif isinstance(event, Notice):
+            self.bus.publish(Noticed(request.id, event.text))
+        elif isinstance(event, Text):
+            self.bus.publish(TextArrived(request.id, event.delta))
+        elif isinstance(event, ToolCalls):
+            driver.answer([await self._answer(request, driver.scope, call) for call in event.calls])
+            self.mark(request.id, "connecting", "")
+        elif isinstance(event, Question):
+            driver.reply(await self._reply(request, event, slot))
+            self.mark(request.id, "connecting", "")
+        elif isinstance(event, Output):
+            self.journal.said(request.id, event.id, event.text)
+            if holds_draft(event.text):
+                arguments = json.dumps({"content": event.text}, ensure_ascii=False)
+                await self._tool(request, driver.scope, f"message:{event.id}", "generate_draft", arguments)
+                self.mark(request.id, "streaming", "")
+        elif isinstance(event, Finished):
+            log.info("request %s took %d tokens; %s", request.id, event.token_count, event.debug_url)
+
+    async def _answer(self, request: Request, scope: str, call: ToolCall) -> ToolOutput:
+        return ToolOutput(call.id, await self._tool(request, scope, _key(call), call.name, call.arguments))
+
+    async def _reply(self, request: Request, question: Question, slot: Slot) -> str:
+        """The user's answer, however long it takes; meanwhile other requests may work."""
+        answered = self._replies[request.id] = asyncio.Event()
+        try:
+            while (reply := self.journal.asking(request.id, question.id)) is None:
+                slot.leave()
+                self.bus.publish(
+                    QuestionAsked(request.id, question.id, question.text, question.options, question.url)
+                )
+                self.mark(request.id, "asking", question.text)
+                await answered.wait()
+                answered.clear()
+                await slot.take()
+        finally:
+            del self._replies[request.id]
+        self.bus.publish(QuestionAnswered(request.id, question.id))
+        return reply
+
+    async def _item(self, request: Request) -> None:
+        said = request.asked.parameters
+        await self._tool(request, request.id, "item", str(said["tool"]), str(said["arguments"]))
+
+    async def _tool(self, request: Request, scope: str, call_id: str, name: str, arguments: str) -> str:
+        """The output of a tool call: the stored one, if it was run before."""
+        stored = self.journal.tool_output(scope, call_id)
+        if stored is not None:
+            return stored
+        self.mark(request.id, "working", "")
+        self.journal.tool_started(request.id, scope, call_id, name, arguments)
+        self.bus.publish(ToolStarted(request.id, call_id, name))
+        context = self.context(
+            DraftLedger(request.id, self.journal, self.bus),
+            lambda done, total, received: self.bus.publish(MediaProgress(request.id, done, total, received)),
+        )
+        output = await self.tools.call(name, arguments, context)
+        self.journal.tool_finished(scope, call_id, output)
+        told = json.loads(output)
+        ok = told.get("status") not in ("error", "partial")
+        self.bus.publish(ToolFinished(request.id, call_id, name, ok, str(told.get("message") or "")))
+        return output
+
+    def _said(self, request_id: str) -> str:
+        return "\n".join(text for text in map(plain, self.journal.outputs(request_id)) if text)
+
+
+def title(asked: Asked) -> str:
+    """What was asked, in a line."""
+    if asked.kind == "item":
+        return _("{tool}, from {target}").format(tool=asked.parameters.get("tool"), target=asked.target)
+    if asked.prompt:
+        return " ".join(asked.prompt.split())
+    said = ", ".join(f"{name}={value}" for name, value in asked.parameters.items())
+    return f"{asked.target or asked.target_id} {said}".strip()
+
+
+def _away(event: Away) -> str:
+    seconds = max(1, round(event.pause_s))
+    return _("again in {n} s; {reason}").format(n=seconds, reason=event.reason)
+
+
+def _lost() -> Failure:
+    return Failure(
+        "lost",
+        _("The program ended while the run was being created."),
+        _("Coze may be at work on it, so it was not asked again by itself. If no draft comes, ask once more."),
+        again=True,
+    )
+
+
+def _key(call: ToolCall) -> str:
+    """What a call's output is stored under: its id, or what it says where it has none."""
+    return call.id or hashlib.sha256(f"{call.name}\0{call.arguments}".encode()).hexdigest()[:16]
