@@ -13,6 +13,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from tray.asked import Asked
 from tray.coze.chat import Chat
 from tray.coze.client import Client
 from tray.coze.errors import SIGN_IN, NetworkAwayError
@@ -246,10 +247,8 @@ class Listener:
             patience_s = self._patience_s.get(request.id)
             chat = Chat(
                 client,
-                request.bot_id,
-                "coze-tray",
-                request.prompt,
-                request.ids,
+                Asked(request.base_url, "bot", request.bot_id, request.prompt),
+                {"conversation_id": request.ids[0], "chat_id": request.ids[1]} if request.ids else None,
                 patience_s,
                 lambda: self._posting(request.id),
             )
