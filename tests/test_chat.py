@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from factory import send
+from tray.asked import Asked
 from tray.coze.chat import Chat
 from tray.coze.client import Client
 from tray.coze.credential import FixedToken
@@ -30,7 +31,7 @@ def run(
     async def collect() -> list[RunEvent]:
         heard = []
         async with Client(base_url or cloud.base_url, FixedToken("token")) as client:
-            chat = Chat(client, "bot", "user", "问", ids, patience_s)
+            chat = Chat(client, Asked(base_url or cloud.base_url, "bot", "bot", "问"), run_of(ids), patience_s)
             async for event in chat.events():
                 heard.append(event)
                 if isinstance(event, ToolCalls):
@@ -38,6 +39,10 @@ def run(
         return heard
 
     return asyncio.run(collect())
+
+
+def run_of(ids: tuple[str, str] | None) -> dict[str, Any] | None:
+    return {"conversation_id": ids[0], "chat_id": ids[1]} if ids else None
 
 
 def of(events: list[RunEvent], kind: type) -> list[Any]:
@@ -380,7 +385,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Back-off without the waiting."""
     from tray.coze import chat
 
-    class Quick(chat._Tries):
+    class Quick(chat.Tries):
         def __init__(self, patience_s: float | None) -> None:
             super().__init__(patience_s, pause_s=0.01)
 
@@ -388,7 +393,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
             super().reached(worked=worked)
             self.pause_s = 0.01
 
-    monkeypatch.setattr(chat, "_Tries", Quick)
+    monkeypatch.setattr(chat, "Tries", Quick)
 
 
 @pytest.mark.parametrize("back", [1, 2, 3, 20, 60, 150])
@@ -493,7 +498,7 @@ def test_posting_is_told_when_the_request_goes_out_and_not_before():
 
     async def ask(base_url: str) -> None:
         async with Client(base_url, FixedToken("token")) as client:
-            chat = Chat(client, "bot", "user", "问", None, 0.0, lambda: posted.append(True))
+            chat = Chat(client, Asked(base_url, "bot", "bot", "问"), None, 0.0, lambda: posted.append(True))
             async for _event in chat.events():
                 pass
 

@@ -20,7 +20,7 @@ CATALOGUE = CHECKOUT / "tray" / "locale" / "zh_CN" / "LC_MESSAGES" / "coze-tray.
 
 def said() -> set[str | tuple[str, ...]]:
     """Every message in the code."""
-    keywords = {"_": None, "ngettext": (1, 2)}
+    keywords = {"_": None, "N_": None, "ngettext": (1, 2)}
     found = extract_from_dir(CHECKOUT / "tray", [("**.py", "python")], keywords=keywords)
     return {message for _file, _line, message, _comments, _context in found}
 

@@ -18,6 +18,7 @@ from typing import Any
 from cozepy import Message
 from cozepy import ToolOutput as WireToolOutput
 
+from tray.asked import Asked
 from tray.coze.client import Client, WireEvent
 from tray.coze.errors import RETRIED, CozeError, NetworkAwayError, advice
 from tray.coze.run import (
@@ -33,10 +34,11 @@ from tray.coze.run import (
     ToolCalls,
     ToolOutput,
 )
+from tray.coze.tries import Tries
 from tray.locale import _
 
-BUSY_TRIES = 6
-"""How often a busy or failing cloud is asked again before its error counts."""
+USER_ID = "coze-tray"
+"""Whom the bot talks to: it keeps its memory of a user under this name."""
 SUBMIT_TRIES = 8
 REPEATS = 3
 """How often Coze may ask for calls whose outputs it has taken."""
@@ -46,22 +48,32 @@ LONGEST_S = 30 * 60.0
 
 @dataclass
 class Chat:
-    """One chat with a bot. `ids` (conversation, chat) of one that was begun before, None for a new one.
+    """One chat with a bot, or with a chatflow. `run`: what `Started` said of one that was begun before, None for a new
+    one.
 
     `patience_s`: for how long the network may stay away before `events` raises NetworkAwayError; None: for ever.
     `on_posting` is called when the chat's creation goes out: from then until Started, it may exist unknown.
     """
 
     client: Client
-    bot_id: str
-    user_id: str
-    prompt: str
-    ids: tuple[str, str] | None
+    asked: Asked
+    run: dict[str, Any] | None
     patience_s: float | None
     on_posting: Callable[[], None] = lambda: None
     _outputs: list[ToolOutput] | None = field(default=None, init=False)
+    _reply: str | None = field(default=None, init=False)
     _accepted: bool = field(default=False, init=False)
     _logid: str = field(default="", init=False)
+
+    @property
+    def scope(self) -> str:
+        """The chat's id, "" before it has one: what the ids of its tool calls and outputs are unique in."""
+        return self.ids[1] if self.ids else ""
+
+    @property
+    def ids(self) -> tuple[str, str] | None:
+        """Of the conversation and the chat, None before the chat is created."""
+        return (str(self.run["conversation_id"]), str(self.run["chat_id"])) if self.run else None
 
     def answer(self, outputs: list[ToolOutput]) -> None:
         """The outputs of all calls of the last ToolCalls; sent when `events` goes on."""
@@ -73,7 +85,7 @@ class Chat:
         Raises NetworkAwayError when patience is at an end; the chat goes on in the cloud, and a new Chat with its
         `ids` picks it up. Failed with code "lost" means that nobody knows whether the chat was created.
         """
-        tries = _Tries(self.patience_s)
+        tries = Tries(self.patience_s)
         submitted: Counter[str] = Counter()
         repeated: Counter[str] = Counter()
         key = ""
@@ -113,7 +125,7 @@ class Chat:
             yield calls
             step = self._submit
 
-    def _given_up(self, error: NetworkAwayError | CozeError, tries: _Tries, *, resubmitted: bool) -> Failed | None:
+    def _given_up(self, error: NetworkAwayError | CozeError, tries: Tries, *, resubmitted: bool) -> Failed | None:
         """The failure that `error` is, None if another try may mend it."""
         if isinstance(error, NetworkAwayError):
             return _lost(error) if self.ids is None and error.sent else None
@@ -125,11 +137,15 @@ class Chat:
             return None
         return Failed(error.code, error.message, error.advice, error.logid)
 
+    def reply(self, text: str) -> None:
+        """The answer to the last Question; sent when `events` goes on."""
+        self._reply = text
+
     async def _create(self) -> AsyncGenerator[RunEvent, None]:
         body = {
-            "bot_id": self.bot_id,
-            "user_id": self.user_id,
-            "additional_messages": [Message.build_user_question_text(self.prompt).model_dump(exclude_none=True)],
+            "bot_id": self.asked.target_id,
+            "user_id": USER_ID,
+            "additional_messages": [Message.build_user_question_text(self.asked.prompt).model_dump(exclude_none=True)],
             "stream": True,
             "auto_save_history": True,  # submitting outputs fails with 5000 without it
         }
@@ -174,8 +190,8 @@ class Chat:
         data: dict[str, Any] = wire.data if isinstance(wire.data, dict) else {}
         if wire.name.startswith("conversation.chat."):
             if self.ids is None and data.get("id") and data.get("conversation_id"):
-                self.ids = str(data["conversation_id"]), str(data["id"])
-                yield Started({"conversation_id": self.ids[0], "chat_id": self.ids[1]})
+                self.run = {"conversation_id": str(data["conversation_id"]), "chat_id": str(data["id"])}
+                yield Started(self.run)
             if data:
                 # The event's name is the truth; examples show a status that lags behind it.
                 yield from self._status(wire.name.rpartition(".")[2], data, wire.logid)
@@ -230,45 +246,6 @@ class Chat:
         if self.ids is None:
             raise RuntimeError("the chat has no ids yet")
         return self.ids
-
-
-@dataclass
-class _Tries:
-    """How long to wait before the next try, and when to give up."""
-
-    patience_s: float | None
-    pause_s: float = 0.5
-    _busy: int = 0
-    _away_since: float | None = None
-    _began: float = 0.0
-
-    def begin(self) -> None:
-        """A step begins."""
-        self._began = time.monotonic()
-
-    def reached(self, *, worked: bool) -> None:
-        """The cloud answered; `worked`: it also did what was asked."""
-        self._away_since = None
-        if worked:
-            self.pause_s, self._busy = 0.5, 0
-
-    def busy(self) -> bool:
-        """Whether a busy cloud may be asked once more."""
-        self._busy += 1
-        return self._busy < BUSY_TRIES
-
-    async def pause(self, error: NetworkAwayError | CozeError) -> None:
-        """Wait before the next try. Raises `error` where the network has been away for too long."""
-        pause_s = self.pause_s
-        if isinstance(error, NetworkAwayError):
-            if self._away_since is None:
-                self._away_since = self._began
-            if self.patience_s is not None and time.monotonic() + pause_s - self._away_since > self.patience_s:
-                raise error
-        else:
-            pause_s = max(pause_s, min(error.retry_after_s, 60.0))
-        await asyncio.sleep(pause_s)
-        self.pause_s = min(self.pause_s * 2, 30.0)
 
 
 def _output(message: dict[str, Any]) -> Output:

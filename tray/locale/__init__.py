@@ -15,6 +15,11 @@ def _(message: str) -> str:
     return _catalogue.gettext(message) if message else ""
 
 
+def N_(message: str) -> str:  # noqa: N802 - gettext's own name for it
+    """`message` as it is: it is put into the catalogue, and translated with `_` where it is shown."""
+    return message
+
+
 def ngettext(one: str, many: str, n: int) -> str:
     """The form for `n` of a counted message, in the user's language."""
     return _catalogue.ngettext(one, many, n)
