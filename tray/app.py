@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from tray import events, instance, locale
 from tray.asked import Asked
-from tray.coze.client import Client, Pace
+from tray.coze.client import Client
 from tray.coze.credential import FixedToken
 from tray.draft.cache import CachePolicy
 from tray.draft.compose import Options
@@ -73,11 +73,10 @@ def open_app(
     tools = Registry()
     tools.tool(generate_draft)
     language = locale.use(settings.language or None)
-    pace = Pace()
 
     async def connect(base_url: str) -> Client:
         known = token if token is not None else await asyncio.to_thread(token_for, base_url, settings)
-        return Client(base_url, FixedToken(known), settings.silent_s, pace)
+        return Client(base_url, FixedToken(known), settings.silent_s)
 
     def context(ledger: DraftLedger, progress: Callable[[int, int, int], None]) -> ToolContext:
         return ToolContext(
@@ -94,7 +93,9 @@ def open_app(
     app = App(settings, bus, journal, listener, held)
     held.serve(lambda message: _answer(app, message))
     if journal.set_aside is not None:
-        text = _("The journal could not be read and was set aside: {path}. What was unfinished in it is not gone on with.")
+        text = _(
+            "The journal could not be read and was set aside: {path}. What was unfinished in it is not gone on with."
+        )
         bus.publish(events.Noticed("", text.format(path=journal.set_aside)))
     return app
 

@@ -8,8 +8,6 @@ import json
 import logging
 import os
 import sys
-import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +27,7 @@ from tray.home import home as home_folder
 from tray.locale import _
 from tray.running import title
 from tray.settings import Settings
-from tray.text import for_terminal, whole_characters
+from tray.text import for_terminal
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +58,9 @@ def demo(drafts_dir: Path | None, *, icon: bool) -> int:
             opened = program.open(settings, resume=False, token="demo")  # noqa: S106 - the simulator takes any
             prompt = _("Make a short video of a day in four scenes")
             terminal.out.print(_("You ask: {prompt}").format(prompt=prompt))
-            outcome = terminal.watch(app.ask(opened, app.NewRequest(Asked(settings.base_url, "bot", settings.bot_id, prompt), None)))
+            outcome = terminal.watch(
+                app.ask(opened, app.NewRequest(Asked(settings.base_url, "bot", settings.bot_id, prompt), None))
+            )
             terminal.show_outcome(outcome)
             if outcome.receipts and shows_icon:
                 program.ended.wait(DEMO_SECONDS_AFTER)

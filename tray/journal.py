@@ -161,8 +161,7 @@ class Journal:
         """Store the user's answer. False where that question is not open."""
         with self._transaction() as db:
             done = db.execute(
-                "UPDATE requests SET reply = ?, state = 'running'"
-                " WHERE id = ? AND question = ? AND state = 'waiting'",
+                "UPDATE requests SET reply = ?, state = 'running' WHERE id = ? AND question = ? AND state = 'waiting'",
                 (text, request_id, question_id),
             )
             return done.rowcount > 0

@@ -59,8 +59,7 @@ class Parts:
 
 
 class Listener:
-    """Runs requests. `start`, `stop`, `go_on`, `answered`, `signed_in`, `open_mailbox` and `close_mailbox` may be called
-    from any thread and return at once."""
+    """Runs requests. What is public may be called from any thread and returns at once."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
@@ -192,10 +191,6 @@ class Listener:
             loop.stop()
 
         self._closing = loop.create_task(cancel())
-
-    def begin(self, request_id: str) -> None:
-        """As `go_on`, for who runs in the listener's loop."""
-        self._begin(request_id)
 
     def _begin(self, request_id: str) -> None:
         if request_id not in self._tasks:

@@ -239,9 +239,7 @@ class Runner:
         try:
             while (reply := self.journal.asking(request.id, question.id)) is None:
                 slot.leave()
-                self.bus.publish(
-                    QuestionAsked(request.id, question.id, question.text, question.options, question.url)
-                )
+                self.bus.publish(QuestionAsked(request.id, question.id, question.text, question.options, question.url))
                 self.mark(request.id, "asking", question.text)
                 await answered.wait()
                 answered.clear()
