@@ -59,6 +59,13 @@ class Interrupt:
             tuple(run["resumed"]),
         )
 
+    @property
+    def id(self) -> str:
+        """Of its call or its question: should an event's id come twice in a run, the second must not be answered with
+        what is stored for the first."""
+        again = self.resumed.count(self.event_id)
+        return f"{self.event_id}#{again}" if again else self.event_id
+
 
 @dataclass(frozen=True)
 class _Field:
@@ -121,7 +128,7 @@ def _carried_or_asked(interrupt: Interrupt) -> ToolCalls | Question:
     if interrupt.type == INPUT:
         text = _input_question(text, _fields(interrupt))
     text = text or _("The workflow waits for an answer at node “{node}”.").format(node=interrupt.node_title)
-    return Question(interrupt.event_id, text, options)
+    return Question(interrupt.id, text, options)
 
 
 def _question(said: str, data: Any) -> tuple[str, tuple[str, ...]]:
@@ -206,7 +213,7 @@ def _account(interrupt: Interrupt) -> Question | Failed:
     url = next((url for text in _strings(interrupt.data, DEEPEST) for url in _URL.findall(text)), "")
     if url:
         text = _("The workflow needs an account at node “{node}”. Connect it on this page, then answer anything.")
-        return Question(interrupt.event_id, text.format(node=interrupt.node_title), url=url)
+        return Question(interrupt.id, text.format(node=interrupt.node_title), url=url)
     return Failed(
         "interrupt",
         _("The workflow needs an account that is not connected (node “{node}”).").format(node=interrupt.node_title),
@@ -216,10 +223,7 @@ def _account(interrupt: Interrupt) -> Question | Failed:
 
 
 def _calls(interrupt: Interrupt, call: tuple[str, str]) -> ToolCalls:
-    again = interrupt.resumed.count(interrupt.event_id)
-    # Should an event's id come twice in a run, the second call must not get the first one's stored output.
-    call_id = f"{interrupt.event_id}#{again}" if again else interrupt.event_id
-    return ToolCalls((ToolCall(call_id, *call),))
+    return ToolCalls((ToolCall(interrupt.id, *call),))
 
 
 def _call(name: Any, arguments: Any) -> tuple[str, str] | None:

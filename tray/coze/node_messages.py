@@ -13,6 +13,8 @@ from tray.coze.run import Output, RunEvent, Text
 
 MOST_CHARS = 200_000_000
 """What a run may say in all; Coze itself takes 20 MB."""
+MOST_PIECES = 100
+"""After so many, a text is no longer held back to see how it begins."""
 
 
 @dataclass(eq=False)
@@ -71,13 +73,14 @@ class Messages:
         return self._chars > MOST_CHARS
 
     def question(self, title: str) -> str:
-        """The last text of the node `title` (of any, where an interrupt names none), which is no Output then."""
+        """The last text of the node `title`, which is no Output then; where the interrupt names no node, the last text
+        that is none yet."""
         for key, node in list(self._open.items()):
             if node.title == title:
                 del self._open[key]
                 return "".join(node.pieces)
-        if not title and self._finished:
-            title = list(self._finished)[-1]
+        if not title and title not in self._finished and self._held:
+            title = self._held[-1][0]
         text = self._finished.get(title, "")
         self._held = [held for held in self._held if held != (title, text)]
         return text
@@ -103,7 +106,6 @@ class Messages:
         text = "".join(node.pieces)
         if not text:
             return
-        self._finished.pop(node.title, None)  # the newest is the last
         self._finished[node.title] = text
         if "{" not in text or carried(text):
             self._held.append((node.title, text))
@@ -127,7 +129,7 @@ class Messages:
     def _show(self, node: _Node, piece: str, *, last: bool) -> Iterator[Text]:
         if node.shown is None:
             piece = "".join(node.pieces)
-            node.shown = _for_people(piece, last=last)
+            node.shown = _for_people(piece, last=last or len(node.pieces) > MOST_PIECES)
         if node.shown and piece:
             between = "\n" if self._shown is not None and self._shown is not node else ""
             self._shown = node

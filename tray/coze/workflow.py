@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tray.asked import Asked
-from tray.coze.chat import _Tries as Tries
 from tray.coze.client import Client, WireEvent
 from tray.coze.errors import RETRIED, SIGN_IN, CozeError, NetworkAwayError, advice
 from tray.coze.interrupts import ASKING, Interrupt, read, resume_data
@@ -25,11 +24,11 @@ from tray.coze.run import (
     Failed,
     Finished,
     Notice,
-    Question,
     RunEvent,
     Started,
     ToolOutput,
 )
+from tray.coze.tries import Tries
 from tray.locale import _
 from tray.text import whole_characters
 
@@ -86,14 +85,10 @@ class Workflow:
                 if isinstance(waits, Failed):
                     yield waits
                     return
-                self._said = self.run.get("reply")
+                self._said = None
+                yield waits
                 if self._said is None:
-                    yield waits
-                    if self._said is None:
-                        raise RuntimeError("what the run waits for was not answered")
-                    if isinstance(waits, Question):  # a person is asked once, whatever happens on the way to Coze
-                        self.run = {**self.run, "reply": self._said}
-                        yield Started(self.run)
+                    raise RuntimeError("what the run waits for was not answered")
             async with aclosing(self._streamed(tries)) as events:
                 async for event in events:
                     yield event
