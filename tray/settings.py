@@ -66,7 +66,7 @@ class Target(BaseModel):
         return said
 
 
-SHORTEST_INTERVAL_S = 5
+SHORTEST_INTERVAL_S = 1
 
 
 def _seconds(said: str) -> float:
