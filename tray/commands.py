@@ -194,7 +194,7 @@ def login(bot: str | None, region: str | None) -> None:
         token = getpass.getpass(_("Token (not shown): "))
     else:
         token = sys.stdin.readline()
-    secrets.write_token(settings.api_host, secrets.checked(token, _("the input")))
+    secrets.write(settings.api_host, secrets.Token(secrets.checked(token, _("the input"))))
     remembered = {"region": region, "bot_id": bot}
     settings_module.save(**{key: value for key, value in remembered.items() if value is not None})
     terminal.out.print(_("Signed in to {host}; the token is in the keyring.").format(host=settings.api_host))
@@ -207,7 +207,7 @@ def logout() -> None:
     from tray import secrets
 
     host = _settings().api_host
-    if secrets.delete_token(host):
+    if secrets.delete(host):
         terminal.out.print(_("Signed out of {host}; the token is deleted.").format(host=host))
     else:
         terminal.out.print(_("There was no token for {host}.").format(host=host))
