@@ -56,7 +56,6 @@ class OAuth:
     expires_at: float
     refresh_expires_at: float
     flow: Literal["device", "pkce"]
-    scope: str = ""
     kind: ClassVar[str] = "oauth"
 
 
