@@ -6,14 +6,12 @@ import asyncio
 import contextlib
 import logging
 import logging.handlers
-import os
 import queue
 import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from tray import events, instance, locale
 from tray.coze.client import Client
@@ -25,12 +23,13 @@ from tray.draft.folders import drafts_folder, profile_of
 from tray.draft.pipeline import Workshop
 from tray.draft.problems import DraftError
 from tray.draft.publish import sweep
-from tray.errors import JournalError, SecretsError
+from tray.errors import JournalError
 from tray.events import Bus
 from tray.journal import Journal, Request
 from tray.listener import DraftLedger, Listener
 from tray.locale import _
-from tray.settings import Settings, check_base_url
+from tray.settings import Settings
+from tray.signing_in import credential_for
 from tray.tools.context import ToolContext
 from tray.tools.generate_draft import generate_draft
 from tray.tools.registry import Registry
@@ -104,16 +103,9 @@ def workshop(settings: Settings, home: Path, folder: Path | None = None) -> Work
 
 
 def token_for(base_url: str, settings: Settings) -> str:
-    """The token to use at `base_url`: COZE_API_TOKEN, else the keyring's. Raises SecretsError where there is none."""
-    check_base_url(base_url)
-    host = urlsplit(base_url).netloc
-    from tray import secrets
-
-    if (token := os.environ.get("COZE_API_TOKEN")) and host == settings.api_host:
-        return secrets.checked(token, "COZE_API_TOKEN")
-    if token := secrets.read_token(host):
-        return token
-    raise SecretsError(_("Not signed in to {host}.").format(host=host), _("Sign in with: coze-tray login"))
+    """The token to use at `base_url`, refreshed if need be. Raises SecretsError where there is none. Not to be called
+    from an event loop."""
+    return asyncio.run(credential_for(base_url, settings).token())
 
 
 @dataclass(frozen=True)

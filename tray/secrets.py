@@ -104,12 +104,6 @@ def delete(host: str) -> bool:
     return _within(_WRITE_S, lambda keyring: _delete(keyring, host))
 
 
-def read_token(host: str) -> str | None:
-    """The token stored for `host`; of an OAuth sign-in the last one, which may have expired. As `read`."""
-    stored = read(host)
-    return stored.access_token if isinstance(stored, OAuth) else stored.token if stored else None
-
-
 def _read(keyring: Any, host: str) -> Stored | None:
     for _attempt in range(3):  # another process may be writing: its head and its parts do not fit for an instant
         head = keyring.get_password(SERVICE, host)

@@ -30,6 +30,8 @@ class Settings(BaseModel):
     region: str = "cn"
     api_base: str = ""
     bot_id: str = ""
+    oauth_client_id: str = ""
+    """Of the OAuth app that `login --device` and `login --browser` sign in with; nothing secret."""
     language: Literal["", "zh_CN", "en"] = ""
     drafts_dir: Path | None = None
     folders: dict[str, Path] = {}
@@ -74,7 +76,12 @@ def load() -> Settings:
             _("The settings can't be read: {path}: {error}").format(path=path, error=error),
             _("Mend the file, or delete it to start with the defaults."),
         ) from None
-    for key, name in (("api_base", "COZE_API_BASE"), ("bot_id", "COZE_BOT_ID"), ("drafts_dir", "COZE_TRAY_DRAFTS_DIR")):
+    for key, name in (
+        ("api_base", "COZE_API_BASE"),
+        ("bot_id", "COZE_BOT_ID"),
+        ("drafts_dir", "COZE_TRAY_DRAFTS_DIR"),
+        ("oauth_client_id", "COZE_OAUTH_CLIENT_ID"),
+    ):
         if os.environ.get(name):
             said[key] = os.environ[name]
     if os.environ.get("COZE_TRAY_ALLOW_HOSTS"):
