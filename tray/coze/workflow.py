@@ -16,7 +16,7 @@ from typing import Any
 
 from tray.asked import Asked
 from tray.coze.client import Client, WireEvent
-from tray.coze.errors import RETRIED, SIGN_IN, CozeError, NetworkAwayError, advice
+from tray.coze.errors import RETRIED, RETRIED_UNLESS_BEGUN, SIGN_IN, CozeError, NetworkAwayError, advice
 from tray.coze.interrupts import ASKING, Interrupt, read, resume_data
 from tray.coze.node_messages import MOST_CHARS, Messages, whole
 from tray.coze.run import (
@@ -144,7 +144,10 @@ class Workflow:
             raise error
         if resuming and self._is_gone(error.code):
             return _cut(error.message, error.logid or self._logid)
-        return None if error.code in RETRIED else Failed(error.code, error.message, error.advice, error.logid)
+        if error.code in (RETRIED if resuming else RETRIED_UNLESS_BEGUN):
+            return None
+        again = error.code in RETRIED_UNLESS_BEGUN
+        return Failed(error.code, error.message, error.advice, error.logid, again=again)
 
     def _is_gone(self, code: str) -> bool:
         """Whether Coze refuses an answer because it waits for none (any more)."""
@@ -232,7 +235,7 @@ class Workflow:
         if resuming and not self._heard and self._is_gone(code):
             return _cut(error.message, self._logid)
         text = _("The workflow failed ({code}): {message}").format(code=code, message=message)
-        return Failed(code, text, advice(code), self._logid, again=code in RETRIED)
+        return Failed(code, text, advice(code), self._logid, again=code in RETRIED_UNLESS_BEGUN)
 
 
 def plain(text: str) -> str:
