@@ -7,6 +7,7 @@ had said is kept, and it is never run again in silence. A run that waits at an i
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
@@ -15,7 +16,7 @@ from typing import Any
 
 from tray.asked import Asked
 from tray.coze.client import Client, WireEvent
-from tray.coze.errors import RETRIED, SIGN_IN, CozeError, NetworkAwayError, advice
+from tray.coze.errors import RETRIED, RETRIED_UNLESS_BEGUN, SIGN_IN, CozeError, NetworkAwayError, advice
 from tray.coze.interrupts import ASKING, Interrupt, read, resume_data
 from tray.coze.node_messages import MOST_CHARS, Messages, whole
 from tray.coze.run import (
@@ -73,7 +74,7 @@ class Workflow:
         taken, CozeError with a code in SIGN_IN. Failed with code "lost": nobody knows whether the run was begun;
         "cut": its stream broke.
         """
-        tries = Tries(self.patience_s)
+        tries = Tries(self.patience_s, self.client.pace.first_pause_s)
         self._unsure = self.run is not None
         if self.run is not None and not self.run.get("event_id"):
             yield _cut(_("this program ended meanwhile"), str(self.run.get("logid") or ""))
@@ -120,16 +121,20 @@ class Workflow:
                 error = caught
             for output in self._messages.rest():
                 yield output
-            failed = self._given_up(error, tries, resuming=resuming)
+            failed = self._given_up(error, resuming=resuming)
+            if failed is None:
+                try:
+                    pause_s = tries.next_pause_s(error)
+                except CozeError as busy:
+                    failed = Failed(busy.code, busy.message, busy.advice, busy.logid, again=True)
             if failed is not None:
                 yield failed
                 return
             self._unsure |= error.sent if isinstance(error, NetworkAwayError) else True
-            after_s = 0.0 if isinstance(error, NetworkAwayError) else min(error.retry_after_s, 60.0)
-            yield Away(error.message, max(tries.pause_s, after_s))
-            await tries.pause(error)
+            yield Away(error.message, pause_s)
+            await asyncio.sleep(pause_s)
 
-    def _given_up(self, error: NetworkAwayError | CozeError, tries: Tries, *, resuming: bool) -> Failed | None:
+    def _given_up(self, error: NetworkAwayError | CozeError, *, resuming: bool) -> Failed | None:
         """The failure that `error` is, None if another try may mend it. Raises `error` where signing in would."""
         if isinstance(error, NetworkAwayError):
             if self._heard:
@@ -139,9 +144,10 @@ class Workflow:
             raise error
         if resuming and self._is_gone(error.code):
             return _cut(error.message, error.logid or self._logid)
-        if error.code in RETRIED and tries.busy():
+        if error.code in (RETRIED if resuming else RETRIED_UNLESS_BEGUN):
             return None
-        return Failed(error.code, error.message, error.advice, error.logid, again=error.code in RETRIED)
+        again = error.code in RETRIED_UNLESS_BEGUN
+        return Failed(error.code, error.message, error.advice, error.logid, again=again)
 
     def _is_gone(self, code: str) -> bool:
         """Whether Coze refuses an answer because it waits for none (any more)."""
@@ -229,7 +235,7 @@ class Workflow:
         if resuming and not self._heard and self._is_gone(code):
             return _cut(error.message, self._logid)
         text = _("The workflow failed ({code}): {message}").format(code=code, message=message)
-        return Failed(code, text, advice(code), self._logid, again=code in RETRIED)
+        return Failed(code, text, advice(code), self._logid, again=code in RETRIED_UNLESS_BEGUN)
 
 
 def plain(text: str) -> str:
