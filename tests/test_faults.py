@@ -105,14 +105,17 @@ def listen(tmp_path: Path, root: Path) -> Iterator[Listen]:
         one.app.close()
 
 
-def ends_well(one: Listening, cloud: Simulator, root: Path, request_id: str, creations: int = 1) -> list[str]:
+def ends_well(
+    one: Listening, cloud: Simulator, root: Path, request_id: str, creations: int = 1, tool_runs: int = 1
+) -> list[str]:
     """The request ends as it would have without any fault. Returns the states that were shown, in their order."""
     done = one.until(events.RequestDone, request_id=request_id)
     one.until(events.StateChanged, state="idle")
     assert done.text == "马上做。\nok"
     assert [path.name for path in root.iterdir()] == ["测试"]
     assert len(one.of(events.DraftWritten)) == 1
-    assert len(one.of(events.ToolStarted)) == len(one.of(events.ToolFinished)) == 1
+    assert len(one.of(events.ToolStarted)) == tool_runs
+    assert len(one.of(events.ToolFinished)) == 1
     submissions = [r.body["tool_outputs"] for r in cloud.received if r.path == SUBMIT]
     assert submissions and all(outputs == submissions[0] for outputs in submissions)
     assert paths(cloud).count(CREATE) == creations
@@ -710,3 +713,149 @@ def test_a_tool_that_takes_ten_minutes_blocks_nothing_else(listen: Listen, root)
         ten_minutes.set()
         assert one.until(events.RequestDone, request_id=first).text == "ok"
     assert len(one.of(events.ToolStarted)) == 3
+
+
+# The disk and the journal.
+
+
+class Disk:
+    """The disk that the journal is on."""
+
+    def __init__(self, one: Patient) -> None:
+        self.db = one.app.journal._db
+
+    def fills_up(self) -> None:
+        self.db.execute(f"PRAGMA max_page_count = {self.db.execute('PRAGMA page_count').fetchone()[0]}")
+
+    def has_room(self) -> None:
+        self.db.execute("PRAGMA max_page_count = 1000000")
+
+
+LONG = "长" * 20_000
+"""What does not fit into the room that a journal has left."""
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "JOURNAL_AGAIN_S", 0.05)
+
+
+def test_a_disk_that_is_full_when_a_tool_has_run_ends_nothing_and_runs_nothing_twice(listen: Listen, root, impatient):
+    ran = []
+
+    def on_chat(chat: SimulatedChat) -> Iterator[bytes]:
+        yield chat.created()
+        yield chat.calls_tool("note", {})
+
+    def on_outputs(chat: SimulatedChat, outputs: dict[str, str]) -> Iterator[bytes]:
+        yield from chat.says(LONG)
+        yield from chat.completed()
+
+    with bot(on_chat, on_outputs) as cloud:
+        one = listen(cloud)
+        disk = Disk(one)
+
+        async def note(ctx: ToolContext) -> dict[str, Any]:
+            ran.append(1)
+            disk.fills_up()
+            return {"status": "ok", "message": LONG}
+
+        one.app.listener.parts.tools.tool(note)
+        request_id = one.ask()
+        failure = one.until(events.RequestFailed, request_id=request_id).failure
+        assert (failure.code, failure.kept) == ("journal", True)
+        assert "full" in failure.message and "room" in failure.advice
+        one.until(events.StateChanged, state="error")
+        disk.has_room()
+        assert one.until(events.RequestDone, request_id=request_id).text == LONG
+        one.until(events.StateChanged, state="idle")
+    assert ran == [1]
+    assert json.loads(one.app.journal.tool_output(one.app.journal.request(request_id).run["chat_id"], list(cloud.chats.values())[0].calls[0]["id"]) or "")["message"] == LONG  # fmt: skip
+    assert len(cloud.chats) == 1
+
+
+@pytest.mark.parametrize("moment", ["tool_started", "put_draft", "tool_finished", "said", "run_is", "posting"])
+def test_a_disk_that_fills_up_at_any_moment_loses_no_request_and_builds_nothing_twice(
+    moment: str, listen: Listen, root, impatient, monkeypatch
+):
+    """The bot is not told that its draft failed, either: it did not."""
+    with bot() as cloud:
+        one = listen(cloud)
+        disk, journal = Disk(one), one.app.journal
+        real, full = getattr(journal, moment), threading.Event()
+        padding = "x" * 100_000
+
+        def at_that_moment(*args: Any, **named: Any) -> Any:
+            if not full.is_set():
+                full.set()
+                disk.fills_up()
+                # The room that is left in the last page, too.
+                journal._happened("UPDATE requests SET text = ?", padding)
+            return real(*args, **named)
+
+        monkeypatch.setattr(journal, moment, at_that_moment)
+        request_id = one.ask()
+        assert full.wait(20)
+        assert one.until(events.RequestFailed, request_id=request_id).failure.code == "journal"
+        disk.has_room()
+        ends_well(one, cloud, root, request_id, tool_runs=2 if moment == "put_draft" else 1)
+
+
+def test_a_listener_whose_disk_is_full_says_so_to_who_asks(tmp_path: Path, listen: Listen, root):
+    from tray import app
+
+    with bot() as cloud:
+        one = listen(cloud)
+        disk = Disk(one)
+        disk.fills_up()
+        question = app.NewRequest(replace(one.asked(), prompt=LONG), None)
+        heard = list(app.ask(one.app, question))
+        assert isinstance(heard[-1], events.RequestFailed)
+        assert heard[-1].failure.code == "journal" and "full" in heard[-1].failure.message
+        disk.has_room()
+        one.until(events.RequestDone, request_id=one.ask())
+
+
+def test_a_request_that_the_journal_can_t_give_back_ends_alone(listen: Listen, root):
+    with bot() as cloud:
+        one = listen(cloud)
+        one.app.listener.stop(timeout_s=5)
+        broken, whole = one.ask(), one.ask()
+        one.app.journal._run("UPDATE requests SET asked = '{' WHERE id = ?", broken)
+        one.app.listener.start()
+        failure = one.until(events.RequestFailed, request_id=broken).failure
+        assert "can't be read" in failure.message and not failure.kept
+        ends_well(one, cloud, root, whole)
+        assert one.app.journal.unfinished() == []
+
+
+# Patience.
+
+
+def test_a_request_whose_asker_has_no_more_patience_goes_on_by_itself_in_the_program_that_runs(
+    listen: Listen, relay, root
+):
+    with bot() as cloud:
+        wire = relay(cloud)
+        one = listen(cloud, base_url=wire.base_url)
+        one.app.journal.add_request("r", one.asked("做一个视频"))
+        one.app.listener.go_on("r", 0.1)
+        failure = one.until(events.RequestFailed, request_id="r").failure
+        assert (failure.code, failure.kept) == ("network", True)
+        one.until(events.StateChanged, state="reconnecting")
+        wire.up()
+        ends_well(one, cloud, root, "r")
+
+
+def test_a_request_that_is_over_is_not_run_again(listen: Listen, root):
+    with bot() as cloud:
+        one = listen(cloud)
+        request_id = one.ask()
+        text = one.until(events.RequestDone, request_id=request_id).text
+        sent = len(cloud.received)
+        one.app.listener.go_on(request_id)
+        assert one.until(events.RequestDone, request_id=request_id).text == text
+        one.app.journal.failed(request_id, events.Failure("4013", "m"))
+        one.app.listener.go_on(request_id)
+        assert one.until(events.RequestFailed, request_id=request_id).failure.code == "4013"
+        assert len(cloud.received) == sent

@@ -134,9 +134,9 @@ def ask(app: App, wanted: NewRequest) -> Iterator[events.Event]:
         if not app.closing.is_set():
             _begin(app, wanted, heard)
             yield from _followed(app, wanted.request_id, heard)
-    except JournalError:
+    except JournalError as error:
         if not app.closing.is_set():
-            raise
+            yield events.RequestFailed(wanted.request_id, events.Failure("journal", error.message, error.advice))
     finally:
         unsubscribe()
 
