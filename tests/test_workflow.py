@@ -888,8 +888,8 @@ def test_a_gateway_that_asks_to_wait_is_heeded(status, monkeypatch):
     with cloud_of(ends) as cloud:
         cloud.faults.add(Fault("answer", RUN, status=status, headers={"Retry-After": "7"}, body=b"slow down"))
         with monkeypatch.context() as patched:
-            patched.setattr("tray.coze.tries.asyncio.sleep", sleep)
-            events = run(cloud)
+            patched.setattr("tray.coze.workflow.asyncio.sleep", sleep)
+            events = run(cloud, patience_s=None)
     assert of(events, Away)[0].pause_s == 7.0 and slept == [7.0]
     assert isinstance(events[-1], Finished)
 
