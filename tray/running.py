@@ -15,6 +15,7 @@ from typing import Protocol
 from tray.asked import Asked
 from tray.coze.chat import Chat
 from tray.coze.client import Client
+from tray.coze.errors import CozeError
 from tray.coze.run import (
     Away,
     Connected,
@@ -167,6 +168,9 @@ class Runner:
             self.clients.add(client)
             try:
                 failure = await self._drive(request, self._driver(client, request, patience_s), slot)
+            except CozeError:
+                self.journal.posting(request.id, False)  # it was refused: nothing was created by it
+                raise
             finally:
                 self.clients.discard(client)
         text = self._said(request.id)
