@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 from tray.asked import Asked
@@ -35,34 +35,39 @@ async def client_of(
         yield client
 
 
-async def heard_of(chat: Chat, reply: str = "", heard: list[RunEvent] | None = None) -> list[RunEvent]:
-    """Everything `chat` says, its tool calls answered with OUTPUT and its questions with `reply`."""
+async def heard_of(chat: Chat, replies: Sequence[str] = (), heard: list[RunEvent] | None = None) -> list[RunEvent]:
+    """Everything `chat` says, its tool calls answered with OUTPUT and its questions with `replies`; up to the first
+    question that has none."""
     heard = [] if heard is None else heard
-    async for event in chat.events():
-        heard.append(event)
-        if isinstance(event, ToolCalls):
-            chat.answer([ToolOutput(call.id, OUTPUT) for call in event.calls])
-        if isinstance(event, Question):
-            chat.reply(reply)
+    left = iter(replies)
+    async with aclosing(chat.events()) as events:
+        async for event in events:
+            heard.append(event)
+            if isinstance(event, ToolCalls):
+                chat.answer([ToolOutput(call.id, OUTPUT) for call in event.calls])
+            if isinstance(event, Question):
+                if (reply := next(left, None)) is None:
+                    break
+                chat.reply(reply)
     return heard
 
 
 def run(
     cloud: Simulator | str,
     asked: Asked | None = None,
-    of: dict[str, Any] | None = None,
+    known: dict[str, Any] | None = None,
     *,
     patience_s: float | None = 5.0,
-    reply: str = "",
+    replies: Sequence[str] = (),
     token: Credential | None = None,
     silent_s: float = 5.0,
     heard: list[RunEvent] | None = None,
 ) -> list[RunEvent]:
-    """Everything a chat says: a new one, or the one that `of` names."""
+    """Everything a chat says: a new one, or the `known` one. `heard` has it even where it ends by raising."""
 
     async def collect() -> list[RunEvent]:
         async with client_of(cloud, token, silent_s) as client:
-            return await heard_of(Chat(client, asked or bot(), of, patience_s), reply, heard)
+            return await heard_of(Chat(client, asked or bot(), known, patience_s), replies, heard)
 
     return asyncio.run(collect())
 

@@ -227,7 +227,7 @@ def test_a_known_chat_is_picked_up_without_creating_one():
         chat = cloud.chats["9"] = SimulatedChat("9", "8", "bot", "问")
         list(chat.says("早就好了"))
         list(chat.completed())
-        events = run(cloud, of={"conversation_id": "8", "chat_id": "9"})
+        events = run(cloud, known={"conversation_id": "8", "chat_id": "9"})
     assert of(events, Output)[0].text == "早就好了"
     assert "/v3/chat" not in paths(cloud)
 
@@ -419,7 +419,7 @@ def test_a_submission_that_is_refused_as_busy_is_tried_at_least_four_times():
 def test_answers_that_can_t_be_listed_end_in_a_failure_not_in_a_loop(media):
     media.replies["/v3/chat/retrieve"] = post(b'{"code": 0, "data": {"status": "completed"}}')
     media.replies["/v3/chat/message/list"] = send(b'{"code": 5000, "msg": "internal"}', Content_Type="application/json")
-    assert of(run(media.url, of={"conversation_id": "1", "chat_id": "2"}), Failed)[0].code == "5000"
+    assert of(run(media.url, known={"conversation_id": "1", "chat_id": "2"}), Failed)[0].code == "5000"
     assert media.hits["/v3/chat/message/list"] >= 4
 
 
