@@ -161,7 +161,9 @@ class Runner:
             self.journal.done(request.id, "")
             return None
         if request.posted and request.run is None:
-            return _lost()
+            failure = _lost()
+            self.journal.failed(request.id, failure)
+            return failure
         if request.state != "waiting":
             self.journal.running(request.id)
         async with await self.connect(request.asked.base_url) as client:
