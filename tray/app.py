@@ -185,9 +185,7 @@ def asked_again(request: Request) -> Asked:
             _("{id} is a chat that was begun elsewhere.").format(id=request.id), _("Ask again where it was begun.")
         )
     if _ended(request) is None:
-        raise TrayError(
-            _("{id} is not over.").format(id=request.id), _("It goes on by itself when coze-tray listens.")
-        )
+        raise TrayError(_("{id} is not over.").format(id=request.id), _("It goes on by itself when coze-tray listens."))
     return request.asked
 
 

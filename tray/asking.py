@@ -52,7 +52,9 @@ def ask(
         last = last_in_conversation(home_folder() / "journal.db", asked.base_url, asked.kind, asked.target_id)
         if last is None or last.run is None:
             raise TrayError(
-                _("There is no conversation with {target} to go on with.").format(target=asked.target or asked.target_id),
+                _("There is no conversation with {target} to go on with.").format(
+                    target=asked.target or asked.target_id
+                ),
                 _("Ask without --continue first."),
             )
         asked = replace(asked, conversation_id=str(last.run["conversation_id"]), clear=talk.clear)
@@ -105,7 +107,7 @@ def _done(settings: Settings, wanted: app.NewRequest, given: Mapping[str, str] |
     """How the request ended, shown as it went."""
     followed = _Followed(home_folder(), settings, wanted)
     try:
-        with closing(followed.events()) as happenings:
+        with closing(followed.happenings()) as happenings:
             outcome = watching.watch(happenings, followed.answer, given)
     except KeyboardInterrupt:
         terminal.show_warning(terminal.kept())
@@ -124,7 +126,7 @@ class _Followed:
     wanted: app.NewRequest
     _give: Callable[[events.QuestionAsked, str], bool] | None = None
 
-    def events(self) -> Generator[events.Event, None, None]:
+    def happenings(self) -> Generator[events.Event, None, None]:
         for _attempt in range(100):
             held, address = instance.acquire(self.home), instance.running(self.home)
             if held is not None:

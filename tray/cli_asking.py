@@ -27,9 +27,7 @@ def add_to(app: typer.Typer) -> None:
 
 def ask(
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help=_("What to ask, as you would in Coze."))],
-    bot: Annotated[
-        str | None, typer.Option("--bot", metavar="ID|NAME", help=_("The bot; else COZE_BOT_ID."))
-    ] = None,
+    bot: Annotated[str | None, typer.Option("--bot", metavar="ID|NAME", help=_("The bot; else COZE_BOT_ID."))] = None,
     chatflow: Annotated[
         str | None, typer.Option("--chatflow", metavar="ID|NAME", help=_("A chatflow instead of a bot."))
     ] = None,
@@ -109,4 +107,3 @@ def _end(as_json: bool, asked: Callable[[], terminal.Outcome]) -> None:
     if as_json:
         terminal.show_json(outcome.to_json())
     raise typer.Exit(1 if outcome.failure else 0)
-

@@ -53,9 +53,7 @@ def failed(failure: Failure) -> dict[str, Any]:
     return {"status": "failed", "error": asdict(failure)}
 
 
-def parsed(
-    parse: Callable[[Iterable[str]], dict[str, Any]], said: Iterable[str] | None, option: str
-) -> dict[str, Any]:
+def parsed(parse: Callable[[Iterable[str]], dict[str, Any]], said: Iterable[str] | None, option: str) -> dict[str, Any]:
     """What `parse` makes of an option's values; what it can't read is wrong usage."""
     try:
         return parse(said or ())

@@ -80,7 +80,9 @@ def parameters(said: Iterable[str]) -> dict[str, Any]:
         if is_json:
             found[whole_characters(name)] = _json(whole_characters(value), name)
         else:
-            found[whole_characters(name)] = _text_of(value[1:], name) if value.startswith("@") else whole_characters(value)
+            found[whole_characters(name)] = (
+                _text_of(value[1:], name) if value.startswith("@") else whole_characters(value)
+            )
     return found
 
 
@@ -91,7 +93,9 @@ def _json(text: str, name: str) -> Any:
     try:
         return json.loads(text, parse_constant=no_constant)
     except (ValueError, RecursionError) as error:
-        raise ValueError(_("{name}: “{said}” is no JSON ({error}).").format(name=name, said=text, error=error)) from None
+        raise ValueError(
+            _("{name}: “{said}” is no JSON ({error}).").format(name=name, said=text, error=error)
+        ) from None
 
 
 def _text_of(file: str, name: str) -> str:

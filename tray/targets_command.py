@@ -53,7 +53,7 @@ def add(name: str, target: Target) -> None:
             table.add(key, value)
         if "targets" not in document:
             document.add("targets", tomlkit.table(is_super_table=True))
-        document["targets"][name] = table  # type: ignore[index]
+        document["targets"][name] = table
 
     try:
         settings_module.edit(change)
@@ -63,7 +63,9 @@ def add(name: str, target: Target) -> None:
             _("Leave them out here, and say them with each request (-p)."),
         ) from None
     _tell()
-    terminal.out.print(_("{name}: {kind} {id}").format(name=name, kind=targets.kind_in_words(target.kind), id=target.id))
+    terminal.out.print(
+        _("{name}: {kind} {id}").format(name=name, kind=targets.kind_in_words(target.kind), id=target.id)
+    )
 
 
 def remove(name: str) -> None:

@@ -49,7 +49,8 @@ class Bar:
     """One line of progress on standard error, gone when it ends; nothing where that is not a terminal."""
 
     def __init__(self) -> None:
-        self._made()
+        self._shown = False
+        self._progress, self._task = _progress()
 
     def __enter__(self) -> Bar:
         self.go_on()
@@ -67,19 +68,8 @@ class Bar:
         """Take the line away."""
         if self._shown:
             self._progress.stop()
-            self._made()  # one that was stopped would draw over what was written since
-
-    def _made(self) -> None:
-        self._shown = False
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[count]}"),
-            console=err,
-            transient=True,
-        )
-        self._task: TaskID = self._progress.add_task("", total=None, count="")
+            self._shown = False
+            self._progress, self._task = _progress()  # one that was stopped draws over what was written since
 
     def say(self, text: str) -> None:
         self._progress.update(self._task, description=escape(for_terminal(text)), total=None, count="")
@@ -96,6 +86,18 @@ class Bar:
             completed=done,
             count=f"{done}/{total}  {words.size(received_bytes)}",
         )
+
+
+def _progress() -> tuple[Progress, TaskID]:
+    progress = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[count]}"),
+        console=err,
+        transient=True,
+    )
+    return progress, progress.add_task("", total=None, count="")
 
 
 def show_outcome(outcome: Outcome) -> None:

@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from rich.markup import escape
 
@@ -50,70 +50,80 @@ class _Watched:
     _heard: str = ""
     _mid_line: bool = False
     _question: QuestionAsked | None = None
-    _lines: _Lines = field(default_factory=lambda: _Lines())
+    _lines: _Lines = field(default_factory=lambda: _Lines())  # noqa: PLW0108 - it is defined below
     _asks: threading.Event = field(default_factory=threading.Event)
     _reader: threading.Thread | None = None
 
     def heard(self, event: events.Event) -> None:
-        if isinstance(event, events.StateChanged):
-            if not (self._mid_line and event.state == "streaming"):
-                self.say(event.detail or words.of_state(event.state))
+        if not isinstance(event, events.StateChanged):
+            self.outcome.request_id = event.request_id
+        shown: dict[type, Callable[[Any], None]] = {
+            events.StateChanged: self.state,
+            events.TextArrived: self.text,
+            events.Noticed: self.noticed,
+            events.ToolStarted: lambda event: self.say(_("The bot calls {tool}").format(tool=event.tool)),
+            events.ToolFinished: self.tool_finished,
+            events.MediaProgress: self.media,
+            events.QuestionAsked: self.asked,
+            events.QuestionAnswered: self.answered,
+            events.DraftWritten: self.draft,
+            events.RequestDone: self.done,
+            events.RequestFailed: lambda event: self.failed(event.failure),
+        }
+        if show := shown.get(type(event)):
+            show(event)
+
+    def state(self, event: events.StateChanged) -> None:
+        if not (self._mid_line and event.state == "streaming"):
+            self.say(event.detail or words.of_state(event.state))
+
+    def text(self, event: events.TextArrived) -> None:
+        """A piece of the answer: on a terminal at once; where standard output is none, its end beside the progress."""
+        self._heard += event.delta
+        if not out.is_terminal:
+            self.say(_("Answering: {text}").format(text=self._heard[-50:].replace("\n", " ")))
             return
-        outcome = self.outcome
-        if event.request_id:
-            outcome.request_id = event.request_id
-        if isinstance(event, events.TextArrived):
-            self.text(event.delta)
-        elif isinstance(event, events.ToolStarted):
-            self.say(_("The bot calls {tool}").format(tool=event.tool))
-        elif isinstance(event, events.MediaProgress):
-            self.say("")
-            self.bar.media(event.done, event.total, event.received_bytes)
-        elif isinstance(event, events.ToolFinished):
-            if not event.ok:
-                outcome.warnings.append(event.message)
-        elif isinstance(event, events.Noticed):
+        self.bar.pause()
+        out.print(for_terminal(event.delta), end="", markup=False)
+        self._mid_line = not self._heard.endswith("\n")
+
+    def noticed(self, event: events.Noticed) -> None:
+        self.end_line()
+        show_warning(event.text)
+
+    def tool_finished(self, event: events.ToolFinished) -> None:
+        if not event.ok:
+            self.outcome.warnings.append(event.message)
+
+    def media(self, event: events.MediaProgress) -> None:
+        if self._question is None:
             self.end_line()
-            show_warning(event.text)
-        elif isinstance(event, QuestionAsked):
-            self.asked(event)
-        elif isinstance(event, events.QuestionAnswered):
-            self.answered(event)
-        elif isinstance(event, events.DraftWritten):
-            if event.receipt.draft_id not in [known.draft_id for known in outcome.receipts]:
-                outcome.receipts.append(event.receipt)
-        elif isinstance(event, events.RequestDone):
-            outcome.text, outcome.done = event.text, True
-            outcome.text_is_shown = out.is_terminal and "".join(self._heard.split()) == "".join(event.text.split())
-        elif isinstance(event, events.RequestFailed):
-            self.failed(event.failure)
+            self.bar.go_on()
+            self.bar.media(event.done, event.total, event.received_bytes)
+
+    def draft(self, event: events.DraftWritten) -> None:
+        if event.receipt.draft_id not in [known.draft_id for known in self.outcome.receipts]:
+            self.outcome.receipts.append(event.receipt)
+
+    def done(self, event: events.RequestDone) -> None:
+        self.outcome.text, self.outcome.done = event.text, True
+        self.outcome.text_is_shown = out.is_terminal and "".join(self._heard.split()) == "".join(event.text.split())
+
+    def failed(self, failure: Failure) -> None:
+        self.outcome.failure, self.outcome.text = failure, self._heard
+        self.outcome.text_is_shown = out.is_terminal
 
     def say(self, text: str) -> None:
         """One line of what goes on; not while a question waits."""
         if self._question is None:
             self.end_line()
             self.bar.go_on()
-            if text:
-                self.bar.say(text)
-
-    def text(self, delta: str) -> None:
-        """A piece of the answer: on a terminal at once; where standard output is none, its end beside the progress."""
-        self._heard += delta
-        if not out.is_terminal:
-            self.say(_("Answering: {text}").format(text=self._heard[-50:].replace("\n", " ")))
-            return
-        self.bar.pause()
-        out.print(for_terminal(delta), end="", markup=False)
-        self._mid_line = not self._heard.endswith("\n")
+            self.bar.say(text)
 
     def end_line(self) -> None:
         if self._mid_line:
             out.print()
             self._mid_line = False
-
-    def failed(self, failure: Failure) -> None:
-        self.outcome.failure, self.outcome.text = failure, self._heard
-        self.outcome.text_is_shown = out.is_terminal
 
     def asked(self, question: QuestionAsked) -> None:
         if self._question is not None and self._question.question_id == question.question_id:
@@ -217,7 +227,7 @@ class _Lines:
     def read(self) -> str | None:
         """None: there are no more."""
         if self._input is None:
-            self._input = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115, PTH123 - Windows' console too
+            self._input = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115 - Windows' console too
         while b"\n" not in self._rest:
             try:
                 data = self._input.read(4096)
