@@ -7,6 +7,7 @@ had said is kept, and it is never run again in silence. A run that waits at an i
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
@@ -73,7 +74,7 @@ class Workflow:
         taken, CozeError with a code in SIGN_IN. Failed with code "lost": nobody knows whether the run was begun;
         "cut": its stream broke.
         """
-        tries = Tries(self.patience_s)
+        tries = Tries(self.patience_s, self.client.pace.first_pause_s)
         self._unsure = self.run is not None
         if self.run is not None and not self.run.get("event_id"):
             yield _cut(_("this program ended meanwhile"), str(self.run.get("logid") or ""))
@@ -120,16 +121,20 @@ class Workflow:
                 error = caught
             for output in self._messages.rest():
                 yield output
-            failed = self._given_up(error, tries, resuming=resuming)
+            failed = self._given_up(error, resuming=resuming)
+            if failed is None:
+                try:
+                    pause_s = tries.next_pause_s(error)
+                except CozeError as busy:
+                    failed = Failed(busy.code, busy.message, busy.advice, busy.logid, again=True)
             if failed is not None:
                 yield failed
                 return
             self._unsure |= error.sent if isinstance(error, NetworkAwayError) else True
-            after_s = 0.0 if isinstance(error, NetworkAwayError) else min(error.retry_after_s, 60.0)
-            yield Away(error.message, max(tries.pause_s, after_s))
-            await tries.pause(error)
+            yield Away(error.message, pause_s)
+            await asyncio.sleep(pause_s)
 
-    def _given_up(self, error: NetworkAwayError | CozeError, tries: Tries, *, resuming: bool) -> Failed | None:
+    def _given_up(self, error: NetworkAwayError | CozeError, *, resuming: bool) -> Failed | None:
         """The failure that `error` is, None if another try may mend it. Raises `error` where signing in would."""
         if isinstance(error, NetworkAwayError):
             if self._heard:
@@ -139,9 +144,7 @@ class Workflow:
             raise error
         if resuming and self._is_gone(error.code):
             return _cut(error.message, error.logid or self._logid)
-        if error.code in RETRIED and tries.busy():
-            return None
-        return Failed(error.code, error.message, error.advice, error.logid, again=error.code in RETRIED)
+        return None if error.code in RETRIED else Failed(error.code, error.message, error.advice, error.logid)
 
     def _is_gone(self, code: str) -> bool:
         """Whether Coze refuses an answer because it waits for none (any more)."""
