@@ -89,7 +89,7 @@ def test_ask_exits_1_with_code_advice_and_logid_when_the_chat_fails(env, root, w
         done = coze_tray("ask", "x", "--json", env=on(cloud, env, root))
     error = last_line(done)["error"]
     assert done.returncode == 1
-    assert set(error) == {"code", "message", "advice", "logid"}
+    assert set(error) == {"code", "message", "advice", "logid", "again", "kept"}
     assert error["code"] == "5000" and error["logid"] and "event interval error" in error["message"]
     assert error["logid"] in done.stderr
 
