@@ -243,7 +243,7 @@ def test_several_requests_run_at_once_each_in_its_own_conversation(listen):
 
 
 def test_without_a_token_a_request_fails_with_advice_and_nothing_is_sent(listen, monkeypatch):
-    monkeypatch.setattr("tray.secrets.read_token", lambda _host: None)
+    monkeypatch.setattr("tray.secrets.read", lambda _host: None)
     with tool_bot("x", {}) as cloud:
         one = listen(cloud, token=None)
         one.app.listener.start()
@@ -302,7 +302,7 @@ def test_every_event_survives_the_socket():
 
 
 def test_a_chat_that_waits_in_the_cloud_is_kept_when_signing_in_fails(listen, monkeypatch):
-    monkeypatch.setattr("tray.secrets.read_token", lambda _host: None)
+    monkeypatch.setattr("tray.secrets.read", lambda _host: None)
     with tool_bot("no_tool", {}) as cloud:
         chat = cloud.chats["9"] = SimulatedChat("9", "8", "bot", "问")
         chat.calls_tool("no_tool", {})

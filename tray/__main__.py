@@ -8,6 +8,9 @@ def main() -> None:
     # First: in the packaged program a worker process starts here too, and must not go on to the command line.
     multiprocessing.freeze_support()
     try:
+        from tray import secrets
+
+        secrets.keep_from_children()
         if sys.argv[1:] in ([], ["--headless"]):
             from tray.desktop import program
 

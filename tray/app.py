@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import logging.handlers
-import os
 import queue
 import threading
 import uuid
@@ -14,12 +12,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from tray import events, instance, locale
 from tray.asked import Asked
 from tray.coze.client import Client
 from tray.coze.credential import FixedToken
+from tray.coze.tries import Pace
 from tray.draft.cache import CachePolicy
 from tray.draft.compose import Options
 from tray.draft.fetch import FetchPolicy
@@ -27,13 +25,14 @@ from tray.draft.folders import drafts_folder, profile_of
 from tray.draft.pipeline import Workshop
 from tray.draft.problems import DraftError
 from tray.draft.publish import sweep
-from tray.errors import JournalError, SecretsError
+from tray.errors import JournalError
 from tray.events import Bus
 from tray.journal import Journal, Request
 from tray.listener import Listener, Parts
 from tray.locale import _
 from tray.running import DraftLedger
-from tray.settings import Settings, check_base_url
+from tray.settings import Settings
+from tray.signing_in import credential_for
 from tray.tools.context import ToolContext
 from tray.tools.generate_draft import generate_draft
 from tray.tools.registry import Registry
@@ -74,9 +73,11 @@ def open_app(
     tools.tool(generate_draft)
     language = locale.use(settings.language or None)
 
+    pace = Pace()
+
     async def connect(base_url: str) -> Client:
-        known = token if token is not None else await asyncio.to_thread(token_for, base_url, settings)
-        return Client(base_url, FixedToken(known), settings.silent_s)
+        credential = FixedToken(token) if token is not None else credential_for(base_url, settings)
+        return Client(base_url, credential, settings.silent_s, pace)
 
     def context(ledger: DraftLedger, progress: Callable[[int, int, int], None]) -> ToolContext:
         return ToolContext(
@@ -109,19 +110,6 @@ def workshop(settings: Settings, home: Path, folder: Path | None = None) -> Work
     cache = CachePolicy(home / "cache", settings.cache_hours, settings.cache_max_bytes)
     profile = profile_of(root) if settings.profile == "auto" else settings.profile
     return Workshop(root, policy, home / "locks", cache, Options(profile, strict=settings.strict), settings.time_unit)
-
-
-def token_for(base_url: str, settings: Settings) -> str:
-    """The token to use at `base_url`: COZE_API_TOKEN, else the keyring's. Raises SecretsError where there is none."""
-    check_base_url(base_url)
-    host = urlsplit(base_url).netloc
-    from tray import secrets
-
-    if (token := os.environ.get("COZE_API_TOKEN")) and host == settings.api_host:
-        return secrets.checked(token, "COZE_API_TOKEN")
-    if token := secrets.read_token(host):
-        return token
-    raise SecretsError(_("Not signed in to {host}.").format(host=host), _("Sign in with: coze-tray login"))
 
 
 @dataclass(frozen=True)

@@ -171,29 +171,45 @@ def schema() -> None:
     commands.schema()
 
 
-@app.command(help=_("Sign in: store a Coze token in the keyring of this computer. It is read without echo."))
+@app.command(help=_("Sign in: a Coze token, read without echo, or OAuth; it is kept in the keyring of this computer."))
 def login(
+    device: Annotated[bool, typer.Option("--device", help=_("Agree in any browser, with a code (OAuth)."))] = False,
+    browser: Annotated[bool, typer.Option("--browser", help=_("Agree in this computer's browser (OAuth)."))] = False,
+    client_id: Annotated[
+        str | None, typer.Option("--client-id", metavar="ID", help=_("The OAuth app's id; remembered."))
+    ] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=9999, metavar="N", help=_("For how many days the token is valid."))
+    ] = None,
     bot: Annotated[str | None, typer.Option("--bot", metavar="ID", help=_("Also remember this bot."))] = None,
     region: Annotated[str | None, typer.Option(help=_("cn (coze.cn) or com (coze.com); remembered too."))] = None,
 ) -> None:
-    from tray import commands
+    from tray import signing_in
 
-    commands.login(bot, region)
+    if device and browser:
+        raise typer.BadParameter(_("Give --device or --browser, not both."))
+    how: Literal["token", "device", "browser"] = "device" if device else "browser" if browser else "token"
+    signing_in.login(signing_in.Login(how, bot, region, days, client_id))
 
 
 @app.command(help=_("Sign out: delete the token from the keyring."))
 def logout() -> None:
-    from tray import commands
+    from tray import signing_in
 
-    commands.logout()
+    signing_in.logout()
 
 
 @app.command(help=_("Show whether it runs and is signed in, and what was asked last."))
-def status(as_json: JsonFlag = False) -> None:
+def status(
+    as_json: JsonFlag = False,
+    check: Annotated[
+        bool, typer.Option("--check", help=_("Ask Coze whose account it is and what it may do (about 7 calls)."))
+    ] = False,
+) -> None:
     from tray import commands
 
     with json_of_failure(as_json, _failed):
-        found = commands.status()
+        found = commands.status(check=check)
     if as_json:
         terminal.show_json({"status": "done", **found})
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import json
 import logging
 import os
-import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tray import app, events, instance, locale, terminal, words
+from tray import app, events, instance, locale, secrets, signing_in, terminal, words
 from tray import settings as settings_module
 from tray.asked import Asked
 from tray.draft import coze_json, own_spec, pipeline
@@ -156,55 +154,24 @@ def _text_of(file: Path) -> str:
         ) from None
 
 
-def login(bot: str | None, region: str | None) -> None:
-    """Read a token without echo (or from a pipe) and store it in the keyring."""
-    from tray import secrets
-
-    if region is not None and region not in settings_module.REGIONS:
-        raise SettingsError(_("The region is “{region}”.").format(region=region), _("It is cn or com."))
-    settings = _settings()
-    if region is not None:
-        settings = settings.model_copy(update={"region": region, "api_base": ""})
-    if sys.stdin.isatty():
-        site = settings.base_url.replace("://api.", "://www.")
-        terminal.err.print(
-            _("Make a token at {url}/open/oauth/pats (scopes: see the README), and paste it here.").format(url=site)
-        )
-        token = getpass.getpass(_("Token (not shown): "))
-    else:
-        token = sys.stdin.readline()
-    secrets.write_token(settings.api_host, secrets.checked(token, _("the input")))
-    remembered = {"region": region, "bot_id": bot}
-    settings_module.save(**{key: value for key, value in remembered.items() if value is not None})
-    terminal.out.print(_("Signed in to {host}; the token is in the keyring.").format(host=settings.api_host))
-    if os.environ.get("COZE_API_TOKEN"):
-        terminal.show_warning(_("COZE_API_TOKEN is set and is used instead of it."))
-
-
-def logout() -> None:
-    """Delete the token."""
-    from tray import secrets
-
-    host = _settings().api_host
-    if secrets.delete_token(host):
-        terminal.out.print(_("Signed out of {host}; the token is deleted.").format(host=host))
-    else:
-        terminal.out.print(_("There was no token for {host}.").format(host=host))
-
-
-def status() -> dict[str, Any]:
-    """Show whether the program runs and is signed in, and the requests asked last."""
+def status(*, check: bool) -> dict[str, Any]:
+    """Show whether the program runs and is signed in, and the requests asked last. `check`: ask Coze about the account,
+    which costs some calls."""
     from tray.journal import recent_requests
 
     settings, home = _settings(), home_folder()
     state, detail = _state(home)
-    signed_in = _signed_in(settings)
+    if check:
+        signing_in.check(settings)
+    account = signing_in.about(settings)
     terminal.out.print(_("Program: {state}").format(state=detail))
     terminal.out.print(
         _("Coze: {url}, {how}").format(
-            url=settings.base_url, how=_("signed in") if signed_in else _("not signed in (coze-tray login)")
+            url=settings.base_url, how=_("signed in") if account["signed_in"] else _("not signed in (coze-tray login)")
         )
     )
+    for line in signing_in.lines(account):
+        terminal.out.print(f"  {line}", markup=False)
     terminal.out.print(_("Bot: {bot}").format(bot=settings.bot_id or _("none chosen")))
     requests: list[dict[str, Any]] = []
     for request in recent_requests(home / "journal.db"):
@@ -215,7 +182,7 @@ def status() -> dict[str, Any]:
         "running": state != "off",
         "state": state,
         "base_url": settings.base_url,
-        "signed_in": signed_in,
+        **account,
         "bot_id": settings.bot_id,
         "requests": requests,
     }
@@ -228,7 +195,7 @@ def autostart(switch: str) -> None:
     if switch == "on":
         desktop_autostart.enable()
         for name in ("COZE_API_TOKEN", "COZE_BOT_ID", "COZE_API_BASE"):
-            if os.environ.get(name):
+            if os.environ.get(name) or (name == "COZE_API_TOKEN" and secrets.environment_token()):
                 text = _("{name} is set in this terminal alone; at login it is not there. Use coze-tray login.")
                 terminal.show_warning(text.format(name=name))
     elif switch == "off":
@@ -283,11 +250,3 @@ def _state(home: Path) -> tuple[str, str]:
     except HandOffError as error:
         return "silent", error.message
     return "silent", _("no answer")
-
-
-def _signed_in(settings: Settings) -> bool:
-    try:
-        app.token_for(settings.base_url, settings)
-    except TrayError:
-        return False
-    return True

@@ -14,7 +14,7 @@ from tray import settings as settings_module
 from tray.desktop import notify
 from tray.draft import folders
 from tray.draft.problems import DraftError
-from tray.errors import SecretsError, SettingsError
+from tray.errors import SettingsError
 from tray.home import home as home_folder
 from tray.locale import _
 from tray.text import for_terminal
@@ -42,7 +42,7 @@ def checks() -> Iterator[Check]:
     file = settings_module.settings_file()
     yield Check(_("settings"), True, str(file) if file.exists() else _("the defaults; no {file} yet").format(file=file))
     yield Check(_("Coze"), True, settings.base_url)
-    yield _token(settings)
+    yield from _token(settings)
     yield Check(
         _("bot"),
         bool(settings.bot_id),
@@ -65,17 +65,24 @@ def checks() -> Iterator[Check]:
     yield Check(_("log"), None, str(home / "coze-tray.log"))
 
 
-def _token(settings: settings_module.Settings) -> Check:
-    from tray import secrets
+def _token(settings: settings_module.Settings) -> Iterator[Check]:
+    from tray import secrets, signing_in
 
-    if os.environ.get("COZE_API_TOKEN"):
-        return Check(_("token"), True, _("from COZE_API_TOKEN"))
-    try:
-        found = secrets.read_token(settings.api_host)
-    except SecretsError as error:
-        return Check(_("token"), False, error.message, error.advice)
+    if secrets.environment_token():
+        yield Check(_("token"), True, _("from COZE_API_TOKEN"))
+        return
+    found = signing_in.about(settings)
+    if found["keyring"]:
+        yield Check(_("token"), False, found["keyring"])
+        return
     where = _("in the keyring, for {host}").format(host=settings.api_host)
-    return Check(_("token"), bool(found), where if found else _("none"), _("Sign in with: coze-tray login"))
+    login = _("Sign in with: coze-tray login")
+    yield Check(_("token"), found["signed_in"], where if found["signed_in"] else _("none"), login)
+    if warning := signing_in.expiry_warning(settings):
+        yield Check(_("token"), False, warning)
+    if found["scopes_missing"]:
+        missing = _("lacks {scopes}").format(scopes=", ".join(found["scopes_missing"]))
+        yield Check(_("token"), False, missing, _("Make one that has them, and sign in with it."))
 
 
 def _folders(settings: settings_module.Settings) -> Iterator[Check]:

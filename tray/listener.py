@@ -320,7 +320,7 @@ class Listener:
             if clock() - before > CLOCK_S + JUMP_S:
                 log.info("the clock jumped by %.0f s: reconnecting", clock() - before)
                 for client in list(self._runner.clients):
-                    client.break_streams()
+                    client.break_streams(_("the computer was asleep"))
 
     def _mark(self, request_id: str, state: State, detail: str) -> None:
         self._states[request_id] = StateChanged(state, detail)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import socket
 import ssl
 import urllib.request
 from urllib.parse import urlsplit
@@ -35,3 +36,12 @@ def proxy_for(url: str) -> str | None:
 def tls() -> ssl.SSLContext:
     """One TLS context for the process: making one reads the whole certificate store."""
     return httpx.create_ssl_context()
+
+
+def keep_alive() -> list[tuple[int, int, int]]:
+    """Socket options that let the system itself notice within about a minute that the other end is gone."""
+    wanted = {"TCP_KEEPIDLE": 30, "TCP_KEEPALIVE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}  # macOS has the second
+    options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+    return options + [
+        (socket.IPPROTO_TCP, getattr(socket, name), value) for name, value in wanted.items() if hasattr(socket, name)
+    ]

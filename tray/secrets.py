@@ -1,26 +1,65 @@
-"""The API token, in the operating system's keyring and nowhere else. One token for each API host.
+"""What signs in to Coze, in the operating system's keyring and nowhere else: one record for each API host.
 
 A keyring call blocks for as long as the keyring waits for its unlock password, so each runs in a thread of its own,
 which is left behind when the time is over.
+
+Windows takes 1,280 UTF-16 characters for an entry, so a longer record is split over several, on every platform the same
+way. The entry named by the host is the head: a bare token, a record as JSON, or the list of the parts that hold the
+record. The parts lie in one of two places, in turns: a new record is written into the place that the head does not
+name, and only then the head is replaced. Whatever ends a write in the middle, the head names a whole record.
 """
 
 from __future__ import annotations
 
+import itertools
+import json
+import os
+import secrets as random
 import threading
 from collections.abc import Callable
 from contextlib import closing
-from typing import Any, TypeVar
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, Literal, TypeVar
 
 from tray.errors import SecretsError
 from tray.locale import _
 
 SERVICE = "coze-tray"
+PART = 1_000
+"""Characters in one entry of the keyring, which are ASCII all."""
 
+_VARIABLE = "COZE_API_TOKEN"
 _READ_S = 5.0
 _WRITE_S = 60.0
 """Longer: the user may be typing the password that unlocks the keyring."""
+_MOST_PARTS = 100
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Token:
+    """A personal access token or a service token. `expires_at`: Unix seconds, None where nobody said."""
+
+    token: str = field(repr=False)
+    expires_at: float | None = None
+    kind: ClassVar[str] = "token"
+
+
+@dataclass(frozen=True)
+class OAuth:
+    """What an OAuth sign-in gave. Unix seconds, by this machine's clock. The refresh token dies when it is used."""
+
+    client_id: str
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_at: float
+    refresh_expires_at: float
+    flow: Literal["device", "pkce"]
+    kind: ClassVar[str] = "oauth"
+
+
+Stored = Token | OAuth
 
 
 def checked(token: str, where: str) -> str:
@@ -34,28 +73,131 @@ def checked(token: str, where: str) -> str:
     return token
 
 
-def read_token(host: str) -> str | None:
-    """The token for `host` (as api.coze.cn), or None where none is stored. At most 5 s. Raises SecretsError."""
-    token: str | None = _within(_READ_S, lambda keyring: keyring.get_password(SERVICE, host))
-    return token
+_from_environment: list[str] = []
 
 
-def write_token(host: str, token: str) -> None:
-    """Store the token for `host` in place of any other. At most 60 s. Raises SecretsError."""
-    _within(_WRITE_S, lambda keyring: keyring.set_password(SERVICE, host, token), may_set_up=True)
+def environment_token() -> str | None:
+    """The token that COZE_API_TOKEN gives this process, if any, as it was written there."""
+    return os.environ.get(_VARIABLE) or (_from_environment[0] if _from_environment else None)
 
 
-def delete_token(host: str) -> bool:
-    """Delete the token for `host`. False where there was none. At most 60 s. Raises SecretsError."""
+def keep_from_children() -> None:
+    """Take COZE_API_TOKEN out of the environment, which every process started from here would inherit. Once, when the
+    program starts; `environment_token` still knows it."""
+    if token := os.environ.pop(_VARIABLE, None):
+        _from_environment[:] = [token]
 
-    def delete(keyring: Any) -> bool:
-        # Backends say "there is none" and "you may not" by the same error.
-        if keyring.get_password(SERVICE, host) is None:
-            return False
+
+def read(host: str) -> Stored | None:
+    """What is stored for `host` (as api.coze.cn), None for nothing. At most 5 s. Raises SecretsError."""
+    return _within(_READ_S, lambda keyring: _read(keyring, host))
+
+
+def write(host: str, stored: Stored) -> Stored | None:
+    """Store it for `host`. Returns what it replaced. At most 60 s. Raises SecretsError; then the old one is still
+    there."""
+    return _within(_WRITE_S, lambda keyring: _write(keyring, host, stored), may_set_up=True)
+
+
+def delete(host: str) -> bool:
+    """Delete what is stored for `host`, all of it. False where there was nothing. At most 60 s. Raises SecretsError."""
+    return _within(_WRITE_S, lambda keyring: _delete(keyring, host))
+
+
+def _read(keyring: Any, host: str) -> Stored | None:
+    for _attempt in range(3):  # another process may be writing: its head and its parts do not fit for an instant
+        head = keyring.get_password(SERVICE, host)
+        if head is None:
+            return None
+        place, tag, count = _parts_of(head)
+        if not place:
+            return _record(head, host)
+        parts = [keyring.get_password(SERVICE, _part(host, place, n)) or "" for n in range(count)]
+        if all(part.startswith(tag) for part in parts):
+            return _record("".join(part[len(tag) :] for part in parts), host)
+    raise _damaged(host)
+
+
+def _write(keyring: Any, host: str, stored: Stored) -> Stored | None:
+    try:
+        before = _read(keyring, host)
+    except SecretsError:  # damaged: what is written now mends it
+        before = None
+    head = keyring.get_password(SERVICE, host)
+    old, _tag, _count = _parts_of(head or "")
+    text, place = _text(stored), ""
+    if len(text) > PART:
+        place, tag = ("b" if old == "a" else "a"), random.token_hex(4)
+        step = PART - len(tag)
+        parts = [tag + text[start : start + step] for start in range(0, len(text), step)]
+        for n, part in enumerate(parts):
+            keyring.set_password(SERVICE, _part(host, place, n), part)
+        text = json.dumps({"place": place, "tag": tag, "parts": len(parts)})
+        _delete_parts(keyring, host, place, len(parts))  # of a write that was cut short
+    keyring.set_password(SERVICE, host, text)
+    for other in {"a", "b"} - {place}:
+        _delete_parts(keyring, host, other)
+    return before
+
+
+def _delete(keyring: Any, host: str) -> bool:
+    # Backends say "there is none" and "you may not" by the same error.
+    there = keyring.get_password(SERVICE, host) is not None
+    if there:
         keyring.delete_password(SERVICE, host)
-        return True
+    for place in ("a", "b"):
+        _delete_parts(keyring, host, place)
+    return there
 
-    return _within(_WRITE_S, delete)
+
+def _delete_parts(keyring: Any, host: str, place: str, first: int = 0) -> None:
+    names = [_part(host, place, n) for n in range(first, _MOST_PARTS)]
+    there = list(itertools.takewhile(lambda name: keyring.get_password(SERVICE, name) is not None, names))
+    for name in reversed(there):  # cut short, it leaves no gap that would hide the rest
+        keyring.delete_password(SERVICE, name)
+
+
+def _part(host: str, place: str, n: int) -> str:
+    return f"{host} {place}{n}"
+
+
+def _text(stored: Stored) -> str:
+    """A token without more to say is stored bare, as it always was."""
+    if isinstance(stored, Token) and stored.expires_at is None and not stored.token.startswith("{"):
+        return stored.token
+    return json.dumps({"kind": stored.kind, **asdict(stored)})
+
+
+def _parts_of(head: str) -> tuple[str, str, int]:
+    """Where the parts lie that a head lists, how each begins, how many they are; ("", "", 0) where it holds the record
+    itself."""
+    if not head.startswith("{"):
+        return "", "", 0
+    try:
+        said = json.loads(head)
+        place, tag, count = str(said["place"]), str(said["tag"]), int(said["parts"])
+    except (ValueError, KeyError, TypeError):
+        return "", "", 0
+    return (place, tag, count) if 0 < count <= _MOST_PARTS else ("", "", 0)
+
+
+def _record(text: str, host: str) -> Stored:
+    if not text.startswith("{"):
+        return Token(text)
+    try:
+        said = json.loads(text)
+        kind = said.pop("kind")
+        made: Stored = OAuth(**said) if kind == OAuth.kind else Token(**said)
+        float(made.expires_at or 0)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise _damaged(host) from None  # the error's own text would quote the record
+    return made
+
+
+def _damaged(host: str) -> SecretsError:
+    return SecretsError(
+        _("What the keyring holds for {host} is damaged.").format(host=host), _("Sign in again: coze-tray login")
+    )
 
 
 def _within(seconds: float, call: Callable[[Any], T], *, may_set_up: bool = False) -> T:

@@ -25,6 +25,7 @@ _ENVIRONMENT = (
     ("bot_id", "COZE_BOT_ID"),
     ("workflow_id", "COZE_WORKFLOW_ID"),
     ("drafts_dir", "COZE_TRAY_DRAFTS_DIR"),
+    ("oauth_client_id", "COZE_OAUTH_CLIENT_ID"),
 )
 REGIONS = {"cn": "https://api.coze.cn", "com": "https://api.coze.com"}
 
@@ -66,7 +67,7 @@ class Target(BaseModel):
         return said
 
 
-SHORTEST_INTERVAL_S = 5
+SHORTEST_INTERVAL_S = 1
 
 
 def _seconds(said: str) -> float:
@@ -95,6 +96,8 @@ class Settings(BaseModel):
     """A stream that says nothing for so long is taken for dead."""
     device: str = ""
     """How mailboxes know this computer; its own name where empty."""
+    oauth_client_id: str = ""
+    """Of the OAuth app that `login --device` and `login --browser` sign in with; nothing secret."""
     language: Literal["", "zh_CN", "en"] = ""
     drafts_dir: Path | None = None
     folders: dict[str, Path] = {}

@@ -8,37 +8,35 @@ attribute of cozepy 0.20.0, which is why that version is pinned.
 from __future__ import annotations
 
 import contextlib
-import json
-import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, TypeVar
 
+import anyio
 import httpx
 from cozepy import AsyncAuth, AsyncCoze
 from cozepy.request import AsyncHTTPClient
-from httpx_sse import EventSource
 
+from tray.coze import upload, wire
 from tray.coze.credential import Credential
-from tray.coze.errors import RETRIED, CozeError, NetworkAwayError
+from tray.coze.errors import RETRIED, SIGN_IN, CozeError, NetworkAwayError
+from tray.coze.tries import Pace
+from tray.coze.wire import WireEvent
 from tray.locale import _
-from tray.network import proxy_for, tls
-from tray.text import whole_characters
+from tray.network import keep_alive, proxy_for, tls
+
+__all__ = ["Client", "WireEvent"]
 
 SILENT_S = 120.0
 """A stream that says nothing for so long is taken for dead; what became of the run is asked instead."""
+ANSWER_S = 30.0
+"""A plain answer that takes longer is not waited for."""
+CONNECT_S = 10.0
 
-
-_HALF = re.compile(r"\\u[dD][89a-fA-F]")
-
-
-@dataclass(frozen=True)
-class WireEvent:
-    """One event of a stream: its name, and its data as parsed JSON (a str where it is none)."""
-
-    name: str
-    data: Any
-    logid: str
+Got = TypeVar("Got")
 
 
 class _Auth(AsyncAuth):
@@ -57,17 +55,27 @@ class _Auth(AsyncAuth):
 
 
 class Client:
-    """Talks to `base_url`. `silent_s`: see SILENT_S. Use as an async context manager; cancelling a call closes its
-    connection."""
+    """Talks to `base_url`. `silent_s`: see SILENT_S. `pace`: the program's, as all its clients keep to one. Use as an
+    async context manager; cancelling a call closes its connection.
 
-    def __init__(self, base_url: str, credential: Credential, silent_s: float = SILENT_S) -> None:
+    A token that is refused is renewed once and the request sent again, as it did nothing; where that is of no use,
+    CozeError with a code in SIGN_IN comes out of every method."""
+
+    def __init__(
+        self, base_url: str, credential: Credential, silent_s: float = SILENT_S, pace: Pace | None = None
+    ) -> None:
         self.base_url = base_url
+        self.pace = pace or Pace()
+        self._credential = credential
+        self._silent_s = silent_s
+        self._reading: set[anyio.CancelScope] = set()
+        self._broken = ""
         self._http = AsyncHTTPClient(  # type: ignore[no-untyped-call]
-            verify=tls(),
+            transport=httpx.AsyncHTTPTransport(
+                verify=tls(), trust_env=False, proxy=proxy_for(base_url), socket_options=keep_alive()
+            ),
             trust_env=False,
-            proxy=proxy_for(base_url),
             follow_redirects=False,  # the token goes where the user said, nowhere else
-            timeout=httpx.Timeout(silent_s, connect=10.0),
         )
         self._requester = AsyncCoze(
             auth=_Auth(credential), base_url=base_url, http_client=self._http
@@ -79,12 +87,35 @@ class Client:
     async def __aexit__(self, *_exc: object) -> None:
         await self._http.aclose()
 
-    async def call(self, method: str, path: str, params: dict[str, str]) -> tuple[Any, str]:
+    async def call(
+        self, method: str, path: str, params: dict[str, str], body: dict[str, Any] | None = None
+    ) -> tuple[Any, str]:
         """The `data` of a plain JSON answer, and its logid. Raises CozeError or NetworkAwayError."""
-        async with self._response(method, path, params, None, None) as response:
-            with _network():
-                body = await response.aread()
-        return _checked(response, body).get("data"), _logid(response)
+
+        async def read(response: httpx.Response) -> tuple[Any, str]:
+            return (await self._whole(response)).get("data"), _logid(response)
+
+        return await self._answered(lambda: self._request(method, path, params, body, ANSWER_S), read)
+
+    async def upload(self, path: Path) -> str:
+        """Upload the file at `path`. Returns its id in Coze. Raises UploadError where it can't be read or is too large,
+        CozeError or NetworkAwayError."""
+        size = await anyio.to_thread.run_sync(upload.size_bytes, path)
+
+        async def request() -> httpx.Request:
+            made = await self._request("POST", "/v1/files/upload", {}, None, self._silent_s)
+            headers, content = upload.multipart(path, size)
+            return httpx.Request(
+                made.method, made.url, headers={**made.headers, **headers}, content=content, extensions=made.extensions
+            )
+
+        async def read(response: httpx.Response) -> str:
+            data = (await self._whole(response)).get("data")
+            if not isinstance(data, dict) or not data.get("id"):
+                raise CozeError("200", _("the uploaded file has no id"), _logid(response))
+            return str(data["id"])
+
+        return await self._answered(request, read)
 
     @contextlib.asynccontextmanager
     async def stream(
@@ -93,120 +124,197 @@ class Client:
         """The events of a streamed POST; entered once the answer has begun. `on_sending` is called when a connection
         is there and the request goes out. Raises CozeError where the answer is an error, NetworkAwayError where the
         connection fails or breaks."""
-        async with self._response("POST", path, params, body, on_sending) as response:
-            chunks = response.aiter_bytes()
-            first = b""
-            with _network():
+        async with contextlib.AsyncExitStack() as opened:
+            known = on_sending is None  # what the stream is of, and so what to ask about when it breaks
+
+            async def begun(response: httpx.Response) -> AsyncGenerator[WireEvent, None]:
+                nonlocal known
+                chunks, logid = self._chunks(response, lambda: known), _logid(response)
+                first = b""
                 async for first in chunks:
                     if first.strip():
                         break
                 # An error comes as JSON, whatever Content-Type it says or lacks; an event stream never starts so.
                 if response.status_code >= 300 or first.lstrip()[:1] == b"{":
-                    _checked(response, first + b"".join([chunk async for chunk in chunks]))
-                    raise CozeError(str(response.status_code), _("an answer that is no event stream"), _logid(response))
-            events = _events(first, chunks, _logid(response))
-            async with contextlib.aclosing(events):
-                yield events
+                    _checked(response, first + await wire.whole(chunks, logid))
+                    raise CozeError(str(response.status_code), _("an answer that is no event stream"), logid)
+                known = True
+                return await opened.enter_async_context(contextlib.aclosing(wire.events(first, chunks, logid)))
 
-    @contextlib.asynccontextmanager
-    async def _response(
-        self,
-        method: str,
-        path: str,
-        params: dict[str, str],
-        body: dict[str, Any] | None,
-        on_sending: Callable[[], None] | None,
-    ) -> AsyncIterator[httpx.Response]:
+            yield await self._answered(
+                lambda: self._request("POST", path, params, body, self._silent_s), begun, on_sending, opened
+            )
+
+    async def renew(self) -> bool:
+        """Coze said inside a stream that it does not take the token: whether there is another one now."""
+        return await self._credential.renew(await self._credential.token())
+
+    def break_streams(self, reason: str) -> None:
+        """End every answer that is being waited for or read with NetworkAwayError, now: the connections are not to be
+        trusted any more (the computer slept). The creation of something that has no id yet is left alone: its answer
+        may come yet, and nobody could ask for it again."""
+        self._broken = reason
+        for scope in tuple(self._reading):
+            scope.cancel()
+
+    async def _request(
+        self, method: str, path: str, params: dict[str, str], body: dict[str, Any] | None, silent_s: float
+    ) -> httpx.Request:
         made = await self._requester.amake_request(
             method, f"{self.base_url}{path}", params=params, json=body, stream=True
         )  # fmt: skip
-        request, sent = made.as_httpx, False
+        request: httpx.Request = made.as_httpx
+        request.extensions = {
+            **request.extensions,
+            "timeout": httpx.Timeout(silent_s, connect=CONNECT_S).as_dict(),
+        }
+        return request
 
-        async def trace(event: str, _info: dict[str, Any]) -> None:
+    async def _answered(
+        self,
+        make: Callable[[], Awaitable[httpx.Request]],
+        read: Callable[[httpx.Response], Awaitable[Got]],
+        on_sending: Callable[[], None] | None = None,
+        keep: contextlib.AsyncExitStack | None = None,
+    ) -> Got:
+        """What `read` makes of the answer to the request. The response is closed after it, or when `keep` is."""
+        for last in (False, True):
+            with _nothing_sent():
+                request = await make()
+            try:
+                async with contextlib.AsyncExitStack() as opened:
+                    response = await self._sent(request, on_sending)
+                    opened.push_async_callback(response.aclose)
+                    got = await read(response)
+                    if keep is not None:
+                        keep.push_async_exit(opened.pop_all())
+                    return got
+            except CozeError as error:
+                if last or error.code not in SIGN_IN:
+                    raise
+                with _nothing_sent():
+                    refused = request.headers["Authorization"].removeprefix("Bearer ")
+                    if not await self._credential.renew(refused):
+                        raise
+        raise AssertionError
+
+    async def _sent(self, request: httpx.Request, on_sending: Callable[[], None] | None) -> httpx.Response:
+        sent = False
+
+        async def trace(event: str, info: dict[str, Any]) -> None:
             nonlocal sent
-            if event == "http11.send_request_headers.started" and not sent:
+            # A tunnel through a proxy is asked for with a request of its own, which tells Coze nothing.
+            if event == "http11.send_request_headers.started" and info["request"].method != b"CONNECT" and not sent:
                 sent = True
                 if on_sending:
                     on_sending()
 
         request.extensions = {**request.extensions, "trace": trace}
         try:
-            response = await self._http.send(request, stream=True)
+            with self._breakable(on_sending is None):
+                return await self._http.send(request, stream=True)
         except httpx.LocalProtocolError:  # its text would quote the header with the token
             raise CozeError("request", _("the request can't be sent as it is")) from None
         except httpx.TransportError as error:
-            raise NetworkAwayError(_in_words(error, self.base_url), sent=sent) from None
-        try:
-            yield response
-        finally:
-            await response.aclose()
+            raise _away(error, self.base_url, sent=sent) from None
 
+    async def _whole(self, response: httpx.Response) -> dict[str, Any]:
+        return _checked(response, await wire.whole(self._chunks(response, lambda: True), _logid(response)))
 
-async def _events(first: bytes, rest: AsyncIterator[bytes], logid: str) -> AsyncGenerator[WireEvent, None]:
-    async def body() -> AsyncIterator[bytes]:
-        yield first
-        async for chunk in rest:
+    async def _chunks(self, response: httpx.Response, breakable: Callable[[], bool]) -> AsyncGenerator[bytes, None]:
+        """The bytes of the answer as they come. Raises NetworkAwayError where they break off."""
+        chunks = response.aiter_bytes()
+        while True:
+            try:
+                with self._breakable(breakable()):
+                    chunk = await anext(chunks)
+            except StopAsyncIteration:
+                return
+            except (httpx.TransportError, httpx.StreamError, httpx.DecodingError) as error:
+                raise _away(error, self.base_url, sent=True, logid=_logid(response)) from None
             yield chunk
-        yield b"\n\n"  # some streams end without the blank line that ends their last event
 
-    headers = {"content-type": "text/event-stream; charset=utf-8"}  # httpx-sse refuses to read without one
-    with _network(logid=logid):
-        async for sse in EventSource(httpx.Response(200, headers=headers, content=body())).aiter_sse():
-            if sse.data or sse.event != "message":  # comments and blank lines yield empty messages
-                yield WireEvent(sse.event, _parsed(sse.data), logid)
+    @contextlib.contextmanager
+    def _breakable(self, breakable: bool) -> Iterator[None]:
+        """While the network is awaited in it, `break_streams` ends that."""
+        if not breakable:
+            yield
+            return
+        with anyio.CancelScope() as scope:
+            self._reading.add(scope)
+            try:
+                yield
+            finally:
+                self._reading.discard(scope)
+        if scope.cancelled_caught:
+            raise NetworkAwayError(self._broken, sent=True)
 
 
-def _parsed(data: str) -> Any:
+@contextlib.contextmanager
+def _nothing_sent() -> Iterator[None]:
+    """Whatever a credential asks of the network says nothing about the request that it is for."""
     try:
-        value = json.loads(data)
-        if _HALF.search(data):
-            value = json.loads(whole_characters(json.dumps(value, ensure_ascii=False)))
-    except (ValueError, RecursionError):
-        return data
-    return value
+        yield
+    except NetworkAwayError as error:
+        error.sent = False
+        raise
 
 
 def _checked(response: httpx.Response, body: bytes) -> dict[str, Any]:
     """The JSON object of an answer, unless it reports an error. Coze reports with HTTP 200 and a code, gateways with
     a status and a page."""
     logid = _logid(response)
-    parsed = _parsed(body.decode("utf-8", "replace"))
+    text = body.decode("utf-8", "replace")
+    parsed = wire.parsed(text)
     if isinstance(parsed, dict):
-        code = str(parsed.get("code") or "0")
-        if code not in ("0", ""):
+        code, message = wire.refusal(parsed)
+        if code:
             detail = parsed.get("detail")
-            logid = logid or str((detail.get("logid") if isinstance(detail, dict) else None) or "")
-            message = str(parsed.get("msg") or parsed.get("message") or "")
+            logid = logid or str((detail.get("logid") if isinstance(detail, dict) else None) or "")[:100]
             raise CozeError(code, message, logid, _retry_after_s(response))
         if response.status_code < 300:
             return parsed
     code = str(response.status_code)
-    text = body.decode("utf-8", "replace").strip()[:200] or response.reason_phrase
+    text = text.strip()[:200] or response.reason_phrase
     if response.status_code >= 500 and code not in RETRIED:  # a gateway gave up: Coze may be at work all the same
-        raise NetworkAwayError(_("Coze's gateway answered {code}: {text}").format(code=code, text=text), sent=True)
+        raise NetworkAwayError(
+            _("Coze's gateway answered {code}: {text}").format(code=code, text=text), sent=True, logid=logid
+        )
     raise CozeError(code, text, logid, _retry_after_s(response))
 
 
 def _retry_after_s(response: httpx.Response) -> float:
-    said = response.headers.get("retry-after", "")
-    return float(said) if said.isascii() and said.isdigit() else 0.0
+    """Seconds, or a date, which is taken by the server's own clock: this computer's may be wrong."""
+    said = response.headers.get("retry-after", "").strip()
+    if said.isascii() and said.isdigit():
+        return float(said[:9])
+    try:
+        until = parsedate_to_datetime(said)
+        now = parsedate_to_datetime(response.headers["date"]) if "date" in response.headers else None
+        return max(0.0, (until - (now or datetime.now(timezone.utc))).total_seconds())
+    except (ValueError, TypeError):  # no date, or one without a zone
+        return 0.0
 
 
 def _logid(response: httpx.Response) -> str:
-    return str(response.headers.get("x-tt-logid") or "")
+    return str(response.headers.get("x-tt-logid") or "")[:100]
 
 
-@contextlib.contextmanager
-def _network(*, logid: str = "") -> Iterator[None]:
-    """Turns what breaks while an answer is read into NetworkAwayError."""
-    try:
-        yield
-    except (httpx.TransportError, httpx.StreamError, httpx.DecodingError) as error:
-        raise NetworkAwayError(_in_words(error, ""), sent=True, logid=logid) from None
-
-
-def _in_words(error: Exception, url: str) -> str:
+def _away(error: Exception, url: str, *, sent: bool, logid: str = "") -> NetworkAwayError:
+    """What broke, in words."""
     why = str(error) or type(error).__name__
-    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)):
-        return _("{url} can't be reached ({why}).").format(url=url, why=why)
-    return _("The connection to Coze broke ({why}).").format(why=why)
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            words = _("The certificate of {url} can't be checked ({why}).")
+            return NetworkAwayError(words.format(url=url, why=cause.verify_message), sent=False, code="tls")
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, httpx.ReadTimeout):
+        return NetworkAwayError(_("Coze has said nothing for too long."), sent=sent, logid=logid)
+    if isinstance(error, httpx.ProxyError):
+        words = _("The proxy does not let {url} through ({why}).")
+    elif isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
+        words = _("{url} can't be reached ({why}).")
+    else:
+        return NetworkAwayError(_("The connection to Coze broke ({why}).").format(why=why), sent=sent, logid=logid)
+    return NetworkAwayError(words.format(url=url, why=why), sent=sent, logid=logid)

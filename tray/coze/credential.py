@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 
@@ -20,7 +20,7 @@ class Credential(Protocol):
 class FixedToken:
     """A personal access token or a service token: it is what it is until it expires."""
 
-    value: str
+    value: str = field(repr=False)
 
     async def token(self) -> str:
         return self.value

@@ -1,55 +1,159 @@
-"""What the cloud refuses, with what to do about it. The codes: docs.coze.cn, API error codes."""
+"""What the cloud refuses: one table of its codes, with what this program does about each and what the user can do."""
 
 from __future__ import annotations
 
-from tray.errors import TrayError
-from tray.locale import _
+from dataclasses import dataclass
+from typing import Literal
 
-RETRIED = {"4009", "4013", "4020", "4102", "5000", "429", "503"}
-"""Busy, a model's error, too many requests a minute, risk control, an internal error: these pass by themselves, and
-they are said instead of doing what was asked."""
-SIGN_IN = {"4100", "401", "700012006"}
+from tray.errors import TrayError
+from tray.locale import N_, _
+
+Deed = Literal["fail", "retry", "retry_unless_begun", "sign_in", "new_conversation", "gone"]
+"""What this program does. "retry": it passes by itself, and it is said instead of doing what was asked. "sign_in": the
+token is renewed, else the request waits for the user. "new_conversation": the chat begins in another one. "gone": what
+was begun is no longer there."""
+
+
+@dataclass(frozen=True)
+class Code:
+    """`meaning` and `advice` are sentences in English, to be translated when they are shown."""
+
+    deed: Deed
+    meaning: str
+    advice: str
+
+
+_SIGN_IN = Code("sign_in", N_("The token is wrong or has expired."), N_("Sign in again: coze-tray login"))
+_BALANCE = Code("fail", N_("The account's balance is used up."), N_("Top it up in Coze, then run it again."))
+_SCOPE = Code(
+    "fail",
+    N_("The token may not do this."),
+    N_("Make one with the scopes that the README lists, for the workspace of the bot or workflow."),
+)
+_RATE = Code("retry", N_("Too many requests in a short time."), N_("Run it again in a minute."))
+_BUSY = Code("retry", N_("Coze is busy."), N_("Run it again in a few minutes."))
+_CONVERSATION_GONE = Code(
+    "new_conversation", N_("The conversation is no longer there."), N_("Begin a new conversation.")
+)
+_RUN_GONE = Code("gone", N_("The run is no longer there, or is over."), N_("Run it again."))
+
+CODES: dict[str, Code] = {
+    # Coze's own: docs.coze.cn, error codes.
+    "4000": Code(
+        "fail", N_("Coze did not understand the request."), N_("Check the id of the bot or workflow and its inputs.")
+    ),
+    "4001": Code("gone", N_("The chat is no longer there."), N_("Run it again.")),
+    "4002": _CONVERSATION_GONE,
+    "4008": Code("fail", N_("Today's quota is used up."), N_("Run it again tomorrow, or raise the plan in Coze.")),
+    "4009": _BUSY,
+    "4011": _BALANCE,
+    "4013": Code(
+        "retry_unless_begun",
+        N_("The model failed."),
+        N_("Run it again later, or choose another model for the bot."),
+    ),
+    "4015": Code(
+        "fail",
+        N_("The bot is not published to the API."),
+        N_("Publish the bot in Coze with the channel “API” ticked, then run it again."),
+    ),
+    "4016": Code(
+        "new_conversation",
+        N_("A chat still runs in this conversation."),
+        N_("Wait for its end, or begin a new conversation."),
+    ),
+    "4019": _BALANCE,
+    "4020": _RATE,
+    "4022": _BALANCE,
+    "4100": _SIGN_IN,
+    "4101": _SCOPE,
+    "4102": Code("retry", N_("Coze's risk control holds the request back."), N_("Run it again in a few minutes.")),
+    "4104": Code("fail", N_("The chat can't be cancelled now."), N_("Wait for its end.")),
+    "4200": Code(
+        "fail", N_("The workflow is not there, or was never published."), N_("Check its id, and publish it in Coze.")
+    ),
+    "4314": _RUN_GONE,
+    "4315": _RUN_GONE,
+    "5000": Code(
+        "retry",
+        N_("Coze had an internal error."),
+        N_("Run it again; if it stays, report it to Coze with the logid."),
+    ),
+    "700012006": _SIGN_IN,
+    # HTTP statuses, where a gateway answers and gives no code.
+    "401": _SIGN_IN,
+    "403": _SCOPE,
+    "404": Code("fail", N_("There is no such address."), N_("Is the API's address in the settings right?")),
+    "408": _BUSY,
+    "413": Code("fail", N_("The request is too large."), N_("Send less text, or smaller files.")),
+    "429": _RATE,
+    "503": _BUSY,
+    # This program's own.
+    "network": Code(
+        "retry",
+        N_("The network is away."),
+        N_("Check the network; a proxy is taken from the system or HTTPS_PROXY."),
+    ),
+    "tls": Code(
+        "retry",
+        N_("The connection is not trusted."),
+        N_(
+            "Is this computer's clock right? If it is, a proxy or virus scanner may be opening encrypted connections:"
+            " let it leave Coze alone, or install its certificate in the system."
+        ),
+    ),
+    "lost": Code(
+        "fail",
+        N_("Nobody knows whether Coze has begun."),
+        N_("Coze may be at work on it, so it was not asked again by itself. If no draft comes, run it again."),
+    ),
+    "too_big": Code(
+        "fail", N_("Coze's answer is too large."), N_("Let the bot or workflow say less, or say it in parts.")
+    ),
+}
+
+RETRIED = frozenset(code for code, known in CODES.items() if known.deed == "retry")
+"""Worth another try at any time."""
+RETRIED_UNLESS_BEGUN = RETRIED | {code for code, known in CODES.items() if known.deed == "retry_unless_begun"}
+"""Worth another try while nothing runs in the cloud."""
+SIGN_IN = frozenset(code for code, known in CODES.items() if known.deed == "sign_in")
+NEW_CONVERSATION = frozenset(code for code, known in CODES.items() if known.deed == "new_conversation")
 
 
 class CozeError(TrayError):
     """The cloud answered with an error. `code` is Coze's, or the HTTP status where it gave none."""
 
     def __init__(self, code: str, message: str, logid: str = "", retry_after_s: float = 0.0) -> None:
-        super().__init__(_("Coze answered {code}: {message}").format(code=code, message=message), advice(code))
+        super().__init__(said(code, message), advice(code))
         self.code = code
         self.logid = logid
         self.retry_after_s = retry_after_s
 
 
 class NetworkAwayError(TrayError):
-    """The cloud could not be reached, or the connection broke. `sent`: the request may have arrived all the same."""
+    """The cloud could not be reached, or the connection broke. `sent`: the request may have arrived all the same.
+    `code`: "network" or "tls"."""
 
-    def __init__(self, message: str, *, sent: bool, logid: str = "") -> None:
-        super().__init__(message, _("Check the network; a proxy is taken from the system or HTTPS_PROXY."))
+    def __init__(self, message: str, *, sent: bool, logid: str = "", code: str = "network") -> None:
+        super().__init__(message, advice(code))
         self.sent = sent
-        self.code = "network"
+        self.code = code
         self.logid = logid
+
+
+def said(code: str, message: str) -> str:
+    """What Coze answered, and what that means where it is known."""
+    if code not in CODES:
+        return _("Coze answered {code}: {message}").format(code=code, message=message)
+    meaning = _(CODES[code].meaning)
+    return _("{meaning} Coze answered {code}: {message}").format(meaning=meaning, code=code, message=message)
 
 
 def advice(code: str) -> str:
     """What the user can do about `code`; "" where nothing is known."""
-    return {
-        "4000": _("The request was not understood; is the bot id right?"),
-        "4008": _("Today's quota is used up. Go on tomorrow, or raise the plan in Coze."),
-        "4011": _("The account's balance is used up. Top it up in Coze."),
-        "4013": _("The model failed. Try again later, or choose another model for the bot."),
-        "4015": _("Publish the bot in Coze with the channel “API” ticked, then ask again."),
-        "4016": _("A chat still runs in this conversation. Wait for its end."),
-        "4019": _("The account's balance is used up. Top it up in Coze."),
-        "4020": _("Too many requests in a minute. Ask again in a minute."),
-        "4022": _("The account's balance is used up. Top it up in Coze."),
-        "4100": _("The token is wrong or has expired. Sign in again: coze-tray login"),
-        "401": _("The token is wrong or has expired. Sign in again: coze-tray login"),
-        "700012006": _("The token is wrong or has expired. Sign in again: coze-tray login"),
-        "4101": _(
-            "The token may not do this. Make one with the scopes that the README lists, for the bot's workspace."
-        ),
-        "403": _("The token may not do this. Make one with the scopes in the README, for the bot's workspace."),
-        "4200": _("Is the id right, and is it published?"),
-        "5000": _("Coze had an internal error. Try again; if it stays, report it to Coze with the logid."),
-    }.get(code, "")
+    return _(CODES[code].advice) if code in CODES else ""
+
+
+def may_succeed(code: str) -> bool:
+    """Whether the same, run again, may well succeed, as far as is known."""
+    return code not in CODES or CODES[code].deed != "fail"
