@@ -92,7 +92,8 @@ class Items:
                 " WHERE mailbox = ?2 AND item_id = ?3",
                 (request_id, mailbox, item_id),
             )
-            row = db.execute("SELECT starts FROM items WHERE mailbox = ? AND item_id = ?", (mailbox, item_id)).fetchone()
+            found = db.execute("SELECT starts FROM items WHERE mailbox = ? AND item_id = ?", (mailbox, item_id))
+            row = found.fetchone()
             return int(row["starts"]) if row else 1
 
     def not_started(self, mailbox: str, item_id: str) -> None:

@@ -26,7 +26,7 @@ from tray.errors import SecretsError, TrayError
 from tray.events import Event, Noticed, RequestDone, RequestFailed, State
 from tray.items import Acknowledgement, Delivered, mailbox_of, refusal
 from tray.locale import _, ngettext
-from tray.pace import Pace
+from tray.mailbox_pace import MailboxPace
 
 if TYPE_CHECKING:
     from tray.listener import Listener
@@ -59,7 +59,7 @@ class Mailbox:
     asked: Asked
     device: str
     runs_a_day: int
-    pace: Pace
+    pace: MailboxPace
     clock: Callable[[], float] = time.time
     nap_s: float = 60.0
     busy_s: float = 60.0
@@ -97,8 +97,7 @@ class Mailbox:
 
     async def _until_it_may_run(self, listener: Listener) -> None:
         """Sleeps before it asks the journal: one that can't be written is not asked in a circle."""
-        while (left_s := self.pace.left_s(time.monotonic())) > 0:
-            await asyncio.sleep(left_s)
+        await asyncio.sleep(self.pace.left_s(time.monotonic()))
         items = listener.parts.journal.items
         unfinished = items.unfinished(self.key)
         for request_id in unfinished:  # of an earlier life, or what the journal had no room for
@@ -124,8 +123,8 @@ class Mailbox:
         if listener.parts.journal.items.runs_on(self.key, today) < self.runs_a_day:
             return ""
         text = ngettext(
-            "{name} was run {n} time on {day}, as often as the settings allow (runs_a_day): it is asked again tomorrow.",
-            "{name} was run {n} times on {day}, as often as the settings allow (runs_a_day): it is asked again tomorrow.",
+            "{name} was run {n} time on {day}, as often as it may be (runs_a_day): it is asked again tomorrow.",
+            "{name} was run {n} times on {day}, as often as it may be (runs_a_day): it is asked again tomorrow.",
             self.runs_a_day,
         )
         return text.format(name=self.name, n=self.runs_a_day, day=today)

@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 DAY_S = 86_400
+HOLD_S = 5.0
 
 
 @dataclass
-class Pace:
+class MailboxPace:
     """`interval_s`: between the starts of two runs; None for a workflow that itself waits with its stream open, which
     is run again when it ends. Times are of a clock that never goes back, in seconds.
 
     While nothing comes the interval doubles, up to `most_times` of it or `longest_s`, whichever is less.
-    `shortest_s`: no two starts are nearer. `longest_s`: so rarely is a mailbox run that fails each time."""
+    `hold_s`: no two starts of a workflow that waits itself are nearer. `longest_s`: so rarely is a mailbox run that
+    fails each time."""
 
     interval_s: float | None
-    shortest_s: float = 5.0
+    hold_s: float = HOLD_S
     longest_s: float = 15 * 60.0
     most_times: float = 10.0
     _pause_s: float = field(default=0.0, init=False)
@@ -33,11 +35,11 @@ class Pace:
     @property
     def usual_s(self) -> float:
         """Between two starts when something comes."""
-        return max(self.shortest_s, self.interval_s or 0.0)
+        return self.hold_s if self.interval_s is None else self.interval_s
 
     def soon(self) -> None:
         """The user has started listening, or has signed in: the next run may start as soon as ever."""
-        self._pause_s = self.shortest_s
+        self._pause_s = min(self.usual_s, self.hold_s)
 
     def started(self, now: float) -> None:
         self._started = now
@@ -61,4 +63,4 @@ class Pace:
 
 def runs_a_day(interval_s: float | None, cap: int) -> int:
     """How often at most a mailbox is run in a day."""
-    return min(cap, int(DAY_S / (interval_s or Pace(None).shortest_s)))
+    return min(cap, int(DAY_S / (interval_s or HOLD_S)))
