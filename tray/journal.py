@@ -17,6 +17,8 @@ from tray import journal_file
 from tray.asked import Asked
 from tray.errors import JournalError
 from tray.events import Failure, Receipt
+from tray.items import SCHEMA as ITEMS_SCHEMA
+from tray.items import Items
 from tray.locale import _
 
 log = logging.getLogger(__name__)
@@ -107,6 +109,8 @@ class Journal:
         self.trouble = ""
         """Why what has happened can't be written; "" where it is."""
         self.set_aside: Path | None = None
+        self.items = Items(self._transaction)
+        """What mailboxes delivered."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if not journal_file.is_whole(path, _VERSION):
@@ -115,7 +119,7 @@ class Journal:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA foreign_keys = ON")
             if not self._db.execute("PRAGMA user_version").fetchone()[0]:
-                self._db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+                self._db.executescript(f"BEGIN; {_SCHEMA} {ITEMS_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
         except (sqlite3.Error, OSError) as error:
             raise JournalError(
                 _("The journal can't be opened: {path}: {error}").format(path=path, error=error),
