@@ -18,6 +18,7 @@ from tray.errors import JournalError, SecretsError, TrayError
 from tray.events import (
     Bus,
     Failure,
+    Noticed,
     RequestDone,
     RequestFailed,
     RequestStarted,
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 
 CLOCK_S = 10.0
 """How often the clock is looked at while a stream is open."""
+REMIND_S = 24 * 3600.0
 JUMP_S = 30.0
 """A clock that went on by so much more was asleep with the machine: every stream is looked after."""
 
@@ -48,7 +50,8 @@ Mailbox = Callable[["Listener"], Coroutine[Any, Any, None]]
 class Parts:
     """What a listener works with. `resume`: on start, go on with every unfinished request of the journal, not only
     with those that `go_on` names. `at_once`: how many requests work at the same time, each in a conversation of its
-    own. `mailboxes`: those that are kept open whenever it listens, by target. `clock`: seconds of the day's clock."""
+    own. `mailboxes`: those that are kept open whenever it listens, by target. `warning`: what the user should know of
+    the sign-in now, if anything; may take time. `clock`: seconds of the day's clock."""
 
     bus: Bus
     journal: Journal
@@ -58,6 +61,7 @@ class Parts:
     resume: bool
     at_once: int
     mailboxes: Mapping[str, Mailbox]
+    warning: Callable[[], str | None]
     clock: Callable[[], float] = time.time
 
 
@@ -165,6 +169,7 @@ class Listener:
             parts.bus, parts.journal, parts.connect, parts.tools, parts.context, self._mark, Births()
         )  # fmt: skip
         self._clock: asyncio.Task[None] | None = None
+        self._reminding = loop.create_task(self._remind()) if parts.resume else None
         self._publish("idle")
         try:
             unfinished = parts.journal.unfinished()
@@ -188,8 +193,7 @@ class Listener:
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._runner.births.all_born.wait(), grace_s)
             tasks = [*self._tasks.values(), *self._standing.values()]
-            if self._clock:
-                tasks.append(self._clock)
+            tasks += [chore for chore in (self._clock, self._reminding) if chore]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -321,6 +325,13 @@ class Listener:
                 log.info("the clock jumped by %.0f s: reconnecting", clock() - before)
                 for client in list(self._runner.clients):
                     client.break_streams(_("the computer was asleep"))
+
+    async def _remind(self) -> None:
+        """Say, now and once a day, what is to be known of the sign-in."""
+        while True:
+            if text := await asyncio.to_thread(self.parts.warning):
+                self.parts.bus.publish(Noticed("", text))
+            await asyncio.sleep(REMIND_S)
 
     def _mark(self, request_id: str, state: State, detail: str) -> None:
         self._states[request_id] = StateChanged(state, detail)

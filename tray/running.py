@@ -164,9 +164,9 @@ class Runner:
             self.journal.running(request.id)
             return await self._item(request)
         if request.posted and request.run is None:
-            failure = _lost()
-            self.journal.failed(request.id, failure)
-            return failure
+            lost = _lost()
+            self.journal.failed(request.id, lost)
+            return lost
         if request.state != "waiting":
             self.journal.running(request.id)
         async with await self.connect(request.asked.base_url) as client:
