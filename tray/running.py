@@ -302,7 +302,9 @@ class Runner:
         return output
 
     def _said(self, request_id: str) -> str:
-        return "\n".join(text for text in map(plain, self.journal.outputs(request_id)) if text)
+        """What the run said to a person: what held a draft became one, or a problem that is told."""
+        said = (plain(text) for text in self.journal.outputs(request_id) if not holds_draft(text))
+        return "\n".join(text for text in said if text)
 
 
 def title(asked: Asked) -> str:
