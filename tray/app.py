@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tray import events, instance, locale
+from tray import events, instance, locale, standing
 from tray.asked import Asked
 from tray.coze.client import Client
 from tray.coze.credential import FixedToken
@@ -25,14 +25,15 @@ from tray.draft.folders import drafts_folder, profile_of
 from tray.draft.pipeline import Workshop
 from tray.draft.problems import DraftError
 from tray.draft.publish import sweep
-from tray.errors import JournalError
+from tray.errors import JournalError, TrayError
 from tray.events import Bus
 from tray.journal import Journal, Request
 from tray.listener import Listener, Parts
 from tray.locale import _
+from tray.questions import OpenQuestions
 from tray.running import DraftLedger
 from tray.settings import Settings
-from tray.signing_in import credential_for
+from tray.signing_in import credential_for, expiry_warning
 from tray.tools.context import ToolContext
 from tray.tools.generate_draft import generate_draft
 from tray.tools.registry import Registry
@@ -49,6 +50,8 @@ class App:
     journal: Journal
     listener: Listener
     instance: instance.Instance
+    questions: OpenQuestions
+    standing: standing.Standing
     closing: threading.Event = field(default_factory=threading.Event)
 
     def close(self) -> None:
@@ -65,7 +68,8 @@ def open_app(
 ) -> App:
     """Make the program in the one process of this user that holds the lock on `home`.
 
-    `resume`: go on with what earlier runs left unfinished. `token`: use this one and no other (the demo's).
+    `resume`: go on with what earlier runs left unfinished, and keep the mailboxes of the settings open. `token`: use
+    this one and no other (the demo's).
     """
     _log_to(home / "coze-tray.log")
     journal = Journal(home / "journal.db")
@@ -79,6 +83,9 @@ def open_app(
         credential = FixedToken(token) if token is not None else credential_for(base_url, settings)
         return Client(base_url, credential, settings.silent_s, pace)
 
+    def warning() -> str | None:
+        return expiry_warning(settings) if token is None else None
+
     def context(ledger: DraftLedger, progress: Callable[[int, int, int], None]) -> ToolContext:
         return ToolContext(
             workshop=lambda name: workshop(settings, home, settings.folders[name] if name else None),
@@ -90,8 +97,9 @@ def open_app(
 
     with contextlib.suppress(DraftError):  # there may be no drafts folder yet
         sweep(drafts_folder(settings.drafts_dir))
-    listener = Listener(Parts(bus, journal, connect, tools, context, resume, settings.at_once, {}))
-    app = App(settings, bus, journal, listener, held)
+    mailboxes = standing.of_settings(settings) if resume else {}
+    listener = Listener(Parts(bus, journal, connect, tools, context, resume, settings.at_once, mailboxes, warning))
+    app = App(settings, bus, journal, listener, held, OpenQuestions(bus), standing.Standing(listener, set(mailboxes)))
     held.serve(lambda message: _answer(app, message))
     if journal.set_aside is not None:
         text = _(
@@ -115,7 +123,7 @@ def workshop(settings: Settings, home: Path, folder: Path | None = None) -> Work
 @dataclass(frozen=True)
 class NewRequest:
     """What a process asks for. Asked again under the same `request_id`, it goes on with the same request. `run`: the
-    cloud's side of it, where that has begun elsewhere. `patience_s`: as in Listener.go_on."""
+    chat to adopt, which has begun elsewhere. `patience_s`: as in Listener.go_on."""
 
     asked: Asked
     patience_s: float | None
@@ -132,13 +140,59 @@ def ask(app: App, wanted: NewRequest) -> Iterator[events.Event]:
     unsubscribe = app.bus.subscribe(heard.put)
     try:
         if not app.closing.is_set():
-            _begin(app, wanted, heard)
-            yield from _followed(app, wanted.request_id, heard)
+            request_id = begin(app, wanted)
+            if over := _ended(app.journal.request(request_id)):
+                heard.put(over)
+            elif question := app.questions.of(request_id):  # it was asked before anyone followed
+                heard.put(question)
+            yield from _followed(app, request_id, heard)
     except JournalError as error:
         if not app.closing.is_set():
             yield events.RequestFailed(wanted.request_id, events.Failure("journal", error.message, error.advice))
     finally:
         unsubscribe()
+
+
+def begin(app: App, wanted: NewRequest) -> str:
+    """Put the request to the listener, unless it is over. Returns its id: another one than was wanted, where a chat is
+    to be adopted that a request has already. Raises JournalError."""
+    if wanted.run is None:
+        request_id = wanted.request_id
+        app.journal.add_request(request_id, wanted.asked)
+    else:
+        request_id = app.journal.adopt(wanted.request_id, wanted.asked, wanted.run)
+    if _ended(app.journal.request(request_id)) is None:
+        app.listener.start()
+        app.listener.go_on(request_id, wanted.patience_s)
+    return request_id
+
+
+def asked_again(request: Request) -> Asked:
+    """What was asked, to be asked once more as something new. Raises TrayError for what can't be."""
+    if request.asked.kind == "item":
+        raise TrayError(
+            _("{id} was delivered by a mailbox: it was not asked here.").format(id=request.id),
+            _("Ask in Coze again; what it makes is delivered as before."),
+        )
+    if not request.asked.target_id:
+        raise TrayError(
+            _("{id} is a chat that was begun elsewhere.").format(id=request.id), _("Ask again where it was begun.")
+        )
+    if _ended(request) is None:
+        raise TrayError(_("{id} is not over.").format(id=request.id), _("It goes on by itself when coze-tray listens."))
+    return request.asked
+
+
+def to_run_again(journal: Journal) -> list[Request]:
+    """The requests of late that failed though they may well succeed, and were not asked again; newest first. Raises
+    JournalError."""
+    found: list[Request] = []
+    later: list[Asked] = []
+    for request in journal.recent_requests(20):
+        if request.failure is not None and request.failure.again and request.asked not in later:
+            found.append(request)
+        later.append(request.asked)
+    return found[:5]
 
 
 def answer(app: App, request_id: str, question_id: str, text: str) -> bool:
@@ -156,6 +210,12 @@ def ask_running(address: instance.Address, wanted: NewRequest) -> Iterator[event
         yield events.from_json(said)
 
 
+def answer_running(address: instance.Address, request_id: str, question_id: str, text: str) -> bool:
+    """As `answer`, by the coze-tray that runs already. Raises HandOffError where it does not answer."""
+    message = {"op": "answer", "request_id": request_id, "question_id": question_id, "text": text}
+    return any(said.get("taken") for said in instance.hand_on(address, message))
+
+
 def _answer(app: App, message: instance.Message) -> Iterator[instance.Message]:
     """What the running program says to another process of this user."""
     op = message.pop("op", None)
@@ -164,23 +224,22 @@ def _answer(app: App, message: instance.Message) -> Iterator[instance.Message]:
             yield events.to_json(event)
     elif op == "answer":
         yield {"taken": answer(app, **message)}
+    elif op == "listen":
+        for event in standing.listen(app, standing.Wanted.from_json(message["wanted"])):
+            yield events.to_json(event)
+    elif op == "listen_always":
+        standing.settings_changed(app, message["name"])
+        yield {"taken": True}
     elif op == "signed_in":
         app.listener.signed_in()
+        yield {"taken": True}
+    elif op == "settings":  # they have changed: whatever shows them looks again
+        app.bus.publish(app.listener.state)
         yield {"taken": True}
     elif op == "state":
         yield events.to_json(app.listener.state)
     else:
         log.warning("unknown message %r", op)
-
-
-def _begin(app: App, wanted: NewRequest, heard: queue.SimpleQueue[events.Event]) -> None:
-    """Put the request to the listener; what is over already is heard at once."""
-    app.journal.add_request(wanted.request_id, wanted.asked, wanted.run)
-    if (ended := _ended(app.journal.request(wanted.request_id))) is not None:
-        heard.put(ended)
-    else:
-        app.listener.start()
-        app.listener.go_on(wanted.request_id, wanted.patience_s)
 
 
 def _followed(app: App, request_id: str, heard: queue.SimpleQueue[events.Event]) -> Iterator[events.Event]:
