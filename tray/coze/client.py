@@ -104,10 +104,10 @@ class Client:
 
         async def request() -> httpx.Request:
             made = await self._request("POST", "/v1/files/upload", {}, None, self._silent_s)
-            headers, content = upload.multipart(path, size)
-            return httpx.Request(
-                made.method, made.url, headers={**made.headers, **headers}, content=content, extensions=made.extensions
-            )
+            kind, content = upload.multipart(path, size)
+            headers = made.headers.copy()
+            headers.update(kind)
+            return httpx.Request(made.method, made.url, headers=headers, content=content, extensions=made.extensions)
 
         async def read(response: httpx.Response) -> str:
             data = (await self._whole(response)).get("data")
