@@ -16,7 +16,7 @@ from typing import Protocol
 from tray.asked import Asked
 from tray.coze.chat import Chat
 from tray.coze.client import Client
-from tray.coze.errors import SIGN_IN, NetworkAwayError
+from tray.coze.errors import SIGN_IN, CozeError, NetworkAwayError
 from tray.coze.run import (
     Away,
     Connected,
@@ -214,6 +214,8 @@ class Listener:
                 # Not journaled as failed: it goes on when the program listens again.
                 self._ended(request_id, Failure(error.code, error.message, error.advice, error.logid))
                 return
+            except CozeError as error:
+                failure = Failure(error.code, error.message, error.advice, error.logid)
             except SecretsError as error:
                 failure = Failure("sign_in", error.message, error.advice)
             except TrayError as error:
