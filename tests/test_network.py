@@ -312,6 +312,27 @@ def test_a_cloud_that_never_answers_a_creation_leaves_it_unknown():
     assert paths(cloud) == [CREATE]
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("reset_before", CREATE),
+        Fault("reset_after", CREATE),
+        Fault("cut", CREATE, at_bytes=0),
+        Fault("cut", CREATE, at_bytes=60),
+        Fault("answer", CREATE, status=504, body=b"<html>gateway</html>"),
+    ],
+    ids=lambda fault: f"{fault.kind} {fault.at_bytes}",
+)
+def test_a_creation_whose_answer_is_lost_is_told_and_not_repeated(fault):
+    with Simulator(say, no_outputs) as cloud:
+        cloud.faults.add(fault)
+        failed = run(cloud)[-1]
+    assert isinstance(failed, Failed)
+    assert (failed.code, failed.again) == ("lost", True)
+    assert failed.advice
+    assert paths(cloud) == [CREATE]
+
+
 @pytest.mark.parametrize("path", [SUBMIT, RETRIEVE, "/v3/chat/message/list"])
 def test_a_cloud_that_never_answers_is_asked_again_once_the_chat_is_known(path, monkeypatch):
     monkeypatch.setattr("tray.coze.client.ANSWER_S", 0.1)
