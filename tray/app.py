@@ -146,9 +146,9 @@ def ask(app: App, wanted: NewRequest) -> Iterator[events.Event]:
             elif question := app.questions.of(request_id):  # it was asked before anyone followed
                 heard.put(question)
             yield from _followed(app, request_id, heard)
-    except JournalError:
+    except JournalError as error:
         if not app.closing.is_set():
-            raise
+            yield events.RequestFailed(wanted.request_id, events.Failure("journal", error.message, error.advice))
     finally:
         unsubscribe()
 
