@@ -63,8 +63,7 @@ def test_the_demo_shows_the_icon_and_raises_a_notification_that_names_the_draft(
 
 
 def test_a_demo_that_can_not_begin_takes_its_icon_away_and_says_why(panel: Desktop, tmp_path: Path) -> None:
-    (tmp_path / "demo").mkdir()
-    (tmp_path / "demo" / "journal.db").write_text("no database, " * 100)
+    (tmp_path / "demo" / "journal.db").mkdir(parents=True)
     with program(panel, "demo", COZE_TRAY_HOME=str(tmp_path)) as running:
         assert running.wait(30) == 1
         assert running.stderr is not None
