@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tray import events, instance, locale
+from tray import events, instance, locale, standing
 from tray.asked import Asked
 from tray.coze.client import Client
 from tray.coze.credential import FixedToken
@@ -33,7 +33,7 @@ from tray.locale import _
 from tray.questions import OpenQuestions
 from tray.running import DraftLedger
 from tray.settings import Settings
-from tray.signing_in import credential_for
+from tray.signing_in import credential_for, expiry_warning
 from tray.tools.context import ToolContext
 from tray.tools.generate_draft import generate_draft
 from tray.tools.registry import Registry
@@ -51,6 +51,7 @@ class App:
     listener: Listener
     instance: instance.Instance
     questions: OpenQuestions
+    standing: standing.Standing
     closing: threading.Event = field(default_factory=threading.Event)
 
     def close(self) -> None:
@@ -67,7 +68,8 @@ def open_app(
 ) -> App:
     """Make the program in the one process of this user that holds the lock on `home`.
 
-    `resume`: go on with what earlier runs left unfinished. `token`: use this one and no other (the demo's).
+    `resume`: go on with what earlier runs left unfinished, and keep the mailboxes of the settings open. `token`: use
+    this one and no other (the demo's).
     """
     _log_to(home / "coze-tray.log")
     journal = Journal(home / "journal.db")
@@ -81,6 +83,9 @@ def open_app(
         credential = FixedToken(token) if token is not None else credential_for(base_url, settings)
         return Client(base_url, credential, settings.silent_s, pace)
 
+    def warning() -> str | None:
+        return expiry_warning(settings) if token is None else None
+
     def context(ledger: DraftLedger, progress: Callable[[int, int, int], None]) -> ToolContext:
         return ToolContext(
             workshop=lambda name: workshop(settings, home, settings.folders[name] if name else None),
@@ -92,8 +97,9 @@ def open_app(
 
     with contextlib.suppress(DraftError):  # there may be no drafts folder yet
         sweep(drafts_folder(settings.drafts_dir))
-    listener = Listener(Parts(bus, journal, connect, tools, context, resume, settings.at_once, {}))
-    app = App(settings, bus, journal, listener, held, OpenQuestions(bus))
+    mailboxes = standing.of_settings(settings) if resume else {}
+    listener = Listener(Parts(bus, journal, connect, tools, context, resume, settings.at_once, mailboxes, warning))
+    app = App(settings, bus, journal, listener, held, OpenQuestions(bus), standing.Standing(listener, set(mailboxes)))
     held.serve(lambda message: _answer(app, message))
     if journal.set_aside is not None:
         text = _(
@@ -218,6 +224,12 @@ def _answer(app: App, message: instance.Message) -> Iterator[instance.Message]:
             yield events.to_json(event)
     elif op == "answer":
         yield {"taken": answer(app, **message)}
+    elif op == "listen":
+        for event in standing.listen(app, standing.Wanted.from_json(message["wanted"])):
+            yield events.to_json(event)
+    elif op == "listen_always":
+        standing.settings_changed(app, message["name"])
+        yield {"taken": True}
     elif op == "signed_in":
         app.listener.signed_in()
         yield {"taken": True}

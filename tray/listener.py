@@ -7,16 +7,18 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from tray.coze.client import Client
 from tray.coze.errors import SIGN_IN, CozeError, NetworkAwayError
 from tray.errors import JournalError, SecretsError, TrayError
 from tray.events import (
     Bus,
     Failure,
+    Noticed,
     RequestDone,
     RequestFailed,
     RequestStarted,
@@ -32,10 +34,13 @@ log = logging.getLogger(__name__)
 
 CLOCK_S = 10.0
 """How often the clock is looked at while a stream is open."""
+REMIND_S = 24 * 3600.0
 JUMP_S = 30.0
 """A clock that went on by so much more was asleep with the machine: every stream is looked after."""
 
-_LIVELIEST: tuple[State, ...] = ("working", "asking", "streaming", "connecting", "reconnecting")
+_LIVELIEST: tuple[State, ...] = (
+    "working", "asking", "streaming", "connecting", "reconnecting", "sign_in", "error"
+)  # fmt: skip
 
 Mailbox = Callable[["Listener"], Coroutine[Any, Any, None]]
 """Keeps one mailbox open until it is cancelled; runs in the listener's loop."""
@@ -45,7 +50,8 @@ Mailbox = Callable[["Listener"], Coroutine[Any, Any, None]]
 class Parts:
     """What a listener works with. `resume`: on start, go on with every unfinished request of the journal, not only
     with those that `go_on` names. `at_once`: how many requests work at the same time, each in a conversation of its
-    own. `mailboxes`: those that are kept open whenever it listens, by target. `clock`: seconds of the day's clock."""
+    own. `mailboxes`: those that are kept open whenever it listens, by target. `warning`: what the user should know of
+    the sign-in now, if anything; may take time. `clock`: seconds of the day's clock."""
 
     bus: Bus
     journal: Journal
@@ -55,6 +61,7 @@ class Parts:
     resume: bool
     at_once: int
     mailboxes: Mapping[str, Mailbox]
+    warning: Callable[[], str | None]
     clock: Callable[[], float] = time.time
 
 
@@ -155,11 +162,14 @@ class Listener:
         self._parked: dict[str, str] = {}  # requests that wait for signing in, and why
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._standing: dict[str, asyncio.Task[None]] = {}
+        self._troubles: dict[str, StateChanged] = {}  # of mailboxes
+        self._signed_in = asyncio.Event()
         self._slots = Slots(parts.at_once)
         self._runner = Runner(
             parts.bus, parts.journal, parts.connect, parts.tools, parts.context, self._mark, Births()
         )  # fmt: skip
         self._clock: asyncio.Task[None] | None = None
+        self._reminding = loop.create_task(self._remind()) if parts.resume else None
         self._publish("idle")
         try:
             unfinished = parts.journal.unfinished()
@@ -183,8 +193,7 @@ class Listener:
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._runner.births.all_born.wait(), grace_s)
             tasks = [*self._tasks.values(), *self._standing.values()]
-            if self._clock:
-                tasks.append(self._clock)
+            tasks += [chore for chore in (self._clock, self._reminding) if chore]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -209,6 +218,36 @@ class Listener:
     def _fall(self, name: str) -> None:
         if task := self._standing.pop(name, None):
             task.cancel()
+            self.troubled(name, None)
+
+    # For mailboxes.
+
+    @asynccontextmanager
+    async def connected(self, base_url: str) -> AsyncIterator[Client]:
+        """A client; when the machine has slept, its streams are broken as those of requests are. Raises TrayError."""
+        async with await self.parts.connect(base_url) as client:
+            self._runner.clients.add(client)
+            try:
+                yield client
+            finally:
+                self._runner.clients.discard(client)
+
+    def troubled(self, name: str, state: State | None, detail: str = "") -> None:
+        """What troubles a mailbox: reconnecting, sign_in or error; None for nothing. A mailbox that is open and fine
+        is no state of its own."""
+        before = self._troubles.pop(name, None)
+        if state is not None:
+            self._troubles[name] = StateChanged(state, detail)
+        if before != self._troubles.get(name):
+            self._settle()
+
+    async def signing_in(self, name: str, why: str) -> None:
+        """Wait, in that state, until there is a token."""
+        self.troubled(name, "sign_in", why)
+        try:
+            await self._signed_in.wait()
+        finally:
+            self.troubled(name, None)
 
     async def _request(self, request_id: str) -> None:
         async with self._slots.one() as slot:
@@ -268,6 +307,8 @@ class Listener:
         parked, self._parked = list(self._parked), {}
         for request_id in parked:
             self._begin(request_id)
+        self._signed_in.set()
+        self._signed_in.clear()
         self._settle()
 
     def _watch_clock(self) -> None:
@@ -285,22 +326,29 @@ class Listener:
                 for client in list(self._runner.clients):
                     client.break_streams(_("the computer was asleep"))
 
+    async def _remind(self) -> None:
+        """Say, now and once a day, what is to be known of the sign-in."""
+        while True:
+            if text := await asyncio.to_thread(self.parts.warning):
+                self.parts.bus.publish(Noticed("", text))
+            await asyncio.sleep(REMIND_S)
+
     def _mark(self, request_id: str, state: State, detail: str) -> None:
         self._states[request_id] = StateChanged(state, detail)
         self._settle()
 
     def _settle(self, error: str = "") -> None:
-        """Publish the listener's state: that of its liveliest request, else what the user has to do, else the error
-        that has just ended one, else idle."""
+        """Publish the listener's state: that of its liveliest request or mailbox, else what the user has to do, else
+        the error that has just ended one or keeps a mailbox shut, else idle."""
+        shown = [*self._states.values(), *self._troubles.values()]
+        shown += [StateChanged("sign_in", why) for why in self._parked.values()]
+        shown += [StateChanged("error", error)] if error else []
         for state in _LIVELIEST:
-            for marked in self._states.values():
+            for marked in shown:
                 if marked.state == state:
                     self._publish(marked.state, marked.detail)
                     return
-        if self._parked:
-            self._publish("sign_in", next(iter(self._parked.values())))
-        else:
-            self._publish("error" if error else "idle", error)
+        self._publish("idle")
 
     def _publish(self, state: State, detail: str = "") -> None:
         changed = StateChanged(state, detail)

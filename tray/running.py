@@ -8,13 +8,14 @@ import hashlib
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from tray.asked import Asked
 from tray.coze.chat import Chat
 from tray.coze.client import Client
+from tray.coze.errors import CozeError
 from tray.coze.run import (
     Away,
     Connected,
@@ -33,6 +34,7 @@ from tray.coze.run import (
 )
 from tray.coze.workflow import Workflow, plain
 from tray.draft.source import holds_draft
+from tray.errors import JournalError
 from tray.events import (
     Bus,
     DraftWritten,
@@ -47,12 +49,16 @@ from tray.events import (
     ToolFinished,
     ToolStarted,
 )
+from tray.items import mailbox_of, result_of
 from tray.journal import Journal, Request
-from tray.locale import _
+from tray.locale import _, ngettext
 from tray.tools.context import ToolContext
 from tray.tools.registry import Registry
 
 log = logging.getLogger(__name__)
+
+MOST_STARTS = 3
+"""An item during which the program ended so often is not started again."""
 
 
 class Connect(Protocol):
@@ -156,17 +162,20 @@ class Runner:
         for now: NetworkAwayError, a CozeError about signing in, other TrayErrors."""
         if request.asked.kind == "item":
             self.journal.running(request.id)
-            await self._item(request)
-            self.journal.done(request.id, "")
-            return None
+            return await self._item(request)
         if request.posted and request.run is None:
-            return _lost()
+            lost = _lost()
+            self.journal.failed(request.id, lost)
+            return lost
         if request.state != "waiting":
             self.journal.running(request.id)
         async with await self.connect(request.asked.base_url) as client:
             self.clients.add(client)
             try:
                 failure = await self._drive(request, self._driver(client, request, patience_s), slot)
+            except CozeError:
+                self.journal.posting(request.id, False)  # it was refused: nothing was created by it
+                raise
             finally:
                 self.clients.discard(client)
         text = self._said(request.id)
@@ -249,9 +258,29 @@ class Runner:
         self.bus.publish(QuestionAnswered(request.id, question.id))
         return reply
 
-    async def _item(self, request: Request) -> None:
-        said = request.asked.parameters
-        await self._tool(request, request.id, "item", str(said["tool"]), str(said["arguments"]))
+    async def _item(self, request: Request) -> Failure | None:
+        """One tool call that a mailbox delivered. Its output is its result, also where it is an error."""
+        said, items = request.asked.parameters, self.journal.items
+        mailbox, item_id = mailbox_of(request.asked), str(said["id"])
+        starts = items.start(mailbox, item_id, request.id)
+        try:
+            if starts > MOST_STARTS and self.journal.tool_output(request.id, "item") is None:
+                output = json.dumps({"status": "error", "message": _deadly(starts - 1)}, ensure_ascii=False)
+            else:
+                output = await self._tool(request, request.id, "item", str(said["tool"]), str(said["arguments"]))
+        except (asyncio.CancelledError, JournalError):  # not the item's fault
+            with suppress(JournalError):
+                items.not_started(mailbox, item_id)
+            raise
+        items.finish(mailbox, item_id, result_of(item_id, output))
+        told = json.loads(output)
+        message = str(told.get("message") or "")
+        if told.get("status") == "error":
+            failure = Failure("item", message, again=True)
+            self.journal.failed(request.id, failure)
+            return failure
+        self.journal.done(request.id, message)
+        return None
 
     async def _tool(self, request: Request, scope: str, call_id: str, name: str, arguments: str) -> str:
         """The output of a tool call: the stored one, if it was run before."""
@@ -291,6 +320,14 @@ def title(asked: Asked) -> str:
 def _away(event: Away) -> str:
     seconds = max(1, round(event.pause_s))
     return _("again in {n} s; {reason}").format(n=seconds, reason=event.reason)
+
+
+def _deadly(n: int) -> str:
+    return ngettext(
+        "The program was ended {n} time while it worked on this, so it is not tried again by itself.",
+        "The program was ended {n} times while it worked on this, so it is not tried again by itself.",
+        n,
+    ).format(n=n)
 
 
 def _lost() -> Failure:

@@ -110,6 +110,8 @@ class Exchange:
                 if left:
                     yield piece[:left]
                 if self.fault.kind == "stall":
+                    for _piece in islice(pieces, MOST_UNHEARD):
+                        pass
                     self.faults.ended.wait()
                 raise GoneError
             left -= len(piece)
