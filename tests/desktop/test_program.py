@@ -96,8 +96,11 @@ def test_targets_are_asked_from_the_menu_and_their_questions_answered_there(pane
     (tmp_path / "zenity").chmod(0o755)
 
     def on_run(run: SimulatedRun) -> Frames:
-        yield from run.message("问答", f"{run.parameters['topic']}，横屏还是竖屏？")
-        yield run.interrupt(2, title="问答")
+        question = {
+            "question": f"{run.parameters['topic']}：哪个方向？",
+            "options": [{"name": "横屏"}, {"name": "竖屏"}],
+        }
+        yield run.interrupt(2, json.dumps({"messages": [{"content": question}]}), title="问答")
 
     def on_resume(run: SimulatedRun, said: str) -> Frames:
         yield from run.end(export(draft(track(segment()), name=said)))
@@ -121,10 +124,10 @@ def test_targets_are_asked_from_the_menu_and_their_questions_answered_there(pane
             panel.run(*add, "海报", "--bot", "7", **variables)
             eventually(lambda: _submenu_has(panel, "海报"), "the targets, though the program ran before")
             panel.menu("日更短片")
-            eventually(lambda: _submenu_has(panel, "海，横屏还是竖屏？"), "the question")
-            eventually(lambda: "海，横屏还是竖屏？" in panel.notifications(), "its notification")
-            panel.menu("海，横屏还是竖屏？")
-            eventually(lambda: _submenu_has(panel, "做一个视频"), "the draft, named as was answered")
+            eventually(lambda: _submenu_has(panel, "海：哪个方向？"), "the question")
+            eventually(lambda: "海：哪个方向？ (横屏 / 竖屏)" in panel.notifications(), "its notification")
+            panel.menu("竖屏")
+            eventually((drafts / "竖屏" / "draft_content.json").exists, "the draft, named as was answered")
             panel.menu("海报")
             eventually(lambda: _submenu_has(panel, "Demo"), "the bot's draft")
     assert [(chat.bot_id, chat.prompt) for chat in cloud.chats.values()] == [("7", "做一个视频")]
