@@ -8,7 +8,7 @@ import logging.handlers
 import queue
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,12 @@ from tray.draft.folders import drafts_folder, profile_of
 from tray.draft.pipeline import Workshop
 from tray.draft.problems import DraftError
 from tray.draft.publish import sweep
-from tray.errors import JournalError
+from tray.errors import JournalError, TrayError
 from tray.events import Bus
 from tray.journal import Journal, Request
 from tray.listener import Listener, Parts
 from tray.locale import _
+from tray.questions import OpenQuestions
 from tray.running import DraftLedger
 from tray.settings import Settings
 from tray.signing_in import credential_for
@@ -49,6 +50,7 @@ class App:
     journal: Journal
     listener: Listener
     instance: instance.Instance
+    questions: OpenQuestions
     standing: standing.Standing
     closing: threading.Event = field(default_factory=threading.Event)
 
@@ -66,7 +68,8 @@ def open_app(
 ) -> App:
     """Make the program in the one process of this user that holds the lock on `home`.
 
-    `resume`: go on with what earlier runs left unfinished, and keep the mailboxes of the settings open. `token`: use this one and no other (the demo's).
+    `resume`: go on with what earlier runs left unfinished, and keep the mailboxes of the settings open. `token`: use
+    this one and no other (the demo's).
     """
     _log_to(home / "coze-tray.log")
     journal = Journal(home / "journal.db")
@@ -93,7 +96,8 @@ def open_app(
         sweep(drafts_folder(settings.drafts_dir))
     mailboxes = standing.of_settings(settings) if resume else {}
     listener = Listener(Parts(bus, journal, connect, tools, context, resume, settings.at_once, mailboxes))
-    app = App(settings, bus, journal, listener, held, standing.Standing(listener, set(mailboxes)))
+    kept = standing.Standing(listener, mailboxes, of_settings=resume)
+    app = App(settings, bus, journal, listener, held, OpenQuestions(bus), kept)
     held.serve(lambda message: _answer(app, message))
     if journal.set_aside is not None:
         text = _(
@@ -117,7 +121,7 @@ def workshop(settings: Settings, home: Path, folder: Path | None = None) -> Work
 @dataclass(frozen=True)
 class NewRequest:
     """What a process asks for. Asked again under the same `request_id`, it goes on with the same request. `run`: the
-    cloud's side of it, where that has begun elsewhere. `patience_s`: as in Listener.go_on."""
+    chat to adopt, which has begun elsewhere. `patience_s`: as in Listener.go_on."""
 
     asked: Asked
     patience_s: float | None
@@ -134,13 +138,54 @@ def ask(app: App, wanted: NewRequest) -> Iterator[events.Event]:
     unsubscribe = app.bus.subscribe(heard.put)
     try:
         if not app.closing.is_set():
-            _begin(app, wanted, heard)
-            yield from _followed(app, wanted.request_id, heard)
+            request_id = begin(app, wanted)
+            if over := _ended(app.journal.request(request_id)):
+                heard.put(over)
+            elif question := app.questions.of(request_id):  # it was asked before anyone followed
+                heard.put(question)
+            yield from _followed(app, request_id, heard)
     except JournalError:
         if not app.closing.is_set():
             raise
     finally:
         unsubscribe()
+
+
+def begin(app: App, wanted: NewRequest) -> str:
+    """Put the request to the listener, unless it is over. Returns its id: another one than was wanted, where a chat is
+    to be adopted that a request has already. Raises JournalError."""
+    if wanted.run is None:
+        request_id = wanted.request_id
+        app.journal.add_request(request_id, wanted.asked)
+    else:
+        request_id = app.journal.adopt(wanted.request_id, wanted.asked, wanted.run)
+    if _ended(app.journal.request(request_id)) is None:
+        app.listener.start()
+        app.listener.go_on(request_id, wanted.patience_s)
+    return request_id
+
+
+def asked_again(request: Request) -> Asked:
+    """What was asked, to be asked once more as something new. Raises TrayError for what can't be."""
+    if not request.asked.target_id:
+        raise TrayError(
+            _("{id} is a chat that was begun elsewhere.").format(id=request.id), _("Ask again where it was begun.")
+        )
+    if _ended(request) is None:
+        raise TrayError(_("{id} is not over.").format(id=request.id), _("It goes on by itself when coze-tray listens."))
+    return request.asked
+
+
+def to_run_again(journal: Journal) -> list[Request]:
+    """The requests of late that failed though they may well succeed, and were not asked again; newest first. Raises
+    JournalError."""
+    found: list[Request] = []
+    later: list[Asked] = []
+    for request in journal.recent_requests(20):
+        if request.failure is not None and request.failure.again and request.asked not in later:
+            found.append(request)
+        later.append(request.asked)
+    return found[:5]
 
 
 def answer(app: App, request_id: str, question_id: str, text: str) -> bool:
@@ -158,7 +203,13 @@ def ask_running(address: instance.Address, wanted: NewRequest) -> Iterator[event
         yield events.from_json(said)
 
 
-def _answer(app: App, message: instance.Message) -> Iterator[instance.Message]:
+def answer_running(address: instance.Address, request_id: str, question_id: str, text: str) -> bool:
+    """As `answer`, by the coze-tray that runs already. Raises HandOffError where it does not answer."""
+    message = {"op": "answer", "request_id": request_id, "question_id": question_id, "text": text}
+    return any(said.get("taken") for said in instance.hand_on(address, message))
+
+
+def _answer(app: App, message: instance.Message) -> Generator[instance.Message, None, None]:
     """What the running program says to another process of this user."""
     op = message.pop("op", None)
     if op == "ask":
@@ -167,28 +218,20 @@ def _answer(app: App, message: instance.Message) -> Iterator[instance.Message]:
     elif op == "answer":
         yield {"taken": answer(app, **message)}
     elif op == "listen":
-        for event in standing.listen(app, standing.Wanted.from_json(message["wanted"])):
-            yield events.to_json(event)
-    elif op == "listen_always":
-        standing.settings_changed(app, message["name"])
-        yield {"taken": True}
+        with contextlib.closing(standing.listen(app, standing.Wanted.from_json(message["wanted"]))) as heard:
+            for event in heard:
+                yield events.to_json(event)
     elif op == "signed_in":
         app.listener.signed_in()
+        yield {"taken": True}
+    elif op == "settings":  # they have changed: whatever shows them looks again
+        app.standing.settings_changed()
+        app.bus.publish(app.listener.state)
         yield {"taken": True}
     elif op == "state":
         yield events.to_json(app.listener.state)
     else:
         log.warning("unknown message %r", op)
-
-
-def _begin(app: App, wanted: NewRequest, heard: queue.SimpleQueue[events.Event]) -> None:
-    """Put the request to the listener; what is over already is heard at once."""
-    app.journal.add_request(wanted.request_id, wanted.asked, wanted.run)
-    if (ended := _ended(app.journal.request(wanted.request_id))) is not None:
-        heard.put(ended)
-    else:
-        app.listener.start()
-        app.listener.go_on(wanted.request_id, wanted.patience_s)
 
 
 def _followed(app: App, request_id: str, heard: queue.SimpleQueue[events.Event]) -> Iterator[events.Event]:

@@ -4,65 +4,168 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from tray import app, events, instance, locale, targets, terminal
+from tray import app, events, instance, locale, targets, terminal, watching
 from tray import settings as settings_module
 from tray.asked import Asked
-from tray.errors import HandOffError, SettingsError
+from tray.errors import HandOffError, SettingsError, TrayError
 from tray.home import home as home_folder
+from tray.journal import Request, last_in_conversation, stored_request
 from tray.locale import _
 from tray.settings import Settings
 from tray.text import whole_characters
 
 log = logging.getLogger(__name__)
 
+ANSWER_WITHIN_S = 10.0
+"""For how long an answer is offered to a program that is just ending, or to the one that takes over."""
 
-def ask(prompt: str, bot: str | None, wait_s: float) -> terminal.Outcome:
-    """Ask a bot, here or by the coze-tray that runs already."""
+
+@dataclass(frozen=True)
+class Talk:
+    """How a bot or a chatflow is asked. `goes_on`: in the conversation it was last asked in; `clear`: and that without
+    its context."""
+
+    files: tuple[Path, ...] = ()
+    goes_on: bool = False
+    clear: bool = False
+
+
+def ask(
+    prompt: str, said: str | None, kind: targets.TargetKind, parameters: Mapping[str, Any], talk: Talk, wait_s: float
+) -> terminal.Outcome:
+    """Ask a bot or a chatflow, here or by the coze-tray that runs already. `said`: its name or id, None for the
+    default."""
     settings = _settings()
-    named = targets.find(bot, "bot", settings)
+    named = targets.find(said, kind, settings)
     prompt = whole_characters(prompt)
     if not prompt.strip():
         raise SettingsError(_("Nothing was asked."), _("Say what the bot should make."))
-    return _done(settings, targets.asked(named, settings, prompt), wait_s)
+    files = tuple(str(file.absolute()) for file in talk.files)
+    asked = targets.asked(named, settings, prompt, parameters, files)
+    if talk.goes_on or talk.clear:
+        last = last_in_conversation(home_folder() / "journal.db", asked.base_url, asked.kind, asked.target_id)
+        if last is None or last.run is None:
+            raise TrayError(
+                _("There is no conversation with {target} to go on with.").format(
+                    target=asked.target or asked.target_id
+                ),
+                _("Ask without --continue first."),
+            )
+        asked = replace(asked, conversation_id=str(last.run["conversation_id"]), clear=talk.clear)
+    return _done(settings, app.NewRequest(asked, wait_s))
 
 
-def _done(settings: Settings, asked: Asked, wait_s: float) -> terminal.Outcome:
+def workflow(said: str | None, parameters: Mapping[str, Any], wait_s: float) -> terminal.Outcome:
+    """Run a workflow. `said`: its name or id, None for the default."""
+    settings = _settings()
+    named = targets.find(said, "workflow", settings)
+    return _done(settings, app.NewRequest(targets.asked(named, settings, parameters=parameters), wait_s))
+
+
+def adopt(conversation_id: str, chat_id: str, wait_s: float) -> terminal.Outcome:
+    """Go on with a chat of this account, whoever began it."""
+    settings = _settings()
+    asked = Asked(settings.base_url, "bot", "", conversation_id=conversation_id)
+    run = {"conversation_id": conversation_id, "chat_id": chat_id}
+    return _done(settings, app.NewRequest(asked, wait_s, run))
+
+
+def again(request_id: str, wait_s: float) -> terminal.Outcome:
+    """Ask the same once more, as something new."""
+    settings = _settings()
+    return _done(settings, app.NewRequest(app.asked_again(_stored(request_id)), wait_s))
+
+
+def answer(request_id: str, text: str, wait_s: float) -> terminal.Outcome:
+    """Answer the question that a request waits with, and go on with it to its end."""
+    settings = _settings()
+    request = _stored(request_id)
+    if request.state != "waiting" or request.question is None:
+        raise TrayError(
+            _("{id} asks nothing.").format(id=request_id), _("coze-tray status shows what waits for an answer.")
+        )
+    wanted = app.NewRequest(request.asked, wait_s, request_id=request_id)
+    return _done(settings, wanted, {request.question: text})
+
+
+def _stored(request_id: str) -> Request:
+    request = stored_request(home_folder() / "journal.db", request_id)
+    if request is None:
+        raise TrayError(
+            _("There is no request {id}.").format(id=request_id), _("coze-tray status lists those of late.")
+        )
+    return request
+
+
+def _done(settings: Settings, wanted: app.NewRequest, given: Mapping[str, str] | None = None) -> terminal.Outcome:
     """How the request ended, shown as it went."""
-    wanted = app.NewRequest(asked, wait_s)
+    followed = _Followed(home_folder(), settings, wanted)
     try:
-        outcome = terminal.watch(_happenings(home_folder(), settings, wanted))
+        with closing(followed.happenings()) as happenings:
+            outcome = watching.watch(happenings, followed.answer, given)
     except KeyboardInterrupt:
-        terminal.show_warning(_("The request is kept and goes on when coze-tray runs."))
+        terminal.show_warning(terminal.kept())
         raise
     terminal.show_outcome(outcome)
     return outcome
 
 
-def _happenings(home: Path, settings: Settings, wanted: app.NewRequest) -> Iterator[events.Event]:
-    """The request's events: from the listener made here, or from the program that holds the lock; should that end in
-    the middle, the request is gone on with here."""
-    for _attempt in range(100):
-        held, address = instance.acquire(home), instance.running(home)
-        if held is not None:
-            opened = app.open_app(settings, home, held, events.Bus(), resume=False)
+@dataclass
+class _Followed:
+    """A request's events: from the listener made here, or from the program that holds the lock; should that end in the
+    middle, the request is gone on with here."""
+
+    home: Path
+    settings: Settings
+    wanted: app.NewRequest
+    _give: Callable[[events.QuestionAsked, str], bool] | None = None
+
+    def happenings(self) -> Generator[events.Event, None, None]:
+        for _attempt in range(100):
+            held, address = instance.acquire(self.home), instance.running(self.home)
+            if held is not None:
+                yield from self._here(held)
+                return
+            if address is not None:
+                self._give = _giver(address)
+                try:
+                    for event in app.ask_running(address, self.wanted):
+                        yield event
+                        if isinstance(event, (events.RequestDone, events.RequestFailed)):
+                            return
+                except HandOffError as error:
+                    log.info("%s", error)
+            threading.Event().wait(0.1)  # it has only just started, or is just ending
+        raise instance.taken(self.home)
+
+    def answer(self, question: events.QuestionAsked, text: str) -> bool:
+        """False where it was answered before. From any thread. Raises TrayError where it can't be given."""
+        for _attempt in range(round(ANSWER_WITHIN_S / 0.2)):
             try:
-                yield from app.ask(opened, wanted)
-            finally:
-                opened.close()
-            return
-        if address is not None:
-            try:
-                for event in app.ask_running(address, wanted):
-                    yield event
-                    if isinstance(event, (events.RequestDone, events.RequestFailed)):
-                        return
+                if self._give is not None:
+                    return self._give(question, text)
             except HandOffError as error:
                 log.info("%s", error)
-        threading.Event().wait(0.1)  # it has only just started, or is just ending
-    raise instance.taken(home)
+            threading.Event().wait(0.2)  # who runs it is just changing
+        raise instance.taken(self.home)
+
+    def _here(self, held: instance.Instance) -> Generator[events.Event, None, None]:
+        opened = app.open_app(self.settings, self.home, held, events.Bus(), resume=False)
+        self._give = lambda question, text: app.answer(opened, question.request_id, question.question_id, text)
+        try:
+            yield from app.ask(opened, self.wanted)
+        finally:
+            opened.close()
+
+
+def _giver(address: instance.Address) -> Callable[[events.QuestionAsked, str], bool]:
+    return lambda question, text: app.answer_running(address, question.request_id, question.question_id, text)
 
 
 def _settings() -> Settings:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from tray import __version__, locale, terminal
+from tray import __version__, cli_asking, cli_targets, locale, terminal
+from tray.cli_options import DraftsDir, JsonFlag, failed, json_of_failure
 from tray.draft.names import GROUPS
 from tray.errors import TrayError
 from tray.events import Failure
@@ -29,9 +27,6 @@ app = typer.Typer(
     rich_markup_mode=None,  # its tables cut Chinese off instead of wrapping it
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-JsonFlag = Annotated[bool, typer.Option("--json", help=_("End standard output with one line of JSON."))]
-DraftsDir = Annotated[Path | None, typer.Option("--drafts-dir", file_okay=False, help=_("The drafts folder to use."))]
 
 
 class Switch(str, Enum):
@@ -54,7 +49,7 @@ def run() -> int:
         if code == 130:
             terminal.show_warning(_("Interrupted."))
         elif code == 2 and "--json" in sys.argv[1:]:
-            terminal.show_json(_failed(Failure("usage", _("Wrong usage; standard error says what is wrong."))))
+            terminal.show_json(failed(Failure("usage", _("Wrong usage; standard error says what is wrong."))))
         return code
     except KeyboardInterrupt:
         terminal.show_warning(_("Interrupted."))
@@ -70,26 +65,6 @@ def run() -> int:
             _("Please report it with what you did."),
         )
     return 1
-
-
-@contextmanager
-def json_of_failure(as_json: bool, made_of: Callable[[Failure], dict[str, Any]]) -> Iterator[None]:
-    """With --json, standard output ends with JSON whatever happens in the block, which raises all the same."""
-    try:
-        yield
-    except BaseException as error:
-        if as_json:
-            advice = error.advice if isinstance(error, TrayError) else ""
-            interrupted = isinstance(error, KeyboardInterrupt)
-            code = "interrupted" if interrupted else "failed"
-            message = error.message if isinstance(error, TrayError) else str(error) or type(error).__name__
-            message = _("Interrupted.") if interrupted else message
-            terminal.show_json(made_of(Failure(code, message, advice)))
-        raise
-
-
-def _failed(failure: Failure) -> dict[str, Any]:
-    return {"status": "failed", "error": asdict(failure)}
 
 
 @app.callback(invoke_without_command=True)
@@ -118,22 +93,7 @@ def demo(
     raise typer.Exit(commands.demo(drafts_dir, icon=icon))
 
 
-@app.command(help=_("Ask a bot, and wait for its answer and its drafts."))
-def ask(
-    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help=_("What to ask, as you would in Coze."))],
-    bot: Annotated[str | None, typer.Option("--bot", metavar="ID", help=_("The bot; else COZE_BOT_ID."))] = None,
-    as_json: JsonFlag = False,
-    wait: Annotated[
-        float, typer.Option(min=0, max=86_400, metavar="SECONDS", help=_("For how long the network may stay away."))
-    ] = 30,
-) -> None:
-    from tray import asking
-
-    with json_of_failure(as_json, lambda failure: terminal.Outcome(failure=failure).to_json()):
-        outcome = asking.ask(prompt, bot, wait)
-    if as_json:
-        terminal.show_json(outcome.to_json())
-    raise typer.Exit(1 if outcome.failure else 0)
+cli_asking.add_to(app)
 
 
 @app.command(help=_("Build the drafts of an export, a spec, a recipe or an SRT file. No cloud is needed."))
@@ -208,10 +168,13 @@ def status(
 ) -> None:
     from tray import commands
 
-    with json_of_failure(as_json, _failed):
+    with json_of_failure(as_json, failed):
         found = commands.status(check=check)
     if as_json:
         terminal.show_json({"status": "done", **found})
+
+
+app.add_typer(cli_targets.app, name="targets", help=_("List the named bots, workflows and chatflows; add, remove."))
 
 
 drafts_app = typer.Typer(rich_markup_mode=None)
@@ -225,7 +188,7 @@ def drafts(context: typer.Context, drafts_dir: DraftsDir = None, as_json: JsonFl
         return
     from tray import drafts_command
 
-    with json_of_failure(as_json, _failed):
+    with json_of_failure(as_json, failed):
         found = drafts_command.list_all(drafts_dir)
     if as_json:
         terminal.show_json({"status": "done", "drafts": found})
@@ -251,7 +214,7 @@ def names(
 ) -> None:
     from tray import names_command
 
-    with json_of_failure(as_json, _failed):
+    with json_of_failure(as_json, failed):
         found, near = names_command.names(kind, query)
     if as_json:
         terminal.show_json({"status": "done", "names": found, "near": near})
@@ -280,7 +243,7 @@ def show(
 
     drafts_dir, as_json = drafts_dir or context.obj[0], as_json or context.obj[1]
     exports = drafts_command.Exports(otio, srt, spec)
-    with json_of_failure(as_json, _failed):
+    with json_of_failure(as_json, failed):
         shown = drafts_command.show(name, drafts_dir, exports, whole=whole)
     if as_json:
         terminal.show_json(shown)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tray import app, events, instance, locale, secrets, signing_in, terminal, words
+from tray import app, events, instance, locale, secrets, signing_in, terminal, watching, words
 from tray import settings as settings_module
 from tray.asked import Asked
 from tray.draft import coze_json, own_spec, pipeline
@@ -56,7 +56,7 @@ def demo(drafts_dir: Path | None, *, icon: bool) -> int:
             opened = program.open(settings, resume=False, token="demo")  # noqa: S106 - the simulator takes any
             prompt = _("Make a short video of a day in four scenes")
             terminal.out.print(_("You ask: {prompt}").format(prompt=prompt))
-            outcome = terminal.watch(
+            outcome = watching.watch(
                 app.ask(opened, app.NewRequest(Asked(settings.base_url, "bot", settings.bot_id, prompt), None))
             )
             terminal.show_outcome(outcome)

@@ -125,6 +125,19 @@ class Journal:
             _json(run) if run else None,
         )
 
+    def adopt(self, request_id: str, asked: Asked, run: dict[str, Any]) -> str:
+        """Queue a request that goes on with a chat that is there already. Returns its id: where another request has
+        that chat and has not failed, that one's, so that a chat is never held twice."""
+        with self._transaction() as db:
+            row = db.execute(_OF_CHAT, (request_id, asked.base_url, run["chat_id"], run["conversation_id"])).fetchone()
+            if row is not None:
+                return str(row["id"])
+            db.execute(
+                "INSERT INTO requests (id, created_us, asked, state, run) VALUES (?, ?, ?, 'queued', ?)",
+                (request_id, _now_us(), _json(asked.to_json()), _json(run)),
+            )
+        return request_id
+
     def request(self, request_id: str) -> Request:
         """The request. Raises KeyError for an unknown id."""
         rows = self._run("SELECT * FROM requests WHERE id = ?", request_id)
@@ -270,10 +283,37 @@ class Journal:
 
 
 _RECENT = "SELECT * FROM requests ORDER BY rowid DESC LIMIT ?"
+_OF_CHAT = """
+SELECT id FROM requests WHERE id = ?1
+OR (state <> 'failed' AND json_extract(asked, '$.base_url') = ?2
+    AND json_extract(run, '$.chat_id') = ?3 AND json_extract(run, '$.conversation_id') = ?4)
+ORDER BY id <> ?1, rowid DESC LIMIT 1
+"""
+_OF_TARGET = """
+SELECT * FROM requests WHERE json_extract(run, '$.conversation_id') IS NOT NULL
+AND json_extract(asked, '$.base_url') = ? AND json_extract(asked, '$.kind') = ?
+AND json_extract(asked, '$.target_id') = ? ORDER BY rowid DESC LIMIT 1
+"""
+
+
+# For who does not own the journal. Each raises JournalError.
 
 
 def recent_requests(path: Path, limit: int = 10) -> list[Request]:
-    """The requests last made, newest first; for who does not own the journal. Raises JournalError."""
+    """The requests last made, newest first."""
+    return _read(path, _RECENT, limit)
+
+
+def stored_request(path: Path, request_id: str) -> Request | None:
+    return next(iter(_read(path, "SELECT * FROM requests WHERE id = ?", request_id)), None)
+
+
+def last_in_conversation(path: Path, base_url: str, kind: str, target_id: str) -> Request | None:
+    """The request that the target was last asked in a conversation."""
+    return next(iter(_read(path, _OF_TARGET, base_url, kind, target_id)), None)
+
+
+def _read(path: Path, sql: str, *values: Any) -> list[Request]:
     if not path.exists():
         return []
     try:
@@ -281,7 +321,7 @@ def recent_requests(path: Path, limit: int = 10) -> list[Request]:
             db.row_factory = sqlite3.Row
             if db.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
                 return []  # the next start sets it aside
-            return [_request(row) for row in db.execute(_RECENT, (limit,))]
+            return [_request(row) for row in db.execute(sql, values)]
     except sqlite3.Error as error:
         raise JournalError(_("The journal can't be opened: {path}: {error}").format(path=path, error=error)) from None
 

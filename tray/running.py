@@ -303,6 +303,8 @@ def title(asked: Asked) -> str:
     """What was asked, in a line."""
     if asked.kind == "item":
         return _("{tool}, from {target}").format(tool=asked.parameters.get("tool"), target=asked.target)
+    if not asked.target_id:
+        return _("A chat begun elsewhere (conversation {id})").format(id=asked.conversation_id)
     if asked.prompt:
         return " ".join(asked.prompt.split())
     said = ", ".join(f"{name}={value}" for name, value in asked.parameters.items())

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from tomlkit import TOMLDocument
 from tomlkit.exceptions import TOMLKitError
 
 from tray.errors import SettingsError
@@ -167,11 +169,16 @@ def load() -> Settings:
 
 
 def save(**changes: str) -> None:
-    """Write `changes` into the settings file, leaving everything else in it, comments too, as it is."""
+    """Write `changes` into the settings file."""
+    edit(lambda document: document.update(changes))
+
+
+def edit(change: Callable[[TOMLDocument], None]) -> None:
+    """Change the settings file, leaving everything else in it, comments too, as it is."""
     path = settings_file()
     path.parent.mkdir(parents=True, exist_ok=True)
     document = tomlkit.parse(path.read_text("utf-8-sig")) if path.exists() else tomlkit.document()
-    document.update(changes)
+    change(document)
     fresh = path.with_suffix(".new")
     fresh.write_text(tomlkit.dumps(document), "utf-8")
     fresh.replace(path)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 from tray.asked import Asked
 from tray.errors import SettingsError
 from tray.locale import _
 from tray.settings import Settings, Target
+from tray.text import whole_characters
 
 TargetKind = Literal["bot", "workflow", "chatflow"]
+MOST_BYTES = 20_000_000
+"""Of a file whose text is an input: Coze takes no more in a whole workflow's (documented)."""
 
 
 def find(said: str | None, kind: TargetKind, settings: Settings) -> tuple[str, Target]:
@@ -62,6 +67,51 @@ def asked(
         app_id=target.app_id,
         target=name,
     )
+
+
+def parameters(said: Iterable[str]) -> dict[str, Any]:
+    """Inputs as they are typed: `name=text`, `name:=JSON`, `name=@file` for the text of a file. Raises ValueError."""
+    found: dict[str, Any] = {}
+    for one in said:
+        name, equals, value = one.partition("=")
+        is_json, name = name.endswith(":"), name.removesuffix(":").strip()
+        if not equals or not name:
+            raise ValueError(_("“{said}” is not of the form name=value.").format(said=one))
+        if is_json:
+            found[whole_characters(name)] = _json(whole_characters(value), name)
+        else:
+            found[whole_characters(name)] = (
+                _text_of(value[1:], name) if value.startswith("@") else whole_characters(value)
+            )
+    return found
+
+
+def _json(text: str, name: str) -> Any:
+    def no_constant(said: str) -> Any:
+        raise ValueError(said)
+
+    try:
+        return json.loads(text, parse_constant=no_constant)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            _("{name}: “{said}” is no JSON ({error}).").format(name=name, said=text, error=error)
+        ) from None
+
+
+def _text_of(file: str, name: str) -> str:
+    from tray.draft.coze_json import text_of
+
+    path = Path(file).expanduser()
+    try:
+        with path.open("rb") as opened:
+            data = opened.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise ValueError(_("{name}: {file} is too big to be an input.").format(name=name, file=path))
+        return text_of(data)
+    except OSError as error:
+        raise ValueError(f"{name}: {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(_("{name}: {file} is no text.").format(name=name, file=path)) from None
 
 
 def kind_in_words(kind: TargetKind) -> str:

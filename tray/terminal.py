@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -12,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
-from tray import events, words
+from tray import words
 from tray.events import Failure, Receipt
 from tray.locale import _
 from tray.text import for_terminal
@@ -32,6 +31,8 @@ class Outcome:
     """What a tool could not do, as the bot was told."""
     failure: Failure | None = None
     done: bool = False
+    text_is_shown: bool = False
+    """Whether `text` was shown as it came."""
 
     def to_json(self) -> dict[str, Any]:
         """The line that `ask --json` ends with."""
@@ -48,24 +49,27 @@ class Bar:
     """One line of progress on standard error, gone when it ends; nothing where that is not a terminal."""
 
     def __init__(self) -> None:
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[count]}"),
-            console=err,
-            transient=True,
-        )
-        self._task: TaskID = self._progress.add_task("", total=None, count="")
+        self._shown = False
+        self._progress, self._task = _progress()
 
     def __enter__(self) -> Bar:
-        if err.is_terminal:
-            self._progress.start()
+        self.go_on()
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        if err.is_terminal:
+        self.pause()
+
+    def go_on(self) -> None:
+        if err.is_terminal and not self._shown:
+            self._shown = True
+            self._progress.start()
+
+    def pause(self) -> None:
+        """Take the line away."""
+        if self._shown:
             self._progress.stop()
+            self._shown = False
+            self._progress, self._task = _progress()  # one that was stopped draws over what was written since
 
     def say(self, text: str) -> None:
         self._progress.update(self._task, description=escape(for_terminal(text)), total=None, count="")
@@ -84,39 +88,21 @@ class Bar:
         )
 
 
-def watch(happenings: Iterable[events.Event]) -> Outcome:
-    """Show a request's events as they come, and return how it ended."""
-    outcome, heard = Outcome(), ""
-    with Bar() as bar:
-        for event in happenings:
-            if isinstance(event, events.StateChanged):
-                bar.say(event.detail or words.of_state(event.state))
-                continue
-            outcome.request_id = event.request_id
-            if isinstance(event, events.TextArrived):
-                heard += event.delta
-                bar.say(_("Answering: {text}").format(text=heard[-50:].replace("\n", " ")))
-            elif isinstance(event, events.ToolStarted):
-                bar.say(_("The bot calls {tool}").format(tool=event.tool))
-            elif isinstance(event, events.MediaProgress):
-                bar.media(event.done, event.total, event.received_bytes)
-            elif isinstance(event, events.ToolFinished):
-                if not event.ok:
-                    outcome.warnings.append(event.message)
-            elif isinstance(event, events.DraftWritten):
-                if event.receipt.draft_id not in [known.draft_id for known in outcome.receipts]:
-                    outcome.receipts.append(event.receipt)
-            elif isinstance(event, events.RequestDone):
-                outcome.text, outcome.done = event.text, True
-            elif isinstance(event, events.RequestFailed):
-                outcome.failure = event.failure
-                outcome.text = heard
-    return outcome
+def _progress() -> tuple[Progress, TaskID]:
+    progress = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[count]}"),
+        console=err,
+        transient=True,
+    )
+    return progress, progress.add_task("", total=None, count="")
 
 
 def show_outcome(outcome: Outcome) -> None:
     """How a request ended, for people."""
-    if outcome.text:
+    if outcome.text and not outcome.text_is_shown:
         out.print(for_terminal(outcome.text), markup=False)
     for warning in outcome.warnings:
         show_warning(warning)
@@ -126,8 +112,15 @@ def show_outcome(outcome: Outcome) -> None:
         how_to_see_it()
     if outcome.failure:
         show_problem(outcome.failure.message, outcome.failure.advice, outcome.failure.logid)
-        if outcome.failure.kept:
-            show_warning(_("The request is kept and goes on when coze-tray runs."))
+        if outcome.failure.kept and outcome.failure.code != "question":
+            show_warning(kept())
+        if outcome.failure.again and outcome.request_id:
+            again = _("To run it again: coze-tray again {id}").format(id=outcome.request_id)
+            err.print(f"  {escape(again)}")
+
+
+def kept() -> str:
+    return _("The request is kept and goes on when coze-tray runs.")
 
 
 def show_receipt(receipt: Receipt) -> None:

@@ -1,0 +1,48 @@
+"""The questions of runs that wait for the user now."""
+
+from __future__ import annotations
+
+import threading
+
+from tray.events import Bus, Event, QuestionAnswered, QuestionAsked, RequestDone, RequestFailed, StateChanged
+
+
+class OpenQuestions:
+    """Kept as the bus tells of them, one for a request at most; from any thread. While nothing listens there are none:
+    each is asked anew when its request goes on."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._lock = threading.Lock()
+        self._open: dict[str, QuestionAsked] = {}
+        bus.subscribe(self._on_event)
+
+    def all(self) -> list[QuestionAsked]:
+        """In the order in which they were asked."""
+        with self._lock:
+            return list(self._open.values())
+
+    def of(self, request_id: str) -> QuestionAsked | None:
+        with self._lock:
+            return self._open.get(request_id)
+
+    def _on_event(self, event: Event) -> None:
+        with self._lock:
+            if isinstance(event, QuestionAsked):
+                self._open.pop(event.request_id, None)
+                self._open[event.request_id] = event
+            elif isinstance(event, (QuestionAnswered, RequestDone, RequestFailed)):
+                self._open.pop(event.request_id, None)
+            elif isinstance(event, StateChanged) and event.state == "stopped":
+                self._open.clear()
+
+
+def chosen(question: QuestionAsked, said: str) -> str | None:
+    """What `said` answers, None where it answers nothing: of a question with options, one by its number or its text."""
+    said = said.strip()
+    if not question.options:
+        return said or None
+    for option in question.options:
+        if said.casefold() == option.strip().casefold():
+            return option
+    number = int(said) if said.isascii() and said.isdigit() else 0
+    return question.options[number - 1] if 1 <= number <= len(question.options) else None

@@ -1,0 +1,117 @@
+"""`coze-tray targets`: the bots, workflows and chatflows that the user has given a name."""
+
+from __future__ import annotations
+
+import unicodedata
+from contextlib import suppress
+from typing import Any
+
+import tomlkit
+from tomlkit import TOMLDocument
+
+from tray import instance, locale, targets, terminal
+from tray import settings as settings_module
+from tray.errors import HandOffError, SettingsError
+from tray.home import home
+from tray.locale import _
+from tray.settings import Settings, Target
+from tray.text import for_terminal, whole_characters
+
+LONGEST_NAME = 40
+
+
+def list_all() -> list[dict[str, Any]]:
+    """Show every target; returns them as JSON values."""
+    found = _settings().targets
+    if not found:
+        terminal.out.print(_("No targets have a name. Give one: coze-tray targets add NAME --bot ID"))
+    for name, target in found.items():
+        said = [name, targets.kind_in_words(target.kind), target.id, target.region or target.api_base]
+        said += [f"{key}={value}" for key, value in {**target.parameters, **target.variables}.items()]
+        if target.listen:
+            said.append(_("always listened to ({interval})").format(interval=target.interval))
+        terminal.out.print(for_terminal("  ".join(filter(None, said))), markup=False)
+    return [{"name": name, **target.model_dump()} for name, target in found.items()]
+
+
+def add(name: str, target: Target) -> None:
+    """Give a target a name. Raises SettingsError."""
+    settings = _settings()
+    name = _checked(name)
+    if name in settings.targets:
+        raise SettingsError(
+            _("There is a target “{name}” already.").format(name=name),
+            _("Remove it first (coze-tray targets remove {name}), or change it in {path}.").format(
+                name=name, path=settings_module.settings_file()
+            ),
+        )
+    settings_module.check_base_url(settings.base_url_of(target))
+
+    def change(document: TOMLDocument) -> None:
+        table = tomlkit.table()
+        for key, value in target.model_dump(exclude_defaults=True).items():
+            table.add(key, value)
+        if "targets" not in document:
+            document.add("targets", tomlkit.table(is_super_table=True))
+        document["targets"][name] = table
+
+    try:
+        settings_module.edit(change)
+    except (TypeError, ValueError) as error:  # what TOML has no way to write: null
+        raise SettingsError(
+            _("These values can't be kept in the settings: {error}").format(error=error),
+            _("Leave them out here, and say them with each request (-p)."),
+        ) from None
+    _tell()
+    terminal.out.print(
+        _("{name}: {kind} {id}").format(name=name, kind=targets.kind_in_words(target.kind), id=target.id)
+    )
+
+
+def remove(name: str) -> None:
+    """Forget a target's name. Raises SettingsError."""
+    settings = _settings()
+    if name not in settings.targets:
+        known = ", ".join(settings.targets) or _("none")
+        raise SettingsError(
+            _("There is no target “{name}”.").format(name=name), _("Named targets: {names}.").format(names=known)
+        )
+
+    def change(document: TOMLDocument) -> None:
+        named: Any = document["targets"]
+        del named[name]
+        if not named:
+            del document["targets"]
+
+    settings_module.edit(change)
+    _tell()
+    terminal.out.print(_("“{name}” is no target any more.").format(name=name))
+
+
+def _checked(name: str) -> str:
+    """A name that is none of an id's, and can be shown in a line. Raises SettingsError."""
+    name = whole_characters(name).strip()
+    if not 1 <= len(name) <= LONGEST_NAME or any(unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") for c in name):
+        raise SettingsError(
+            _("“{name}” can't be a target's name.").format(name=for_terminal(name)),
+            _("It has 1 to {n} characters, in one line.").format(n=LONGEST_NAME),
+        )
+    if name.isdigit():
+        raise SettingsError(
+            _("“{name}” can't be a target's name.").format(name=name), _("It would look like an id: add a letter.")
+        )
+    return name
+
+
+def _tell() -> None:
+    """Let the program that runs show it in its menu."""
+    if address := instance.running(home()):
+        with suppress(HandOffError):
+            for _said in instance.hand_on(address, {"op": "settings"}):
+                pass
+
+
+def _settings() -> Settings:
+    settings = settings_module.load()
+    locale.use(settings.language or None)
+    return settings
