@@ -45,9 +45,10 @@ class Renewing:
     [
         Fault("answer", body={"code": 4100, "msg": "expired"}),
         Fault("answer", body={"code": 700012006, "msg": "login please"}),
+        Fault("answer", body={"code": 4101, "msg": "The token you entered is incorrect. Please check it."}),
         Fault("answer", status=401, body=b"<html>401</html>"),
     ],
-    ids=["4100", "700012006", "401"],
+    ids=["4100", "700012006", "4101 for the token", "401"],
 )
 def test_a_token_that_expires_is_renewed_once_and_nothing_is_lost(fault, path, tmp_path: Path):
     file = tmp_path / "a.png"

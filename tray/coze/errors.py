@@ -157,6 +157,12 @@ def said(code: str, message: str) -> str:
     return f"{meaning} {words}" if meaning else words
 
 
+def code_of(code: str, message: str) -> str:
+    """The code that says what is wrong. Field reports (coze-dev/coze-go issue 56): a chat is refused a wrong token with
+    4101, which is documented for a missing scope, and these words."""
+    return "4100" if code == "4101" and "token you entered is incorrect" in message.lower() else code
+
+
 def advice(code: str) -> str:
     """What the user can do about `code`; "" where nothing is known."""
     return _(CODES[code].advice) if code in CODES else ""
