@@ -339,7 +339,7 @@ class Journal:
         if isinstance(error, sqlite3.OperationalError) or not isinstance(error, sqlite3.DatabaseError):
             return JournalError(
                 _("The journal can't be written: {error}").format(error=error),
-                _("Is the disk full? Make room: what was asked goes on then."),
+                _("Is the disk full? Then make room."),
             )
         journal_file.mark_damaged(self._path)
         return JournalError(

@@ -25,7 +25,7 @@ from tray.events import (
     State,
     StateChanged,
 )
-from tray.journal import Journal
+from tray.journal import Journal, UnreadableError
 from tray.locale import _
 from tray.running import Births, Connect, MakeContext, Runner, Slot, Slots, title
 from tray.tools.registry import Registry
@@ -37,6 +37,8 @@ CLOCK_S = 10.0
 REMIND_S = 24 * 3600.0
 JUMP_S = 30.0
 """A clock that went on by so much more was asleep with the machine: every stream is looked after."""
+JOURNAL_AGAIN_S = 30.0
+"""How often it is tried whether a journal that could not be written can be again."""
 
 _LIVELIEST: tuple[State, ...] = (
     "working", "asking", "streaming", "connecting", "reconnecting", "sign_in", "error"
@@ -160,6 +162,7 @@ class Listener:
         parts = self.parts
         self._states: dict[str, StateChanged] = {}
         self._parked: dict[str, str] = {}  # requests that wait for signing in, and why
+        self._stuck: set[str] = set()  # requests that wait for the journal
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._standing: dict[str, asyncio.Task[None]] = {}
         self._troubles: dict[str, StateChanged] = {}  # of mailboxes
@@ -206,7 +209,6 @@ class Listener:
             self._parked.pop(request_id, None)
             task = asyncio.get_running_loop().create_task(self._request(request_id))
             self._tasks[request_id] = task
-            task.add_done_callback(lambda _task: self._tasks.pop(request_id, None))
             self._watch_clock()
 
     def _stand(self, name: str, mailbox: Mailbox) -> None:
@@ -250,21 +252,29 @@ class Listener:
             self.troubled(name, None)
 
     async def _request(self, request_id: str) -> None:
-        async with self._slots.one() as slot:
-            try:
-                failure = await self._run(request_id, slot)
-                if failure is not None and failure.kept and failure.code == "sign_in":
-                    self._parked[request_id] = failure.message
-            except JournalError as error:
-                failure = Failure("journal", error.message, error.advice, kept=True)
-            self._ended(request_id, failure)
+        goes_on = True
+        while goes_on:
+            async with self._slots.one() as slot:
+                try:
+                    failure = await self._run(request_id, slot)
+                    if failure is not None and failure.kept and failure.code == "sign_in":
+                        self._parked[request_id] = failure.message
+                except JournalError as error:
+                    failure = Failure("journal", error.message, error.advice, kept=True)
+                    self._wait_for_journal(request_id)
+                self._ended(request_id, failure)
+            # Who asked has lost patience; the program that stays never does.
+            goes_on = self.parts.resume and failure is not None and failure.kept and failure.code in ("network", "tls")
+        del self._tasks[request_id]  # at once: it may be asked for again in the next moment
 
     async def _run(self, request_id: str, slot: Slot) -> Failure | None:
         """How the request ended, for good or for now. Raises JournalError."""
-        request = self.parts.journal.request(request_id)
-        self.parts.bus.publish(RequestStarted(request_id, title(request.asked)))
-        self._mark(request_id, "connecting", "")
         try:
+            request = self.parts.journal.request(request_id)
+            if request.state in ("done", "failed"):  # it was asked for once more just as it ended
+                return request.failure
+            self.parts.bus.publish(RequestStarted(request_id, title(request.asked)))
+            self._mark(request_id, "connecting", "")
             return await self._runner.run(request, self._patience_s.get(request_id), slot)
         except NetworkAwayError as error:
             return Failure(error.code, error.message, error.advice, error.logid, kept=True)
@@ -274,6 +284,8 @@ class Listener:
                 return Failure("sign_in", error.message, error.advice, error.logid, kept=True)
         except SecretsError as error:
             return Failure("sign_in", error.message, error.advice, kept=True)
+        except UnreadableError as error:
+            failure = Failure("unreadable", error.message, error.advice)
         except JournalError:
             raise
         except TrayError as error:
@@ -302,6 +314,17 @@ class Listener:
         else:
             self.parts.bus.publish(RequestFailed(request_id, failure))
             self._settle(failure.message)
+
+    def _wait_for_journal(self, request_id: str) -> None:
+        if not self._stuck:
+            asyncio.get_running_loop().call_later(JOURNAL_AGAIN_S, self._try_journal)
+        self._stuck.add(request_id)
+
+    def _try_journal(self) -> None:
+        stuck, self._stuck = self._stuck, set()
+        go_on = self._begin if self.parts.journal.catch_up() else self._wait_for_journal
+        for request_id in stuck:
+            go_on(request_id)
 
     def _unpark(self) -> None:
         parked, self._parked = list(self._parked), {}
