@@ -23,9 +23,9 @@ def environment(file: Path) -> dict[str, str]:
 class Keyring(KeyringBackend):
     priority = 1  # type: ignore[assignment]
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._file = Path(os.environ["TEST_KEYRING"])
+    @property
+    def _file(self) -> Path:
+        return Path(os.environ["TEST_KEYRING"])
 
     def get_password(self, service: str, username: str) -> str | None:
         with self._lock():

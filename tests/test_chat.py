@@ -5,65 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
+from chats import OUTPUT, bot, client_of, no_outputs, of, paths, run, say
 from factory import send
-from tray.asked import Asked
 from tray.coze.chat import Chat
-from tray.coze.client import Client
-from tray.coze.credential import FixedToken
 from tray.coze.errors import NetworkAwayError
-from tray.coze.run import Away, Failed, Finished, Output, RunEvent, Started, Text, ToolCalls, ToolOutput
-from tray.coze.tries import Pace
+from tray.coze.run import Away, Failed, Finished, Output, Started, Text, ToolCalls
 from tray.simulator.chats import SimulatedChat
 from tray.simulator.exchange import DONE, frame
 from tray.simulator.server import Simulator
-
-QUICK = Pace(poll_s=0.002, first_pause_s=0.001)
-"""Back-off and polls without the waiting."""
-OUTPUT = json.dumps({"probability": 0.5})
-
-
-def run(
-    cloud: Simulator, ids: tuple[str, str] | None = None, patience_s: float | None = 5.0, base_url: str = ""
-) -> list[RunEvent]:
-    """Everything a chat says, its tool calls answered with OUTPUT."""
-
-    async def collect() -> list[RunEvent]:
-        heard = []
-        async with Client(base_url or cloud.base_url, FixedToken("token"), pace=QUICK) as client:
-            chat = Chat(client, Asked(base_url or cloud.base_url, "bot", "bot", "问"), run_of(ids), patience_s)
-            async for event in chat.events():
-                heard.append(event)
-                if isinstance(event, ToolCalls):
-                    chat.answer([ToolOutput(call.id, OUTPUT) for call in event.calls])
-        return heard
-
-    return asyncio.run(collect())
-
-
-def run_of(ids: tuple[str, str] | None) -> dict[str, Any] | None:
-    return {"conversation_id": ids[0], "chat_id": ids[1]} if ids else None
-
-
-def of(events: list[RunEvent], kind: type) -> list[Any]:
-    return [event for event in events if isinstance(event, kind)]
-
-
-def paths(cloud: Simulator) -> list[str]:
-    return [received.path for received in cloud.received]
-
-
-def say(chat: SimulatedChat, text: str = "好") -> Iterator[bytes]:
-    yield chat.created()
-    yield from chat.says(text)
-    yield from chat.completed()
-
-
-def no_outputs(_chat: SimulatedChat, _outputs: dict[str, str]) -> Iterator[bytes]:
-    raise AssertionError("no outputs were asked for")
 
 
 def test_the_recorded_tool_call_is_answered_once_with_its_id_and_json(wire):
@@ -275,7 +227,7 @@ def test_a_known_chat_is_picked_up_without_creating_one():
         chat = cloud.chats["9"] = SimulatedChat("9", "8", "bot", "问")
         list(chat.says("早就好了"))
         list(chat.completed())
-        events = run(cloud, ids=("8", "9"))
+        events = run(cloud, known={"conversation_id": "8", "chat_id": "9"})
     assert of(events, Output)[0].text == "早就好了"
     assert "/v3/chat" not in paths(cloud)
 
@@ -284,7 +236,7 @@ def test_a_known_chat_is_picked_up_without_creating_one():
 def test_a_refusal_is_not_tried_again_and_says_what_to_do(code, media):
     body = json.dumps({"code": code, "msg": "no", "detail": {"logid": "LOG"}}).encode()
     media.replies["/v3/chat"] = post(body)
-    failed = run(None, base_url=media.url)[-1]
+    failed = run(media.url)[-1]
     assert isinstance(failed, Failed)
     assert (failed.code, failed.logid) == (str(code), "LOG")
     assert failed.advice
@@ -294,14 +246,14 @@ def test_a_refusal_is_not_tried_again_and_says_what_to_do(code, media):
 def test_a_busy_cloud_is_asked_again(media):
     busy = post(json.dumps({"code": 4020, "msg": "rpm"}).encode())
     media.replies["/v3/chat"] = [busy, post(b"<html>Busy</html>", 503), busy, post(b'{"code": 4015, "msg": ""}')]
-    events = run(None, base_url=media.url)
+    events = run(media.url)
     assert len(of(events, Away)) == 3
     assert of(events, Failed)[0].code == "4015"
 
 
 def test_a_cloud_that_can_t_be_reached_exhausts_patience_and_nothing_was_created():
     with pytest.raises(NetworkAwayError):
-        run(None, patience_s=0.05, base_url="http://127.0.0.1:9")
+        run("http://127.0.0.1:9", patience_s=0.05)
 
 
 def test_a_creation_whose_answer_is_lost_is_never_repeated(media):
@@ -309,7 +261,7 @@ def test_a_creation_whose_answer_is_lost_is_never_repeated(media):
         handler.close_connection = True
 
     media.replies["/v3/chat"] = vanish
-    failed = run(None, base_url=media.url)[-1]
+    failed = run(media.url)[-1]
     assert isinstance(failed, Failed) and failed.code == "lost"
     assert media.hits["/v3/chat"] == 1
 
@@ -323,7 +275,7 @@ def test_a_stream_without_a_content_type_is_read(media):
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(stream), stream))
 
     media.replies["/v3/chat"] = reply
-    events = run(None, base_url=media.url)
+    events = run(media.url)
     assert of(events, Started) == [Started({"conversation_id": "2", "chat_id": "1"})]
     assert isinstance(events[-1], Finished)
 
@@ -336,7 +288,7 @@ def test_an_error_without_a_content_type_is_read(media):
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
 
     media.replies["/v3/chat"] = reply
-    assert of(run(None, base_url=media.url), Failed)[0].code == "4101"
+    assert of(run(media.url), Failed)[0].code == "4101"
 
 
 def test_a_redirect_does_not_carry_the_token_away(media):
@@ -348,7 +300,7 @@ def test_a_redirect_does_not_carry_the_token_away(media):
         handler.end_headers()
 
     media.replies["/v3/chat"] = elsewhere
-    assert of(run(None, base_url=media.url), Failed)
+    assert of(run(media.url), Failed)
     assert not media.hits["/stolen"]
 
 
@@ -467,13 +419,13 @@ def test_a_submission_that_is_refused_as_busy_is_tried_at_least_four_times():
 def test_answers_that_can_t_be_listed_end_in_a_failure_not_in_a_loop(media):
     media.replies["/v3/chat/retrieve"] = post(b'{"code": 0, "data": {"status": "completed"}}')
     media.replies["/v3/chat/message/list"] = send(b'{"code": 5000, "msg": "internal"}', Content_Type="application/json")
-    assert of(run(None, ids=("1", "2"), base_url=media.url), Failed)[0].code == "5000"
+    assert of(run(media.url, known={"conversation_id": "1", "chat_id": "2"}), Failed)[0].code == "5000"
     assert media.hits["/v3/chat/message/list"] >= 4
 
 
 def test_a_gateway_s_error_while_creating_is_not_taken_for_a_refusal(media):
     media.replies["/v3/chat"] = post(b"<html>Bad gateway</html>", 502)
-    assert of(run(None, base_url=media.url), Failed)[0].code == "lost"
+    assert of(run(media.url), Failed)[0].code == "lost"
     assert media.hits["/v3/chat"] == 1
 
 
@@ -481,8 +433,8 @@ def test_posting_is_told_when_the_request_goes_out_and_not_before():
     posted: list[bool] = []
 
     async def ask(base_url: str) -> None:
-        async with Client(base_url, FixedToken("token"), pace=QUICK) as client:
-            chat = Chat(client, Asked(base_url, "bot", "bot", "问"), None, 0.0, lambda: posted.append(True))
+        async with client_of(base_url) as client:
+            chat = Chat(client, bot(), None, 0.0, lambda: posted.append(True))
             async for _event in chat.events():
                 pass
 

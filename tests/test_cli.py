@@ -89,7 +89,7 @@ def test_ask_exits_1_with_code_advice_and_logid_when_the_chat_fails(env, root, w
         done = coze_tray("ask", "x", "--json", env=on(cloud, env, root))
     error = last_line(done)["error"]
     assert done.returncode == 1
-    assert set(error) == {"code", "message", "advice", "logid"}
+    assert set(error) == {"code", "message", "advice", "logid", "again", "kept"}
     assert error["code"] == "5000" and error["logid"] and "event interval error" in error["message"]
     assert error["logid"] in done.stderr
 
@@ -370,8 +370,10 @@ def test_a_token_is_never_quoted_even_when_it_is_malformed(env, root):
 @pytest.mark.parametrize("broken", ["settings", "journal"])
 def test_headless_that_can_t_begin_ends_with_a_message(broken, env, tmp_path):
     (tmp_path / "home").mkdir()
-    name = {"settings": "settings.toml", "journal": "journal.db"}[broken]
-    written(tmp_path / "home" / name, 'max_media_bytes = "much"  # and no database')
+    if broken == "settings":
+        written(tmp_path / "home" / "settings.toml", 'max_media_bytes = "much"')
+    else:
+        (tmp_path / "home" / "journal.db").mkdir()
     done = coze_tray("--headless", env=env)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr and str(tmp_path) in done.stderr

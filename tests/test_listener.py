@@ -18,6 +18,7 @@ from tray import app, events, instance
 from tray.asked import Asked
 from tray.settings import Settings
 from tray.simulator.chats import SimulatedChat
+from tray.simulator.faults import Fault
 from tray.simulator.server import Simulator
 
 DEADLINE_S = 20
@@ -351,3 +352,17 @@ def test_an_ask_that_comes_while_the_program_closes_ends_at_once(listen):
             ended.wait(moment / 2000)
             one.app.close()
             assert ended.wait(DEADLINE_S)
+
+
+def test_a_request_that_is_refused_a_token_at_its_creation_goes_on_after_signing_in(listen):
+    with tool_bot("no_tool", {}) as cloud:
+        cloud.faults.add(Fault("answer", "/v3/chat", body={"code": 4100, "msg": "invalid token"}))
+        one = listen(cloud)
+        one.app.listener.start()
+        request_id = one.ask()
+        failure = one.until(events.RequestFailed, request_id=request_id).failure
+        assert (failure.code, failure.kept) == ("sign_in", True)
+        one.until(events.StateChanged, state="sign_in")
+        one.app.listener.signed_in()
+        one.until(events.RequestDone, request_id=request_id)
+        one.until(events.StateChanged, state="idle")

@@ -34,6 +34,7 @@ from tray.home import home
 from tray.secrets import OAuth, Stored, Token
 from tray.settings import Settings
 from tray.simulator import demo
+from tray.simulator.exchange import Exchange
 from tray.simulator.faults import Fault
 from tray.simulator.oauth import ALL, SignIn
 from tray.simulator.server import Simulator
@@ -477,6 +478,34 @@ def test_login_takes_a_token_from_a_pipe_and_status_says_whose_it_is_without_the
     assert [gone[key] for key in ("signed_in", "account", "scopes_missing", "days_left")] == [False, None, None, None]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals")
+def test_on_a_terminal_it_asks_for_the_token_without_echo_and_for_how_long_it_is_valid(cloud, oauth, env):
+    import os
+    import pty
+
+    oauth.granted("pat_typed")
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execve(sys.executable, [sys.executable, "-m", "tray", "login"], env)
+    shown = b""
+
+    def until(words: bytes) -> None:
+        nonlocal shown
+        while words not in shown:
+            shown += os.read(terminal, 1000)
+
+    until(b"(not shown)")
+    os.write(terminal, b"pat_typed\n")
+    until(b"how many days")
+    os.write(terminal, b"soon\n")
+    until(b"not known) soon")
+    os.write(terminal, b"7\n")
+    until(b"6 more days")
+    os.close(terminal)
+    os.waitpid(child, 0)
+    assert b"pat_typed" not in shown
+
+
 def test_a_token_that_coze_does_not_take_leaves_the_one_before(oauth, env):
     oauth.granted("pat_x")
     assert coze_tray("login", env=env, stdin="pat_x").returncode == 0
@@ -509,6 +538,24 @@ def test_a_device_login_shows_the_page_and_the_code_and_asks_refresh_by_themselv
         assert oauth.refreshed_with
         assert last_line(coze_tray("status", "--json", env=env))["days_left"] == pytest.approx(30, abs=0.1)
     assert oauth.client_id in (Path(env["COZE_TRAY_HOME"]) / "settings.toml").read_text("utf-8"), "it is remembered"
+
+
+def test_a_token_that_coze_takes_no_more_in_the_middle_of_a_run_is_refreshed_and_the_run_goes_on(env, root):
+    with demo.simulator(pace_s=0) as cloud:
+        oauth = SignIn(cloud, interval_s=1)
+        create = cloud.routes["/v3/chat"]
+
+        def revoked_afterwards(exchange: Exchange) -> None:
+            create(exchange)
+            oauth.expires_at.clear()
+
+        cloud.routes["/v3/chat"] = revoked_afterwards
+        env = {**env, "COZE_API_BASE": cloud.base_url, "COZE_TRAY_DRAFTS_DIR": str(root)}
+        coze_tray("login", "--device", "--client-id", oauth.client_id, env=env)
+        asked = coze_tray("ask", "x", "--bot", "7", "--json", env=env)
+    assert asked.returncode == 0, asked.stderr
+    assert len(last_line(asked)["drafts"]) == len(list(root.iterdir())) == 1
+    assert len(oauth.refreshed_with) == len(cloud.chats) == 1
 
 
 @pytest.mark.parametrize("how", ["--device", "--browser"])

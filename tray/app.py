@@ -33,7 +33,7 @@ from tray.locale import _
 from tray.questions import OpenQuestions
 from tray.running import DraftLedger
 from tray.settings import Settings
-from tray.signing_in import credential_for
+from tray.signing_in import credential_for, expiry_warning
 from tray.tools.context import ToolContext
 from tray.tools.generate_draft import generate_draft
 from tray.tools.registry import Registry
@@ -83,6 +83,9 @@ def open_app(
         credential = FixedToken(token) if token is not None else credential_for(base_url, settings)
         return Client(base_url, credential, settings.silent_s, pace)
 
+    def warning() -> str | None:
+        return expiry_warning(settings) if token is None else None
+
     def context(ledger: DraftLedger, progress: Callable[[int, int, int], None]) -> ToolContext:
         return ToolContext(
             workshop=lambda name: workshop(settings, home, settings.folders[name] if name else None),
@@ -95,7 +98,7 @@ def open_app(
     with contextlib.suppress(DraftError):  # there may be no drafts folder yet
         sweep(drafts_folder(settings.drafts_dir))
     mailboxes = standing.of_settings(settings) if resume else {}
-    listener = Listener(Parts(bus, journal, connect, tools, context, resume, settings.at_once, mailboxes))
+    listener = Listener(Parts(bus, journal, connect, tools, context, resume, settings.at_once, mailboxes, warning))
     kept = standing.Standing(listener, mailboxes, of_settings=resume)
     app = App(settings, bus, journal, listener, held, OpenQuestions(bus), kept)
     held.serve(lambda message: _answer(app, message))
@@ -144,9 +147,9 @@ def ask(app: App, wanted: NewRequest) -> Iterator[events.Event]:
             elif question := app.questions.of(request_id):  # it was asked before anyone followed
                 heard.put(question)
             yield from _followed(app, request_id, heard)
-    except JournalError:
+    except JournalError as error:
         if not app.closing.is_set():
-            raise
+            yield events.RequestFailed(wanted.request_id, events.Failure("journal", error.message, error.advice))
     finally:
         unsubscribe()
 

@@ -18,6 +18,7 @@ from tray.home import home as home_folder
 from tray.journal import Request, last_in_conversation, stored_request
 from tray.locale import _
 from tray.settings import Settings
+from tray.signing_in import expiry_warning
 from tray.text import whole_characters
 
 log = logging.getLogger(__name__)
@@ -113,6 +114,8 @@ def _done(settings: Settings, wanted: app.NewRequest, given: Mapping[str, str] |
         terminal.show_warning(terminal.kept())
         raise
     terminal.show_outcome(outcome)
+    if outcome.failure is None and (warning := expiry_warning(settings)):
+        terminal.show_warning(warning)
     return outcome
 
 

@@ -131,7 +131,12 @@ def schema() -> None:
     commands.schema()
 
 
-@app.command(help=_("Sign in: a Coze token, read without echo, or OAuth; it is kept in the keyring of this computer."))
+@app.command(
+    help=_(
+        "Sign in: store a Coze token in the keyring of this computer. It is read without echo, or comes from OAuth "
+        "(--device, --browser)."
+    )
+)
 def login(
     device: Annotated[bool, typer.Option("--device", help=_("Agree in any browser, with a code (OAuth)."))] = False,
     browser: Annotated[bool, typer.Option("--browser", help=_("Agree in this computer's browser (OAuth)."))] = False,

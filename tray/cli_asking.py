@@ -35,7 +35,9 @@ def ask(
     parameter: Parameters = None,
     file: Annotated[
         list[Path] | None,
-        typer.Option("--file", exists=True, dir_okay=False, help=_("Send a file with it; may be given again.")),
+        typer.Option(
+            "--file", metavar="FILE", exists=True, dir_okay=False, help=_("Send a file with it; may be given again.")
+        ),
     ] = None,
     goes_on: Annotated[bool, typer.Option("--continue", help=_("Go on with the last conversation."))] = False,
     clear: Annotated[bool, typer.Option("--clear", help=_("Go on with it, but let it forget what was said."))] = False,

@@ -7,12 +7,13 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from tray import journal_file
 from tray.asked import Asked
 from tray.errors import JournalError
 from tray.events import Failure, Receipt
@@ -25,6 +26,11 @@ log = logging.getLogger(__name__)
 RequestState = Literal["queued", "running", "waiting", "done", "failed"]
 """waiting: for the user's answer."""
 
+KEPT_DAYS = 30
+"""What requests carried that ended so long ago is let go: their tools' arguments and what was said in full, drafts
+within. What was asked, the beginning of the answer and what their tools answered stays."""
+
+_DAY_US = 24 * 3600 * 1_000_000
 _VERSION = 2
 _SCHEMA = """
 CREATE TABLE requests (
@@ -66,6 +72,10 @@ CREATE TABLE drafts (
 """
 
 
+class UnreadableError(JournalError):
+    """One request can't be read; the others can."""
+
+
 @dataclass(frozen=True)
 class Request:
     """One thing asked of a target, as stored."""
@@ -84,22 +94,28 @@ class Request:
 
 class Journal:
     """One process owns it (see instance.py). Its methods may be called from any thread; each is one transaction and
-    raises JournalError where it can't be done. `set_aside`: where a journal that could not be read was moved to."""
+    raises JournalError where it can't be done, those aside that tell what has happened in the world (a run was created,
+    a tool has run, …): where that can't be written now, it is kept in mind, and written before anything else is read
+    or written. `set_aside`: where a journal that could not be read was moved to."""
 
     def __init__(self, path: Path) -> None:
         """Open the journal at `path`, or make it. One that is broken, or another version's, is moved aside, and a new
         one begun. Raises JournalError."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._closed = False
+        self._path = path
+        self._unwritten: list[tuple[str, tuple[Any, ...]]] = []
+        self._let_go_us: int | None = None
+        self.trouble = ""
+        """Why what has happened can't be written; "" where it is."""
         self.set_aside: Path | None = None
         self.items = Items(self._transaction)
         """What mailboxes delivered."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if path.exists() and not _readable(path):
-                self.set_aside = _move_aside(path)
-            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            self._db.row_factory = sqlite3.Row
+            if not journal_file.is_whole(path, _VERSION):
+                self.set_aside = journal_file.move_aside(path)
+            self._db = _connected(sqlite3.connect(path, check_same_thread=False, isolation_level=None))
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA foreign_keys = ON")
             if not self._db.execute("PRAGMA user_version").fetchone()[0]:
@@ -112,11 +128,23 @@ class Journal:
 
     def close(self) -> None:
         with self._lock:
+            if self._unwritten and not self.catch_up():
+                log.error("%d changes could not be written: %s", len(self._unwritten), self.trouble)
             self._closed = True
             self._db.close()
 
+    def catch_up(self) -> bool:
+        """Write what could not be written before. Whether the journal can be written again."""
+        try:
+            self._run(f"PRAGMA user_version = {_VERSION}")  # a write that changes nothing
+        except JournalError:
+            return False
+        return True
+
     def add_request(self, request_id: str, asked: Asked, run: dict[str, Any] | None = None) -> None:
         """Queue a request; nothing if it is there already. `run`: the cloud's side of it, where that has begun."""
+        with suppress(JournalError):  # what matters follows
+            self._let_go()
         self._run(
             "INSERT OR IGNORE INTO requests (id, created_us, asked, state, run) VALUES (?, ?, ?, 'queued', ?)",
             request_id,
@@ -139,7 +167,7 @@ class Journal:
         return request_id
 
     def request(self, request_id: str) -> Request:
-        """The request. Raises KeyError for an unknown id."""
+        """The request. Raises KeyError for an unknown id, UnreadableError."""
         rows = self._run("SELECT * FROM requests WHERE id = ?", request_id)
         if not rows:
             raise KeyError(request_id)
@@ -156,11 +184,12 @@ class Journal:
 
     def posting(self, request_id: str, posted: bool) -> None:
         """Before the run's creation is sent (True); again (False) when it is sure that it did not arrive."""
-        self._run("UPDATE requests SET posted = ? WHERE id = ?", int(posted), request_id)
+        tell = self._run if posted else self._happened
+        tell("UPDATE requests SET posted = ? WHERE id = ?", int(posted), request_id)
 
     def run_is(self, request_id: str, run: dict[str, Any]) -> None:
         """What names the cloud's side of the request from now on."""
-        self._run("UPDATE requests SET run = ? WHERE id = ?", _json(run), request_id)
+        self._happened("UPDATE requests SET run = ? WHERE id = ?", _json(run), request_id)
 
     def asking(self, request_id: str, question_id: str) -> str | None:
         """The run waits for the user's answer. Returns the answer if it was given before."""
@@ -185,7 +214,7 @@ class Journal:
 
     def said(self, request_id: str, output_id: str, text: str) -> None:
         """What the run said in full."""
-        self._run(
+        self._happened(
             "INSERT INTO outputs (request_id, output_id, text) VALUES (?, ?, ?)"
             " ON CONFLICT DO UPDATE SET text = excluded.text",
             request_id,
@@ -199,12 +228,12 @@ class Journal:
         return [str(row["text"]) for row in rows]
 
     def done(self, request_id: str, text: str) -> None:
-        self._run("UPDATE requests SET state = 'done', text = ? WHERE id = ?", text, request_id)
+        self._happened("UPDATE requests SET state = 'done', text = ? WHERE id = ?", text, request_id)
 
     def failed(self, request_id: str, failure: Failure, text: str = "") -> None:
         """The request is over; `text` is what was said until then."""
-        stored = _json(asdict(failure))
-        self._run("UPDATE requests SET state = 'failed', failure = ?, text = ? WHERE id = ?", stored, text, request_id)
+        sql = "UPDATE requests SET state = 'failed', failure = ?, text = ? WHERE id = ?"
+        self._happened(sql, _json(asdict(failure)), text, request_id)
 
     def tool_output(self, scope: str, call_id: str) -> str | None:
         """The stored output of a call that was run before."""
@@ -224,15 +253,18 @@ class Journal:
         )
 
     def tool_finished(self, scope: str, call_id: str, output: str) -> None:
-        self._run("UPDATE tool_calls SET output = ? WHERE scope = ? AND call_id = ?", output, scope, call_id)
+        self._happened("UPDATE tool_calls SET output = ? WHERE scope = ? AND call_id = ?", output, scope, call_id)
 
     def draft(self, request_id: str, key: str) -> tuple[Receipt, bool] | None:
         """The draft with this key that the request wrote: its receipt, and whether it is known to be in place."""
         rows = self._run("SELECT receipt, written FROM drafts WHERE request_id = ? AND key = ?", request_id, key)
-        return (Receipt(**json.loads(rows[0]["receipt"])), bool(rows[0]["written"])) if rows else None
+        for receipt in _receipts(rows):
+            return receipt, bool(rows[0]["written"])
+        return None
 
     def put_draft(self, request_id: str, key: str, receipt: Receipt, written: bool) -> None:
-        self._run(
+        tell = self._happened if written else self._run
+        tell(
             "INSERT OR REPLACE INTO drafts (request_id, key, receipt, written, created_us) VALUES (?, ?, ?, ?, ?)",
             request_id,
             key,
@@ -244,20 +276,42 @@ class Journal:
     def drafts_of(self, request_id: str) -> list[Receipt]:
         """The drafts that the request has written, oldest first."""
         rows = self._run("SELECT receipt FROM drafts WHERE request_id = ? AND written ORDER BY rowid", request_id)
-        return [Receipt(**json.loads(row["receipt"])) for row in rows]
+        return list(_receipts(rows))
 
     def recent_drafts(self, limit: int = 10) -> list[Receipt]:
         """The drafts last written, newest first."""
         rows = self._run("SELECT receipt FROM drafts WHERE written ORDER BY rowid DESC LIMIT ?", limit)
-        return [Receipt(**json.loads(row["receipt"])) for row in rows]
+        return list(_receipts(rows))
 
     def recent_requests(self, limit: int = 10) -> list[Request]:
         """The requests last made, newest first."""
-        return [_request(row) for row in self._run(_RECENT, limit)]
+        return list(_requests(self._run(_RECENT, limit)))
 
     def _run(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         with self._transaction() as db:
             return db.execute(sql, values).fetchall()
+
+    def _happened(self, sql: str, *values: Any) -> None:
+        """Write what has happened, at the latest when the journal can be written again."""
+        with self._lock:
+            try:
+                self._run(sql, *values)
+            except JournalError as error:
+                if self._closed:
+                    raise
+                log.warning("kept in mind: %s", error)
+                self.trouble = str(error)
+                self._unwritten.append((sql, values))
+
+    def _let_go(self) -> None:
+        """Once a day, empty what old requests carried; the file uses the room again."""
+        now_us = _now_us()
+        if self._let_go_us is not None and abs(now_us - self._let_go_us) < _DAY_US:
+            return
+        self._let_go_us = now_us
+        with self._transaction() as db:
+            for statement in _LET_GO:
+                db.execute(statement, (now_us - KEPT_DAYS * _DAY_US,))
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -268,20 +322,40 @@ class Journal:
             try:
                 self._db.execute("BEGIN IMMEDIATE")
                 try:
+                    for sql, values in self._unwritten:
+                        self._db.execute(sql, values)
                     yield self._db
                 except BaseException:
                     self._db.rollback()
                     raise
                 self._db.execute("COMMIT")
+                self._unwritten, self.trouble = [], ""
             except sqlite3.Error as error:
                 if self._db.in_transaction:
                     self._db.rollback()
-                raise JournalError(
-                    _("The journal can't be written: {error}").format(error=error),
-                    _("Is the disk full? Make room, then start listening again: what was asked goes on."),
-                ) from None
+                raise self._told(error) from None
+
+    def _told(self, error: sqlite3.Error) -> JournalError:
+        if isinstance(error, sqlite3.OperationalError) or not isinstance(error, sqlite3.DatabaseError):
+            return JournalError(
+                _("The journal can't be written: {error}").format(error=error),
+                _("Is the disk full? Then make room."),
+            )
+        journal_file.mark_damaged(self._path)
+        return JournalError(
+            _("The journal is broken: {error}").format(error=error),
+            _("Start coze-tray again: the journal is set aside then, and a new one begun."),
+        )
 
 
+_LET_GO = (
+    "UPDATE tool_calls SET arguments = '' WHERE arguments <> '' AND request_id IN"
+    " (SELECT id FROM requests WHERE state IN ('done', 'failed') AND created_us < ?)",
+    "DELETE FROM outputs WHERE request_id IN"
+    " (SELECT id FROM requests WHERE state IN ('done', 'failed') AND created_us < ?)",
+    "UPDATE requests SET text = substr(text, 1, 2000)"
+    " WHERE state IN ('done', 'failed') AND created_us < ? AND length(text) > 2000",
+)
 _RECENT = "SELECT * FROM requests ORDER BY rowid DESC LIMIT ?"
 _OF_CHAT = """
 SELECT id FROM requests WHERE id = ?1
@@ -318,50 +392,51 @@ def _read(path: Path, sql: str, *values: Any) -> list[Request]:
         return []
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
-            db.row_factory = sqlite3.Row
-            if db.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+            if _connected(db).execute("PRAGMA user_version").fetchone()[0] != _VERSION:
                 return []  # the next start sets it aside
-            return [_request(row) for row in db.execute(sql, values)]
+            return list(_requests(db.execute(sql, values)))
     except sqlite3.Error as error:
         raise JournalError(_("The journal can't be opened: {path}: {error}").format(path=path, error=error)) from None
 
 
-def _readable(path: Path) -> bool:
-    """Whether it is a whole journal of this version. Raises sqlite3.OperationalError for what may pass: a full disk,
-    a lock."""
-    try:
-        with closing(sqlite3.connect(path)) as db:
-            if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-                return False
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            is_empty = not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            return version == _VERSION or is_empty
-    except sqlite3.OperationalError:
-        raise
-    except sqlite3.DatabaseError as error:
-        log.warning("the journal is broken: %s", error)
-        return False
-
-
-def _move_aside(path: Path) -> Path:
-    """Rename the journal and what belongs to it. Returns where it is now."""
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    aside = path.with_name(f"{path.stem}-{stamp}{path.suffix}")
-    for end in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + end)
-        if part.exists():
-            part.rename(aside.with_name(aside.name + end))
-    log.warning("the journal was set aside: %s", aside)
-    return aside
+def _connected(db: sqlite3.Connection) -> sqlite3.Connection:
+    db.row_factory = sqlite3.Row
+    db.text_factory = lambda raw: raw.decode("utf-8", "replace")  # a broken byte spoils one text, not the whole list
+    return db
 
 
 def _request(row: sqlite3.Row) -> Request:
+    """Raises UnreadableError."""
     fields = dict(row)
-    fields["posted"] = bool(fields["posted"])
-    fields["asked"] = Asked.from_json(json.loads(fields["asked"]))
-    fields["run"] = json.loads(fields["run"]) if fields["run"] else None
-    fields["failure"] = Failure(**json.loads(fields["failure"])) if fields["failure"] else None
-    return Request(**fields)
+    try:
+        fields["posted"] = bool(fields["posted"])
+        fields["asked"] = Asked.from_json(json.loads(fields["asked"]))
+        fields["run"] = json.loads(fields["run"]) if fields["run"] else None
+        fields["failure"] = Failure(**json.loads(fields["failure"])) if fields["failure"] else None
+        return Request(**fields)
+    except (ValueError, TypeError, KeyError) as error:
+        raise UnreadableError(
+            _("The request {id} can't be read any more: the journal is damaged ({error}).").format(
+                id=fields["id"], error=error
+            ),
+            _("Ask again."),
+        ) from None
+
+
+def _requests(rows: Iterable[sqlite3.Row]) -> Iterator[Request]:
+    """Those that can be read."""
+    for row in rows:
+        with suppress(UnreadableError):
+            yield _request(row)
+
+
+def _receipts(rows: Iterable[sqlite3.Row]) -> Iterator[Receipt]:
+    """Those that can be read."""
+    for row in rows:
+        try:
+            yield Receipt(**json.loads(row["receipt"]))
+        except (ValueError, TypeError) as error:
+            log.warning("a draft's receipt can't be read any more: %s", error)
 
 
 def _json(value: Any) -> str:

@@ -18,13 +18,14 @@ from tray.errors import JournalError, SecretsError, TrayError
 from tray.events import (
     Bus,
     Failure,
+    Noticed,
     RequestDone,
     RequestFailed,
     RequestStarted,
     State,
     StateChanged,
 )
-from tray.journal import Journal
+from tray.journal import Journal, UnreadableError
 from tray.locale import _
 from tray.running import Births, Connect, MakeContext, Runner, Slot, Slots, title
 from tray.tools.registry import Registry
@@ -33,8 +34,11 @@ log = logging.getLogger(__name__)
 
 CLOCK_S = 10.0
 """How often the clock is looked at while a stream is open."""
+REMIND_S = 24 * 3600.0
 JUMP_S = 30.0
 """A clock that went on by so much more was asleep with the machine: every stream is looked after."""
+JOURNAL_AGAIN_S = 30.0
+"""How often it is tried whether a journal that could not be written can be again."""
 
 _LIVELIEST: tuple[State, ...] = (
     "working", "asking", "streaming", "connecting", "reconnecting", "sign_in", "error"
@@ -48,7 +52,8 @@ Mailbox = Callable[["Listener"], Coroutine[Any, Any, None]]
 class Parts:
     """What a listener works with. `resume`: on start, go on with every unfinished request of the journal, not only
     with those that `go_on` names. `at_once`: how many requests work at the same time, each in a conversation of its
-    own. `mailboxes`: those that are kept open whenever it listens, by target. `clock`: seconds of the day's clock."""
+    own. `mailboxes`: those that are kept open whenever it listens, by target. `warning`: what the user should know of
+    the sign-in now, if anything; may take time. `clock`: seconds of the day's clock."""
 
     bus: Bus
     journal: Journal
@@ -58,6 +63,7 @@ class Parts:
     resume: bool
     at_once: int
     mailboxes: Mapping[str, Mailbox]
+    warning: Callable[[], str | None]
     clock: Callable[[], float] = time.time
 
 
@@ -156,6 +162,7 @@ class Listener:
         parts = self.parts
         self._states: dict[str, StateChanged] = {}
         self._parked: dict[str, str] = {}  # requests that wait for signing in, and why
+        self._stuck: set[str] = set()  # requests that wait for the journal
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._standing: dict[str, asyncio.Task[None]] = {}
         self._troubles: dict[str, StateChanged] = {}  # of mailboxes
@@ -165,6 +172,7 @@ class Listener:
             parts.bus, parts.journal, parts.connect, parts.tools, parts.context, self._mark, Births()
         )  # fmt: skip
         self._clock: asyncio.Task[None] | None = None
+        self._reminding = loop.create_task(self._remind()) if parts.resume else None
         self._publish("idle")
         try:
             unfinished = parts.journal.unfinished()
@@ -188,8 +196,7 @@ class Listener:
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._runner.births.all_born.wait(), grace_s)
             tasks = [*self._tasks.values(), *self._standing.values()]
-            if self._clock:
-                tasks.append(self._clock)
+            tasks += [chore for chore in (self._clock, self._reminding) if chore]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -202,7 +209,6 @@ class Listener:
             self._parked.pop(request_id, None)
             task = asyncio.get_running_loop().create_task(self._request(request_id))
             self._tasks[request_id] = task
-            task.add_done_callback(lambda _task: self._tasks.pop(request_id, None))
             self._watch_clock()
 
     def _stand(self, name: str, mailbox: Mailbox) -> None:
@@ -246,21 +252,29 @@ class Listener:
             self.troubled(name, None)
 
     async def _request(self, request_id: str) -> None:
-        async with self._slots.one() as slot:
-            try:
-                failure = await self._run(request_id, slot)
-                if failure is not None and failure.kept and failure.code == "sign_in":
-                    self._parked[request_id] = failure.message
-            except JournalError as error:
-                failure = Failure("journal", error.message, error.advice, kept=True)
-            self._ended(request_id, failure)
+        goes_on = True
+        while goes_on:
+            async with self._slots.one() as slot:
+                try:
+                    failure = await self._run(request_id, slot)
+                    if failure is not None and failure.kept and failure.code == "sign_in":
+                        self._parked[request_id] = failure.message
+                except JournalError as error:
+                    failure = Failure("journal", error.message, error.advice, kept=True)
+                    self._wait_for_journal(request_id)
+                self._ended(request_id, failure)
+            # Who asked has lost patience; the program that stays never does.
+            goes_on = self.parts.resume and failure is not None and failure.kept and failure.code in ("network", "tls")
+        del self._tasks[request_id]  # at once: it may be asked for again in the next moment
 
     async def _run(self, request_id: str, slot: Slot) -> Failure | None:
         """How the request ended, for good or for now. Raises JournalError."""
-        request = self.parts.journal.request(request_id)
-        self.parts.bus.publish(RequestStarted(request_id, title(request.asked)))
-        self._mark(request_id, "connecting", "")
         try:
+            request = self.parts.journal.request(request_id)
+            if request.state in ("done", "failed"):  # it was asked for once more just as it ended
+                return request.failure
+            self.parts.bus.publish(RequestStarted(request_id, title(request.asked)))
+            self._mark(request_id, "connecting", "")
             return await self._runner.run(request, self._patience_s.get(request_id), slot)
         except NetworkAwayError as error:
             return Failure(error.code, error.message, error.advice, error.logid, kept=True)
@@ -270,6 +284,8 @@ class Listener:
                 return Failure("sign_in", error.message, error.advice, error.logid, kept=True)
         except SecretsError as error:
             return Failure("sign_in", error.message, error.advice, kept=True)
+        except UnreadableError as error:
+            failure = Failure("unreadable", error.message, error.advice)
         except JournalError:
             raise
         except TrayError as error:
@@ -299,6 +315,17 @@ class Listener:
             self.parts.bus.publish(RequestFailed(request_id, failure))
             self._settle(failure.message)
 
+    def _wait_for_journal(self, request_id: str) -> None:
+        if not self._stuck:
+            asyncio.get_running_loop().call_later(JOURNAL_AGAIN_S, self._try_journal)
+        self._stuck.add(request_id)
+
+    def _try_journal(self) -> None:
+        stuck, self._stuck = self._stuck, set()
+        go_on = self._begin if self.parts.journal.catch_up() else self._wait_for_journal
+        for request_id in stuck:
+            go_on(request_id)
+
     def _unpark(self) -> None:
         parked, self._parked = list(self._parked), {}
         for request_id in parked:
@@ -321,6 +348,13 @@ class Listener:
                 log.info("the clock jumped by %.0f s: reconnecting", clock() - before)
                 for client in list(self._runner.clients):
                     client.break_streams(_("the computer was asleep"))
+
+    async def _remind(self) -> None:
+        """Say, now and once a day, what is to be known of the sign-in."""
+        while True:
+            if text := await asyncio.to_thread(self.parts.warning):
+                self.parts.bus.publish(Noticed("", text))
+            await asyncio.sleep(REMIND_S)
 
     def _mark(self, request_id: str, state: State, detail: str) -> None:
         self._states[request_id] = StateChanged(state, detail)

@@ -15,6 +15,7 @@ from typing import Protocol
 from tray.asked import Asked
 from tray.coze.chat import Chat
 from tray.coze.client import Client
+from tray.coze.errors import CozeError
 from tray.coze.run import (
     Away,
     Connected,
@@ -163,13 +164,18 @@ class Runner:
             self.journal.running(request.id)
             return await self._item(request)
         if request.posted and request.run is None:
-            return _lost()
+            lost = _lost()
+            self.journal.failed(request.id, lost)
+            return lost
         if request.state != "waiting":
             self.journal.running(request.id)
         async with await self.connect(request.asked.base_url) as client:
             self.clients.add(client)
             try:
                 failure = await self._drive(request, self._driver(client, request, patience_s), slot)
+            except CozeError:
+                self.journal.posting(request.id, False)  # it was refused: nothing was created by it
+                raise
             finally:
                 self.clients.discard(client)
         text = self._said(request.id)
@@ -195,19 +201,28 @@ class Runner:
 
     async def _drive(self, request: Request, driver: Driver, slot: Slot) -> Failure | None:
         begun = request.run is not None
-        async with aclosing(driver.events()) as events:
-            async for event in events:
-                if isinstance(event, Started):
-                    begun = True
-                    self.journal.run_is(request.id, event.run)
-                    self.births.born(request.id)
-                elif isinstance(event, Away) and not begun:  # it says for sure that nothing was created
-                    self.births.born(request.id)
-                    self.journal.posting(request.id, False)
-                if isinstance(event, Failed):
-                    return Failure(event.code, event.message, event.advice, event.logid, again=event.again)
-                await self._heard(event, request, driver, slot)
+        try:
+            async with aclosing(driver.events()) as events:
+                async for event in events:
+                    if isinstance(event, Started):
+                        begun = True
+                        self.journal.run_is(request.id, event.run)
+                        self.births.born(request.id)
+                    elif isinstance(event, Away) and not begun:
+                        self._unborn(request)
+                    if isinstance(event, Failed):
+                        return Failure(event.code, event.message, event.advice, event.logid, again=event.again)
+                    await self._heard(event, request, driver, slot)
+        except CozeError:
+            if not begun:
+                self._unborn(request)
+            raise
         return None
+
+    def _unborn(self, request: Request) -> None:
+        """The cloud has said for sure that it has created nothing."""
+        self.births.born(request.id)
+        self.journal.posting(request.id, False)
 
     async def _heard(self, event: RunEvent, request: Request, driver: Driver, slot: Slot) -> None:
         if isinstance(event, Connected):
@@ -296,7 +311,9 @@ class Runner:
         return output
 
     def _said(self, request_id: str) -> str:
-        return "\n".join(text for text in map(plain, self.journal.outputs(request_id)) if text)
+        """What the run said to a person: what held a draft became one, or a problem that is told."""
+        said = (plain(text) for text in self.journal.outputs(request_id) if not holds_draft(text))
+        return "\n".join(text for text in said if text)
 
 
 def title(asked: Asked) -> str:

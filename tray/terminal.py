@@ -31,8 +31,8 @@ class Outcome:
     """What a tool could not do, as the bot was told."""
     failure: Failure | None = None
     done: bool = False
-    text_is_shown: bool = False
-    """Whether `text` was shown as it came."""
+    shown: str = ""
+    """What was shown as it came."""
 
     def to_json(self) -> dict[str, Any]:
         """The line that `ask --json` ends with."""
@@ -102,8 +102,8 @@ def _progress() -> tuple[Progress, TaskID]:
 
 def show_outcome(outcome: Outcome) -> None:
     """How a request ended, for people."""
-    if outcome.text and not outcome.text_is_shown:
-        out.print(for_terminal(outcome.text), markup=False)
+    if text := _rest(outcome.text, outcome.shown):
+        out.print(for_terminal(text), markup=False)
     for warning in outcome.warnings:
         show_warning(warning)
     for receipt in outcome.receipts:
@@ -117,6 +117,19 @@ def show_outcome(outcome: Outcome) -> None:
         if outcome.failure.again and outcome.request_id:
             again = _("To run it again: coze-tray again {id}").format(id=outcome.request_id)
             err.print(f"  {escape(again)}")
+
+
+def _rest(text: str, shown: str) -> str:
+    """What `text` has more than was shown of it; all of it where something else was shown. Space makes no difference:
+    between two answers a line ends that is in neither."""
+    at = 0
+    for character in filter(lambda c: not c.isspace(), shown):
+        while at < len(text) and text[at].isspace():
+            at += 1
+        if text[at : at + 1] != character:
+            return text
+        at += 1
+    return text[at:].strip() if shown else text
 
 
 def kept() -> str:

@@ -107,11 +107,11 @@ class _Watched:
 
     def done(self, event: events.RequestDone) -> None:
         self.outcome.text, self.outcome.done = event.text, True
-        self.outcome.text_is_shown = out.is_terminal and "".join(self._heard.split()) == "".join(event.text.split())
+        self.outcome.shown = self._heard if out.is_terminal else ""
 
     def failed(self, failure: Failure) -> None:
         self.outcome.failure, self.outcome.text = failure, self._heard
-        self.outcome.text_is_shown = out.is_terminal
+        self.outcome.shown = self._heard if out.is_terminal else ""
 
     def say(self, text: str) -> None:
         """One line of what goes on; not while a question waits."""

@@ -187,12 +187,9 @@ class Chat:
     async def _go_on(self) -> AsyncGenerator[RunEvent, None]:
         """Answer a question: with a new chat in the same conversation (documented for chatflows; for bots in chatflow
         mode it is plausible)."""
-        if self._heard.run is None or self._reply is None:
-            raise RuntimeError("no question was answered")
-        self._heard.run = {**self._heard.run, "replied": True}
-        yield Started(self._heard.run)
-        said = messages.message(self._reply)
-        path, params, body = messages.request(self._asked, str(self._heard.run["conversation_id"]), said)
+        yield self._heard.replies()
+        said = messages.message(self._reply or "")
+        path, params, body = messages.request(self._asked, self._params()["conversation_id"], said)
         async with aclosing(self._stream(path, params, body, self._sending)) as events:
             async for event in events:
                 yield event
@@ -323,9 +320,8 @@ class Chat:
             )
             return
         self._posting = False
-        if self._heard.replying and self._heard.run is not None:
-            self._heard.run = {key: value for key, value in self._heard.run.items() if key != "replied"}
-            yield Started(self._heard.run)
+        if self._heard.replying:
+            yield self._heard.reply_refused()
         if isinstance(error, _RenewedError):
             yield Away(error.message)
             return

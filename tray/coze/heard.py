@@ -86,12 +86,22 @@ class Heard:
             yield Started(self.run)
         yield Question(f"{self.run['chat_id']}:{self.run['questions']}", str(self.run["question"]))
 
+    def replies(self) -> Started:
+        """The reply to the question goes out."""
+        self.run = {**(self.run or {}), "replied": True}
+        self.answer, self.interrupted = "", False
+        return Started(self.run)
+
+    def reply_refused(self) -> Started:
+        """The reply did not arrive, or was refused: the chat still waits for it."""
+        self.run = {key: value for key, value in (self.run or {}).items() if key != "replied"}
+        return Started(self.run)
+
     def _born(self, conversation_id: Any, chat_id: Any) -> Iterator[Started]:
         """The first ids that a new chat's stream says."""
         if self.unborn and conversation_id and chat_id:
             asked = {"questions": self.run["questions"]} if self.run and "questions" in self.run else {}
             self.run = {"conversation_id": str(conversation_id), "chat_id": str(chat_id), **asked}
-            self.answer, self.interrupted = "", False
             yield Started(self.run)
 
     def _waits(self, chat: dict[str, Any], logid: str) -> Iterator[RunEvent]:

@@ -16,7 +16,16 @@ from typing import Any
 
 from tray.asked import Asked
 from tray.coze.client import Client, WireEvent
-from tray.coze.errors import RETRIED, SIGN_IN, CozeError, NetworkAwayError, advice
+from tray.coze.errors import (
+    CODES,
+    RETRIED,
+    RETRIED_UNLESS_BEGUN,
+    SIGN_IN,
+    CozeError,
+    NetworkAwayError,
+    advice,
+    may_succeed,
+)
 from tray.coze.interrupts import ASKING, Interrupt, read, resume_data
 from tray.coze.node_messages import MOST_CHARS, Messages, whole
 from tray.coze.run import (
@@ -35,8 +44,10 @@ from tray.text import whole_characters
 
 RESUMES = 3
 """How often Coze lets a run be resumed (documented: workflow_resume)."""
-GONE = {"4314", "4315"}
-"""The run is not there, or is over."""
+
+
+class _RefusedError(CozeError):
+    """A stream's event, not the answer itself, refuses the token: the client has not tried to renew it."""
 
 
 @dataclass
@@ -102,6 +113,7 @@ class Workflow:
         resuming = self.run is not None
         path, body, on_sending = self._request()
         error: NetworkAwayError | CozeError
+        renewed = False
         while True:
             tries.begin()
             self._heard = False
@@ -121,18 +133,30 @@ class Workflow:
                 error = caught
             for output in self._messages.rest():
                 yield output
-            failed = self._given_up(error, resuming=resuming)
-            if failed is None:
-                try:
-                    pause_s = tries.next_pause_s(error)
-                except CozeError as busy:
-                    failed = Failed(busy.code, busy.message, busy.advice, busy.logid, again=True)
-            if failed is not None:
+            if isinstance(error, _RefusedError) and not self._heard and not renewed:
+                renewed, error = await self._renewed(error)
+                if renewed:
+                    yield Away(error.message)
+                    continue
+            if failed := self._given_up(error, resuming=resuming):
                 yield failed
+                return
+            try:
+                pause_s = tries.next_pause_s(error)
+            except CozeError as busy:
+                yield _failure(busy)
                 return
             self._unsure |= error.sent if isinstance(error, NetworkAwayError) else True
             yield Away(error.message, pause_s)
             await asyncio.sleep(pause_s)
+
+    async def _renewed(self, refusal: _RefusedError) -> tuple[bool, NetworkAwayError | CozeError]:
+        """Whether there is another token now; else what is to be done about."""
+        try:
+            return await self.client.renew(), refusal
+        except NetworkAwayError as away:
+            away.sent = False  # nothing of the run was
+            return False, away
 
     def _given_up(self, error: NetworkAwayError | CozeError, *, resuming: bool) -> Failed | None:
         """The failure that `error` is, None if another try may mend it. Raises `error` where signing in would."""
@@ -144,11 +168,13 @@ class Workflow:
             raise error
         if resuming and self._is_gone(error.code):
             return _cut(error.message, error.logid or self._logid)
-        return None if error.code in RETRIED else Failed(error.code, error.message, error.advice, error.logid)
+        passes = error.code in (RETRIED if resuming else RETRIED_UNLESS_BEGUN)
+        return None if passes else _failure(error)
 
     def _is_gone(self, code: str) -> bool:
         """Whether Coze refuses an answer because it waits for none (any more)."""
-        return code in GONE or (code == "4000" and self._unsure)
+        gone = code in CODES and CODES[code].deed == "gone"
+        return gone or (code == "4000" and self._unsure)
 
     def _request(self) -> tuple[str, dict[str, Any], Callable[[], None] | None]:
         body: dict[str, Any] = {"workflow_id": self.asked.target_id}
@@ -226,13 +252,12 @@ class Workflow:
         code = str(said.get("error_code") or said.get("code") or "failed")
         message = str(said.get("error_message") or said.get("msg") or "")
         message = message or (data if isinstance(data, str) else "")[:300] or _("Coze gave no reason.")
-        error = CozeError(code, message, self._logid)
         if code in SIGN_IN:
-            raise error
+            raise _RefusedError(code, message, self._logid)
         if resuming and not self._heard and self._is_gone(code):
-            return _cut(error.message, self._logid)
+            return _cut(CozeError(code, message).message, self._logid)
         text = _("The workflow failed ({code}): {message}").format(code=code, message=message)
-        return Failed(code, text, advice(code), self._logid, again=code in RETRIED)
+        return Failed(code, text, advice(code), self._logid, again=may_succeed(code))
 
 
 def plain(text: str) -> str:
@@ -273,6 +298,10 @@ def _json(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return None
+
+
+def _failure(error: CozeError) -> Failed:
+    return Failed(error.code, error.message, error.advice, error.logid, again=may_succeed(error.code))
 
 
 def _cut(why: str, logid: str) -> Failed:

@@ -22,6 +22,7 @@ from tray.draft.source import TimeUnit
 from tray.draft.spec import Place
 from tray.draft.threads import to_its_end
 from tray.draft.worker import Worker, WorkerDiedError
+from tray.errors import JournalError
 from tray.events import Receipt
 from tray.locale import _
 
@@ -198,6 +199,8 @@ async def _write(text: str, draft: Outline, found: Found, bench: _Bench, shop: _
         return [Problem(place, _("the builder crashed; please report this export"))]
     except DraftError as error:
         return [Problem(place, str(error))]
+    except JournalError:  # what can't be remembered is not done, and is no fault of the draft
+        raise
     except OSError as error:
         return [Problem(place, _("it can't be written: {error}").format(error=error.strerror or error))]
     except Exception as error:

@@ -25,6 +25,8 @@ class SimulatedChat:
     rounds: int = 0
     body: Mapping[str, Any] = field(default_factory=dict)
     """What the request that created it said."""
+    last_error: tuple[int, str] = (0, "")
+    """Code and message."""
 
     def wire(self) -> dict[str, Any]:
         """The chat object as the cloud sends it."""
@@ -33,7 +35,7 @@ class SimulatedChat:
             "conversation_id": self.conversation_id,
             "bot_id": self.bot_id,
             "created_at": 1730949143,
-            "last_error": {"code": 0, "msg": ""},
+            "last_error": {"code": self.last_error[0], "msg": self.last_error[1]},
             "status": self.status,
             "usage": {"token_count": 0, "output_count": 0, "input_count": 0},
         }
@@ -68,10 +70,37 @@ class SimulatedChat:
         self.calls = [{"id": f"call-{uuid.uuid4().hex[:12]}", "type": "function", "function": function}]
         return frame("conversation.chat.requires_action", self.wire())
 
+    def asks(self, question: str) -> Iterator[bytes]:
+        """What a node that asks back says: the question as an answer, and a call without a function."""
+        yield from self.says(question)
+        self.status = "requires_action"
+        self.calls = [{"id": "", "type": "reply_message", "function": None, "require_info": None}]
+        content = json.dumps({"msg_type": "interrupt", "data": "", "from_module": None, "from_unit": None})
+        yield frame("conversation.message.completed", {**self._message("verbose"), "content": content})
+        yield frame("conversation.chat.requires_action", self.wire())
+        yield self.done()
+
     def completed(self) -> Iterator[bytes]:
         self.status = "completed"
         yield frame("conversation.chat.completed", self.wire())
-        yield DONE
+        yield self.done()
+
+    def failed(self, code: int, message: str) -> bytes:
+        self.status, self.last_error = "failed", (code, message)
+        return frame("conversation.chat.failed", self.wire())
+
+    def done(self) -> bytes:
+        """The end of the stream: a chatflow's tells where Coze shows how it ran."""
+        if "workflow_id" not in self.body:
+            return DONE
+        url = f"https://www.coze.cn/work_flow?execute_id={self.id}&workflow_id={self.body['workflow_id']}"
+        return frame("done", {"debug_url": url})
+
+    @property
+    def busy(self) -> bool:
+        """Whether no other chat may begin in its conversation. One that asks back is answered by another chat."""
+        waits_for_tools = self.status == "requires_action" and any(call.get("function") for call in self.calls)
+        return self.status in ("created", "in_progress") or waits_for_tools
 
     def _message(self, kind: str) -> dict[str, Any]:
         return {
@@ -87,7 +116,7 @@ class SimulatedChat:
 
 @dataclass
 class Chats:
-    """The endpoints of `/v3/chat`. `on_chat` and `on_outputs` as in Simulator."""
+    """The endpoints of `/v3/chat` and of chatflows. `on_chat` and `on_outputs` as in Simulator."""
 
     on_chat: Callable[[SimulatedChat], Frames]
     on_outputs: Callable[[SimulatedChat, dict[str, str]], Frames]
@@ -95,23 +124,35 @@ class Chats:
 
     def routes(self) -> dict[str, Callable[[Exchange], None]]:
         return {
-            "/v3/chat": self.create,
+            "/v3/chat": lambda x: self._create(x, x.query.get("conversation_id", "")),
+            "/v1/workflows/chat": lambda x: self._create(x, x.body.get("conversation_id", "")),
+            "/v1/conversations/": self._clear,
             "/v3/chat/retrieve": lambda x: self._about(x, lambda chat: x.data(chat.wire())),
             "/v3/chat/message/list": lambda x: self._about(x, lambda chat: x.data(chat.answers)),
             "/v3/chat/submit_tool_outputs": lambda x: self._about(x, lambda chat: self._outputs(x, chat)),
         }
 
-    def create(self, exchange: Exchange) -> None:
+    def _create(self, exchange: Exchange, conversation_id: str) -> None:
         body = exchange.body
+        if any(chat.busy for chat in self.chats.values() if chat.conversation_id == conversation_id):
+            exchange.refuse(4016, "conversation is occupied")
+            return
         chat = SimulatedChat(
             id=uuid.uuid4().hex[:19],
-            conversation_id=exchange.query.get("conversation_id") or uuid.uuid4().hex[:19],
-            bot_id=body["bot_id"],
+            conversation_id=conversation_id or uuid.uuid4().hex[:19],
+            bot_id=body.get("bot_id", ""),
             prompt=body["additional_messages"][-1]["content"],
             body=body,
         )
         self.chats[chat.id] = chat
         exchange.stream(self.on_chat(chat))
+
+    def _clear(self, exchange: Exchange) -> None:
+        conversation_id, _slash, deed = exchange.path.removeprefix("/v1/conversations/").partition("/")
+        if deed == "clear":
+            exchange.data({"id": uuid.uuid4().hex[:19], "conversation_id": conversation_id})
+        else:
+            exchange.refuse(4000, f"no such endpoint: {exchange.path}")
 
     def _outputs(self, exchange: Exchange, chat: SimulatedChat) -> None:
         outputs = {item["tool_call_id"]: item["output"] for item in exchange.body["tool_outputs"]}

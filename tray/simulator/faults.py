@@ -15,9 +15,10 @@ class Fault:
     `kind` "answer": `status`, `headers` and `body` (JSON or bytes) are answered instead. "reset_before": the
     connection is reset and the request never takes effect. "reset_after": it takes effect (a stream runs to its end
     unheard), and then the connection is reset. "cut": the stream ends after `at_bytes` of its body, without its last
-    chunk, and goes on unheard. "stall": after `at_bytes` no byte and no FIN comes, until the simulator ends."""
+    chunk, and goes on unheard. "stall": after `at_bytes` no byte and no FIN comes, until the simulator ends; it goes on
+    unheard. "mute": nothing is answered at all, until the simulator ends, and the request never takes effect."""
 
-    kind: Literal["answer", "reset_before", "reset_after", "cut", "stall"]
+    kind: Literal["answer", "reset_before", "reset_after", "cut", "stall", "mute"]
     path: str | None = None
     times: int = 1
     skip: int = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 from tray.simulator.chats import Chats, SimulatedChat
 from tray.simulator.exchange import Exchange, Frames
 from tray.simulator.faults import Faults
+from tray.simulator.files import Files
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class Received:
     query: dict[str, str]
     body: Any
     headers: dict[str, str]
+    at_s: float
+    """When its head was read, on time.monotonic's clock."""
 
 
 def _no_chats(_chat: SimulatedChat) -> Frames:
@@ -53,9 +57,11 @@ class Simulator:
     """Those that need no token: signing in."""
     tokens: set[str] | None = None
     faults: Faults = field(default_factory=Faults)
+    files: Files = field(default_factory=Files)
 
     def __post_init__(self) -> None:
         self.routes.update(Chats(self.on_chat, self.on_outputs, self.chats).routes())
+        self.routes["/v1/files/upload"] = self.files.upload
         self.open_routes["/media/"] = self._media
 
     def __enter__(self) -> Simulator:
@@ -126,6 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._handle()
 
     def _handle(self) -> None:
+        at_s = time.monotonic()
         parts = urlsplit(self.path)
         query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -145,9 +152,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.cloud.faults,
             self.cloud.pace_s,
         )  # fmt: skip
-        self.cloud.received.append(Received(self.command, parts.path, query, body, dict(self.headers)))
+        self.cloud.received.append(Received(self.command, parts.path, query, body, dict(self.headers), at_s))
         try:
             if fault is not None and fault.kind == "reset_before":
+                exchange.reset()
+            elif fault is not None and fault.kind == "mute":
+                self.cloud.faults.ended.wait()
                 exchange.reset()
             elif fault is not None and fault.kind == "answer":
                 said = fault.body if isinstance(fault.body, bytes) else json.dumps(fault.body).encode()

@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from tray.errors import TrayError
+from tray.errors import JournalError, TrayError
 from tray.locale import _
 from tray.text import whole_characters
 from tray.tools.context import ToolContext
@@ -53,9 +53,12 @@ class Registry:
 
     async def call(self, name: str, arguments: str, ctx: ToolContext) -> str:
         """Run the tool `name` with `arguments` (JSON text of an object, or ""). Always returns JSON text of an object
-        with a `status`: an unknown tool, bad arguments and a failing tool are {"status": "error", "message": …}."""
+        with a `status`: an unknown tool, bad arguments and a failing tool are {"status": "error", "message": …}. Raises
+        JournalError alone."""
         try:
             result = await self._called(name, arguments, ctx)
+        except JournalError:  # the bot is not told: the call is made again when the journal can be written
+            raise
         except TrayError as error:
             log.warning("tool %s: %s", name, error)
             result = {"status": "error", "message": str(error)}
