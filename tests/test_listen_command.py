@@ -87,7 +87,7 @@ def test_it_says_what_it_costs_shows_what_comes_and_ends_well_with_ctrl_c(begin,
     listening.send_signal(signal.SIGINT)
     out, err = listening.communicate(timeout=DEADLINE_S)
     assert listening.returncode == 0, err
-    assert "1,500 runs a day" in err and "500 in all" in err and "no_such_tool" in err
+    assert f"as {row.device};" in err and "1,500 runs a day" in err and "500 in all" in err and "no_such_tool" in err
     assert "测试" in out and "1 draft came. 1 item could not be built." in out
     said = json.loads(out.splitlines()[-1])
     assert set(said) == KEYS and (said["status"], said["error"]) == ("done", None)
@@ -302,6 +302,12 @@ def test_only_a_named_workflow_can_be_listened_to_always(name, words, env, tmp_p
     settings_with(tmp_path / "home", "[targets.bot]\nkind = 'bot'\nid = '5'\n")
     done = coze_tray("targets", "listen", name, "on", "--yes", env=env)
     assert done.returncode == 1 and words in done.stderr
+
+
+def test_a_bot_that_is_to_be_listened_to_is_said_when_the_settings_are_read(env, tmp_path):
+    settings_with(tmp_path / "home", "[targets.bot]\nkind = 'bot'\nid = '5'\nlisten = true\n")
+    done = coze_tray("status", env=env)
+    assert done.returncode == 1 and "targets.bot" in done.stderr and "only a workflow" in done.stderr
 
 
 def test_a_running_program_begins_and_ends_listening_when_the_settings_say_so(running, box, cloud, tmp_path):

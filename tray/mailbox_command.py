@@ -38,7 +38,8 @@ def listen(said: str | None, interval: str | None) -> terminal.Outcome:
     name, target = targets.find(said, "workflow", settings)
     wanted = Wanted.of((name, _with_interval(target, interval)), settings)
     terminal.err.print(cost(wanted.interval_s, wanted.runs_a_day), markup=False)
-    terminal.err.print(_("Listening to {name}; Ctrl-C ends it.").format(name=wanted.name), markup=False)
+    text = _("Listening to {name} as {device}; Ctrl-C ends it.")
+    terminal.err.print(text.format(name=wanted.name, device=standing.device(settings)), markup=False)
     watched = _Watched()
     try:
         with closing(_happenings(home_folder(), settings, wanted)) as happenings:

@@ -54,8 +54,12 @@ class Wanted:
         return {**asdict(self), "asked": self.asked.to_json()}
 
     def mailbox(self, settings: Settings) -> Mailbox:
-        device = settings.device or platform.node()
-        return Mailbox(self.name, self.asked, device, self.runs_a_day, MailboxPace(self.interval_s))
+        return Mailbox(self.name, self.asked, device(settings), self.runs_a_day, MailboxPace(self.interval_s))
+
+
+def device(settings: Settings) -> str:
+    """The name by which mailboxes know this computer."""
+    return settings.device or platform.node()
 
 
 def of_settings(settings: Settings) -> dict[str, Mailbox]:
