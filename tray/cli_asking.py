@@ -23,7 +23,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(help=_("Answer what a request waits with, and go on with it."))(answer)
     app.command(help=_("Ask the same once more, as a new request."))(again)
     app.command(help=_("Go on with a chat that waits for this computer."))(adopt)
-    app.command(help=_("Listen to a mailbox workflow until Ctrl-C: what it delivers becomes drafts."))(listen)
+    app.command(help=_("Make drafts of what a mailbox workflow delivers, until Ctrl-C."))(listen)
 
 
 def ask(
