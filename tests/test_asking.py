@@ -238,10 +238,29 @@ def test_ask_goes_on_with_the_last_conversation_of_the_same_target(tmp_path, roo
         assert (none.returncode, last_line(none)["status"]) == (1, "failed") and "no conversation" in none.stderr
         for arguments in (["一"], ["别的", "--bot", "8"], ["二", "--continue"]):
             assert coze_tray("ask", *arguments, env=env).returncode == 0
-    asked = [r for r in cloud.received if r.path == "/v3/chat"]
+        cleared = f"/v1/conversations/{next(iter(cloud.chats.values())).conversation_id}/clear"
+        assert cleared not in [r.path for r in cloud.received]
+        assert coze_tray("ask", "三", "--clear", env=env).returncode == 0
+        assert cleared in [r.path for r in cloud.received]
     conversations = {chat.prompt: chat.conversation_id for chat in cloud.chats.values()}
-    assert len(asked) == 3
-    assert asked[2].query["conversation_id"] == conversations["一"] != conversations["别的"]
+    assert conversations["一"] == conversations["二"] == conversations["三"] != conversations["别的"]
+
+
+def test_a_file_goes_with_what_a_bot_is_asked_and_inputs_with_what_a_chatflow_is(tmp_path, root, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "猫.jpg").write_bytes(b"picture")
+    with Simulator(bot()) as cloud:
+        env = env_on(cloud, tmp_path, root, PYTHONPATH=str(Path(__file__).parents[1]))
+        asked = coze_tray("ask", "它是谁？", "--bot", "7", "--file", "猫.jpg", "--json", env=env)
+        coze_tray("targets", "add", "短剧", "--chatflow", "66", "-p", "style=水彩", "-p", "n:=1", env=env)
+        flowed = coze_tray("ask", "写一集", "--chatflow", "短剧", "-p", "n:=2", "--json", env=env)
+        wrong = coze_tray("ask", "写一集", "--bot", "短剧", env=env)
+    assert asked.returncode == flowed.returncode == 0, asked.stderr + flowed.stderr
+    assert list(cloud.files.stored.values()) == [("猫.jpg", b"picture")]
+    [body] = [r.body for r in cloud.received if r.path == "/v1/workflows/chat"]
+    assert body["workflow_id"] == "66"
+    assert body["parameters"].items() >= {"style": "水彩", "n": 2}.items()
+    assert wrong.returncode == 1 and "ask PROMPT --chatflow 短剧" in wrong.stderr
 
 
 def test_a_picture_that_is_not_there_is_wrong_usage_and_nothing_is_asked(tmp_path):

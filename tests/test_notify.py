@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tray.desktop import notify
-from tray.events import Bus, DraftWritten, Failure, Receipt, RequestFailed, StateChanged
+from tray.events import Bus, DraftWritten, Failure, Noticed, QuestionAsked, Receipt, RequestFailed, StateChanged
 
 
 class Recorder(notify.Notifier):
@@ -57,10 +57,11 @@ def receipt(**fields: Any) -> Receipt:
     return Receipt(**{**plain, **fields})
 
 
-def said_about(event: Any) -> list[tuple[str, str]]:
+def said_about(*happened: Any) -> list[tuple[str, str]]:
     bus, notifier = Bus(), Recorder()
     notify.announce(bus, notifier)
-    bus.publish(event)
+    for event in happened:
+        bus.publish(event)
     assert notifier.flush()
     return notifier.sent
 
@@ -83,6 +84,37 @@ def test_warnings_are_counted_where_there_are_any(count: int, words: str) -> Non
 def test_a_failed_request_is_told_with_what_to_do() -> None:
     failure = Failure("4100", "The token is wrong.", "Sign in again.", "logid")
     assert said_about(RequestFailed("1", failure)) == [("The request failed", "The token is wrong. Sign in again.")]
+
+
+def test_a_request_that_is_kept_is_told_as_waiting_and_one_that_may_succeed_with_how_to_run_it_again() -> None:
+    away = Failure("network", "Coze can't be reached.", "Check the network.", kept=True)
+    [(title, message)] = said_about(RequestFailed("r1", away))
+    assert title == "The request waits"
+    assert message.splitlines() == ["Coze can't be reached. Check the network.", "It is kept and goes on by itself."]
+    cut = Failure("cut", "The stream broke. " * 20, "", again=True)
+    [(title, message)] = said_about(RequestFailed("r1", cut))
+    assert title == "The request failed"
+    assert len(message) <= notify.MESSAGE_UNITS and message.endswith("coze-tray again r1")
+
+
+def test_a_question_is_told_with_its_options_and_how_to_answer_it() -> None:
+    [(_title, message)] = said_about(QuestionAsked("r1", "q", "哪一种？\n请选择", ("甲", "乙")))
+    assert message.startswith("哪一种？ 请选择 (甲 / 乙)\n") and message.endswith("coze-tray answer r1 TEXT")
+    [(_title, message)] = said_about(QuestionAsked("r1", "q", "问" * 500))
+    assert len(message) <= notify.MESSAGE_UNITS and message.endswith("coze-tray answer r1 TEXT")
+
+
+def test_that_one_must_sign_in_is_told_once() -> None:
+    refused = Failure("sign_in", "The token has expired.", "", kept=True)
+    waits = StateChanged("sign_in", "The token has expired.")
+    others = (StateChanged("connecting"), StateChanged("reconnecting", "…"))
+    told = said_about(RequestFailed("r1", refused), waits, *others, RequestFailed("r2", refused), waits)
+    assert told == [("Sign in to Coze", "The token has expired. Sign in with: coze-tray login")]
+    assert len(said_about(waits, StateChanged("streaming"), waits)) == 2
+
+
+def test_what_one_should_know_is_told() -> None:
+    assert said_about(Noticed("", "The journal was set aside.")) == [("coze-tray", "The journal was set aside.")]
 
 
 def test_nothing_else_is_told() -> None:

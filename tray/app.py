@@ -8,7 +8,7 @@ import logging.handlers
 import queue
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,8 @@ def open_app(
         sweep(drafts_folder(settings.drafts_dir))
     mailboxes = standing.of_settings(settings) if resume else {}
     listener = Listener(Parts(bus, journal, connect, tools, context, resume, settings.at_once, mailboxes, warning))
-    app = App(settings, bus, journal, listener, held, OpenQuestions(bus), standing.Standing(listener, set(mailboxes)))
+    kept = standing.Standing(listener, mailboxes, of_settings=resume)
+    app = App(settings, bus, journal, listener, held, OpenQuestions(bus), kept)
     held.serve(lambda message: _answer(app, message))
     if journal.set_aside is not None:
         text = _(
@@ -169,11 +170,6 @@ def begin(app: App, wanted: NewRequest) -> str:
 
 def asked_again(request: Request) -> Asked:
     """What was asked, to be asked once more as something new. Raises TrayError for what can't be."""
-    if request.asked.kind == "item":
-        raise TrayError(
-            _("{id} was delivered by a mailbox: it was not asked here.").format(id=request.id),
-            _("Ask in Coze again; what it makes is delivered as before."),
-        )
     if not request.asked.target_id:
         raise TrayError(
             _("{id} is a chat that was begun elsewhere.").format(id=request.id), _("Ask again where it was begun.")
@@ -216,7 +212,7 @@ def answer_running(address: instance.Address, request_id: str, question_id: str,
     return any(said.get("taken") for said in instance.hand_on(address, message))
 
 
-def _answer(app: App, message: instance.Message) -> Iterator[instance.Message]:
+def _answer(app: App, message: instance.Message) -> Generator[instance.Message, None, None]:
     """What the running program says to another process of this user."""
     op = message.pop("op", None)
     if op == "ask":
@@ -225,15 +221,14 @@ def _answer(app: App, message: instance.Message) -> Iterator[instance.Message]:
     elif op == "answer":
         yield {"taken": answer(app, **message)}
     elif op == "listen":
-        for event in standing.listen(app, standing.Wanted.from_json(message["wanted"])):
-            yield events.to_json(event)
-    elif op == "listen_always":
-        standing.settings_changed(app, message["name"])
-        yield {"taken": True}
+        with contextlib.closing(standing.listen(app, standing.Wanted.from_json(message["wanted"]))) as heard:
+            for event in heard:
+                yield events.to_json(event)
     elif op == "signed_in":
         app.listener.signed_in()
         yield {"taken": True}
     elif op == "settings":  # they have changed: whatever shows them looks again
+        app.standing.settings_changed()
         app.bus.publish(app.listener.state)
         yield {"taken": True}
     elif op == "state":

@@ -1,4 +1,4 @@
-"""The commands that ask the cloud for something: ask, workflow, answer, again and adopt."""
+"""The commands that ask the cloud for something: ask, workflow, answer, again, adopt and listen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from tray import terminal
-from tray.cli_options import JsonFlag, Parameters, Wait, json_of_failure, parsed
+from tray.cli_options import Interval, JsonFlag, Parameters, Wait, json_of_failure, parsed
 from tray.locale import _
 
 PATIENCE_S = 30.0
@@ -23,6 +23,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(help=_("Answer what a request waits with, and go on with it."))(answer)
     app.command(help=_("Ask the same once more, as a new request."))(again)
     app.command(help=_("Go on with a chat that waits for this computer."))(adopt)
+    app.command(help=_("Make drafts of what a mailbox workflow delivers, until Ctrl-C."))(listen)
 
 
 def ask(
@@ -101,6 +102,18 @@ def adopt(
     from tray import asking
 
     _end(as_json, lambda: asking.adopt(conversation_id, chat_id, wait))
+
+
+def listen(
+    name: Annotated[
+        str | None, typer.Argument(metavar="ID|NAME", help=_("The mailbox workflow; else COZE_WORKFLOW_ID."))
+    ] = None,
+    interval: Interval = None,
+    as_json: JsonFlag = False,
+) -> None:
+    from tray import mailbox_command
+
+    _end(as_json, lambda: mailbox_command.listen(name, interval))
 
 
 def _end(as_json: bool, asked: Callable[[], terminal.Outcome]) -> None:

@@ -32,6 +32,15 @@ Parameters = Annotated[
     ),
 ]
 
+Interval = Annotated[
+    str | None,
+    typer.Option(
+        "--interval",
+        metavar="TIME",
+        help=_("Between two runs: 30s, 5m or 1h; or hold, for a workflow that itself waits. 60s by default."),
+    ),
+]
+
 
 @contextmanager
 def json_of_failure(as_json: bool, made_of: Callable[[Failure], dict[str, Any]]) -> Iterator[None]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from tray import terminal
-from tray.cli_options import JsonFlag, Parameters, failed, json_of_failure, parsed
+from tray.cli_options import Interval, JsonFlag, Parameters, failed, json_of_failure, parsed
 from tray.locale import _
 
 app = typer.Typer(rich_markup_mode=None)
@@ -73,3 +73,15 @@ def remove(name: Name) -> None:
     from tray import targets_command
 
     targets_command.remove(name)
+
+
+@app.command(help=_("Listen to a mailbox workflow whenever coze-tray runs: on or off."))
+def listen(
+    name: Name,
+    switch: Annotated[Literal["on", "off"], typer.Argument(help=_("on or off."))],
+    interval: Interval = None,
+    yes: Annotated[bool, typer.Option("--yes", help=_("Ask nothing: what it costs is known."))] = False,
+) -> None:
+    from tray import mailbox_command
+
+    mailbox_command.listen_always(name, switch == "on", interval, yes)

@@ -13,8 +13,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener, answer_challenge, deliver_challenge
@@ -32,8 +32,8 @@ ANSWER_WITHIN_S = 10.0
 _FAMILY = "AF_PIPE" if sys.platform == "win32" else "AF_UNIX"
 
 Message = dict[str, Any]
-Answer = Callable[[Message], Iterator[Message]]
-"""Turns what another process asks into the messages it is sent back."""
+Answer = Callable[[Message], Generator[Message, None, None]]
+"""Turns what another process asks into the messages it is sent back; closed when that process goes away."""
 
 
 @dataclass(frozen=True)
@@ -160,8 +160,9 @@ def _converse(connection: Connection[Any, Any], key: bytes, answer: Answer) -> N
         try:
             deliver_challenge(connection, key)
             answer_challenge(connection, key)
-            for message in answer(json.loads(connection.recv_bytes())):
-                connection.send_bytes(json.dumps(message, ensure_ascii=False).encode())
+            with closing(answer(json.loads(connection.recv_bytes()))) as messages:
+                for message in messages:
+                    connection.send_bytes(json.dumps(message, ensure_ascii=False).encode())
         except AuthenticationError:
             log.warning("someone without the key knocked at the socket")
         except (EOFError, OSError) as error:

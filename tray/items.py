@@ -23,6 +23,8 @@ CREATE TABLE items (
     taken INTEGER NOT NULL DEFAULT 0,   -- one that carried it has ended well
     PRIMARY KEY (mailbox, item_id)
 );
+CREATE INDEX items_unfinished ON items (mailbox) WHERE result IS NULL;
+CREATE INDEX items_untold ON items (mailbox) WHERE taken = 0;
 CREATE TABLE mailbox_runs (
     mailbox TEXT NOT NULL,
     day TEXT NOT NULL,                  -- of this computer's calendar, as 2026-01-31
@@ -125,7 +127,7 @@ class Items:
         none of whose runs ends well holds up nothing new."""
         with self.transaction() as db:
             rows = db.execute(
-                "SELECT item_id, result, sent FROM items WHERE mailbox = ? AND result IS NOT NULL AND NOT taken"
+                "SELECT item_id, result, sent FROM items WHERE mailbox = ? AND result IS NOT NULL AND taken = 0"
                 " ORDER BY sent, rowid LIMIT ?",
                 (mailbox, most),
             )

@@ -73,6 +73,11 @@ class Mailbox:
     def key(self) -> str:
         return mailbox_of(self.asked)
 
+    def is_like(self, other: Mailbox) -> bool:
+        """Whether both are the same, run in the same way."""
+        mine, others = ((one.name, one.asked, one.device, one.runs_a_day, one.pace.interval_s) for one in (self, other))
+        return mine == others
+
     async def __call__(self, listener: Listener) -> None:
         self.pace.soon()
         self._trouble, self._lost = None, 0

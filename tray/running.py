@@ -173,9 +173,6 @@ class Runner:
             self.clients.add(client)
             try:
                 failure = await self._drive(request, self._driver(client, request, patience_s), slot)
-            except CozeError:
-                self.journal.posting(request.id, False)  # it was refused: nothing was created by it
-                raise
             finally:
                 self.clients.discard(client)
         text = self._said(request.id)
@@ -208,7 +205,7 @@ class Runner:
                         begun = True
                         self.journal.run_is(request.id, event.run)
                         self.births.born(request.id)
-                    elif isinstance(event, Away) and not begun:
+                    elif isinstance(event, (Away, Notice)) and not begun:
                         self._unborn(request)
                     if isinstance(event, Failed):
                         return Failure(event.code, event.message, event.advice, event.logid, again=event.again)

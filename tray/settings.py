@@ -13,7 +13,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import tomlkit
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from tomlkit import TOMLDocument
 from tomlkit.exceptions import TOMLKitError
 
@@ -67,6 +67,12 @@ class Target(BaseModel):
         if said != "hold" and _seconds(said) < SHORTEST_INTERVAL_S:
             raise ValueError(_("it must be {n} s or longer").format(n=SHORTEST_INTERVAL_S))
         return said
+
+    @model_validator(mode="after")
+    def _can_be_listened_to(self) -> Target:
+        if self.listen and self.kind != "workflow":
+            raise ValueError(_("only a workflow can be listened to"))
+        return self
 
 
 SHORTEST_INTERVAL_S = 1

@@ -295,7 +295,7 @@ def _look(settings: Settings, credential: Credential, how: str) -> None:
     """Ask Coze who it is and remember it. Raises SecretsError where Coze does not take the token."""
     from tray.coze import account
     from tray.coze.client import Client
-    from tray.coze.errors import CozeError
+    from tray.coze.errors import SIGN_IN, CozeError
 
     async def look() -> tuple[account.Account | None, list[str]]:
         async with Client(settings.base_url, credential, 20.0) as client:
@@ -304,7 +304,7 @@ def _look(settings: Settings, credential: Credential, how: str) -> None:
     try:
         who, missing = asyncio.run(look())
     except CozeError as error:
-        if not account.is_refused(error):
+        if error.code not in SIGN_IN:
             raise
         raise SecretsError(
             _("Coze does not take this token ({error}; logid {logid}).").format(

@@ -7,7 +7,7 @@ import platform
 import queue
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -54,8 +54,12 @@ class Wanted:
         return {**asdict(self), "asked": self.asked.to_json()}
 
     def mailbox(self, settings: Settings) -> Mailbox:
-        device = settings.device or platform.node()
-        return Mailbox(self.name, self.asked, device, self.runs_a_day, MailboxPace(self.interval_s))
+        return Mailbox(self.name, self.asked, device(settings), self.runs_a_day, MailboxPace(self.interval_s))
+
+
+def device(settings: Settings) -> str:
+    """The name by which mailboxes know this computer."""
+    return settings.device or platform.node()
 
 
 def of_settings(settings: Settings) -> dict[str, Mailbox]:
@@ -71,10 +75,13 @@ def of_settings(settings: Settings) -> dict[str, Mailbox]:
 
 @dataclass
 class Standing:
-    """`always`: the keys of those that stand in the settings. Its methods may be called from any thread."""
+    """`always`: those that are kept open whenever the program listens, by key. `of_settings`: they are those of the
+    settings; else the program was started for something else, and there are none. Its methods may be called from any
+    thread."""
 
     listener: Listener
-    always: set[str]
+    always: dict[str, Mailbox]
+    of_settings: bool
     _followers: Counter[str] = field(default_factory=Counter, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
@@ -96,21 +103,23 @@ class Standing:
                 if key not in self.always:
                     self.listener.close_mailbox(key)
 
-    def stand(self, mailbox: Mailbox) -> None:
-        """Keep it open from now on."""
+    def settings_changed(self) -> None:
+        """Keep open what the settings say now; what is as it was stays untouched. Raises SettingsError."""
+        if not self.of_settings:
+            return
+        always = of_settings(settings_module.load())
         with self._lock:
-            self.always.add(mailbox.key)
-            self.listener.open_mailbox(mailbox.key, mailbox)
+            for key in self.always.keys() - always.keys():
+                del self.always[key]
+                if not self._followers[key]:
+                    self.listener.close_mailbox(key)
+            for key, mailbox in always.items():
+                if key not in self.always or not self.always[key].is_like(mailbox):
+                    self.always[key] = mailbox
+                    self.listener.open_mailbox(key, mailbox)
 
-    def fall(self, key: str) -> None:
-        """Keep it open no longer than somebody listens."""
-        with self._lock:
-            self.always.discard(key)
-            if not self._followers[key]:
-                self.listener.close_mailbox(key)
 
-
-def listen(app: App, wanted: Wanted) -> Iterator[events.Event]:
+def listen(app: App, wanted: Wanted) -> Generator[events.Event, None, None]:
     """Listen to a mailbox, and yield what happens to its items, and what else is to know, until this is closed or the
     program ends. The state comes again and again. Where listening is stopped, RequestFailed of no request says so."""
     heard: queue.SimpleQueue[events.Event] = queue.SimpleQueue()
@@ -131,19 +140,6 @@ def listen_running(address: instance.Address, wanted: Wanted) -> Iterator[events
     """As `listen`, by the coze-tray that runs already. Raises HandOffError where it does not answer."""
     for said in instance.hand_on(address, {"op": "listen", "wanted": wanted.to_json()}):
         yield events.from_json(said)
-
-
-def settings_changed(app: App, name: str) -> None:
-    """The settings say otherwise about listening to that target now. Raises SettingsError."""
-    settings = settings_module.load()
-    target = settings.targets.get(name)
-    if target is None:
-        return
-    wanted = Wanted.of((name, target), settings)
-    if target.listen and target.kind == "workflow":
-        app.standing.stand(wanted.mailbox(settings))
-    else:
-        app.standing.fall(mailbox_of(wanted.asked))
 
 
 def _followed(app: App, key: str, heard: queue.SimpleQueue[events.Event]) -> Iterator[events.Event]:

@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from factory import draft, export, segment, track
 from real_desktop import Desktop, desktop_session, eventually
 from tray.simulator import demo
+from tray.simulator.exchange import Frames
+from tray.simulator.workflows import SimulatedRun, Workflows
 
 pytestmark = pytest.mark.desktop
 
@@ -60,8 +63,7 @@ def test_the_demo_shows_the_icon_and_raises_a_notification_that_names_the_draft(
 
 
 def test_a_demo_that_can_not_begin_takes_its_icon_away_and_says_why(panel: Desktop, tmp_path: Path) -> None:
-    (tmp_path / "demo").mkdir()
-    (tmp_path / "demo" / "journal.db").write_text("no database, " * 100)
+    (tmp_path / "demo" / "journal.db").mkdir(parents=True)
     with program(panel, "demo", COZE_TRAY_HOME=str(tmp_path)) as running:
         assert running.wait(30) == 1
         assert running.stderr is not None
@@ -85,6 +87,50 @@ def test_ask_while_the_tray_runs_is_done_by_it_and_notified(panel: Desktop, tmp_
             name = json.loads(said.splitlines()[-1])["drafts"][0]["name"]
             eventually(lambda: _submenu_has(panel, name), "the draft under recent drafts")
     eventually(lambda: panel.notifications().count(f"Draft ready: {name}") >= 1, "the notification")
+
+
+def test_targets_are_asked_from_the_menu_and_their_questions_answered_there(panel: Desktop, tmp_path: Path) -> None:
+    drafts, home = tmp_path / "drafts", tmp_path / "home"
+    drafts.mkdir()
+    (tmp_path / "zenity").write_text("#!/bin/sh\necho 做一个视频\n")
+    (tmp_path / "zenity").chmod(0o755)
+
+    def on_run(run: SimulatedRun) -> Frames:
+        question = {
+            "question": f"{run.parameters['topic']}：哪个方向？",
+            "options": [{"name": "横屏"}, {"name": "竖屏"}],
+        }
+        yield run.interrupt(2, json.dumps({"messages": [{"content": question}]}), title="问答")
+
+    def on_resume(run: SimulatedRun, said: str) -> Frames:
+        yield from run.end(export(draft(track(segment()), name=said)))
+        yield run.done()
+
+    with demo.simulator(pace_s=0) as cloud:
+        cloud.routes.update(Workflows(on_run, on_resume).routes())
+        variables = {
+            "COZE_TRAY_HOME": str(home),
+            "COZE_API_BASE": cloud.base_url,
+            "COZE_API_TOKEN": "t",
+            "COZE_TRAY_DRAFTS_DIR": str(drafts),
+            "COZE_TRAY_ALLOW_HOSTS": "127.0.0.1",
+            "PATH": f"{tmp_path}:{panel.environment['PATH']}",
+        }
+        with program(panel, **variables):
+            eventually(lambda: "Listening, nothing to do" in panel.labels(), "the listener to listen")
+            assert "Targets" not in panel.labels()
+            add = (*COZE_TRAY, "targets", "add")
+            panel.run(*add, "日更短片", "--workflow", "739", "-p", "topic=海", **variables)
+            panel.run(*add, "海报", "--bot", "7", **variables)
+            eventually(lambda: _submenu_has(panel, "海报"), "the targets, though the program ran before")
+            panel.menu("日更短片")
+            eventually(lambda: _submenu_has(panel, "海：哪个方向？"), "the question")
+            eventually(lambda: "海：哪个方向？ (横屏 / 竖屏)" in panel.notifications(), "its notification")
+            panel.menu("竖屏")
+            eventually((drafts / "竖屏" / "draft_content.json").exists, "the draft, named as was answered")
+            panel.menu("海报")
+            eventually(lambda: _submenu_has(panel, "Demo"), "the bot's draft")
+    assert [(chat.bot_id, chat.prompt) for chat in cloud.chats.values()] == [("7", "做一个视频")]
 
 
 def test_login_stores_the_token_in_the_keyring_and_logout_deletes_it(bare: Desktop, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Shows the icon with controls that only write down what was asked, and publishes the events it is told to.
 
-Standard input: a line of JSON for each event, or {"stop": true}. Standard output: a line for everything that happens.
+Standard input: a line of JSON for each event, {"found": …} for what the menu is to show, or {"stop": true}. Standard output: a line for everything that happens.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import os
 import sys
 import threading
 import time
+from typing import Any
 
 from tray.desktop import host, notify
-from tray.desktop.tray import Tray
-from tray.events import Bus, StateChanged, from_json
+from tray.desktop.tray import Choice, Tray
+from tray.events import Bus, QuestionAsked, StateChanged, from_json
 
 
 def say(**what: object) -> None:
@@ -23,6 +24,7 @@ def say(**what: object) -> None:
 class Program:
     def __init__(self, bus: Bus, drafts: list[tuple[str, str]], folder: str | None) -> None:
         self.bus, self.drafts, self.folder = bus, drafts, folder
+        self.found: dict[str, list[Any]] = {}
         self._listening = False
 
     def start(self) -> None:
@@ -44,6 +46,27 @@ class Program:
 
     def drafts_folder(self) -> str | None:
         return self.folder
+
+    def targets(self) -> list[Choice]:
+        return self.found.get("targets", [])
+
+    def has_default_bot(self) -> bool:
+        return "targets" in self.found
+
+    def ask(self, name: str | None, prompt: str) -> None:
+        say(called="ask", name=name, prompt=prompt)
+
+    def questions(self) -> list[QuestionAsked]:
+        return self.found.get("questions", [])
+
+    def answer(self, question: QuestionAsked, text: str) -> None:
+        say(called="answer", question=question.question_id, text=text)
+
+    def to_run_again(self) -> list[tuple[str, str]]:
+        return self.found.get("again", [])
+
+    def again(self, request_id: str) -> None:
+        say(called="again", id=request_id)
 
     def quit(self) -> None:
         say(called="quit")
@@ -67,6 +90,14 @@ def main() -> None:
             if order.get("stop"):
                 tray.stop()
                 return
+            if found := order.get("found"):
+                program.found = {
+                    "targets": [Choice(*target) for target in found.get("targets", [])],
+                    "questions": [QuestionAsked(*question) for question in found.get("questions", [])],
+                    "again": [(request_id, title) for request_id, title in found.get("again", [])],
+                }
+                bus.publish(StateChanged("idle", "found"))
+                continue
             bus.publish(from_json(order))
 
     tray.run(begin)

@@ -44,11 +44,11 @@ class Account:
 
 async def account(client: Client) -> Account | None:
     """Whose token it is (`/v1/users/me`, as cozepy reads it), None where it may not ask that. Raises CozeError
-    (`is_refused`) where Coze does not take the token, and NetworkAwayError."""
+    with a code in SIGN_IN where Coze does not take the token, and NetworkAwayError."""
     try:
         data, _logid = await client.call("GET", "/v1/users/me", {})
     except CozeError as error:
-        if is_refused(error):
+        if error.code in SIGN_IN:
             raise
         return None
     if not isinstance(data, dict):
@@ -70,7 +70,7 @@ async def missing_scopes(client: Client) -> list[str]:
         try:
             await client.call(method, path, params)
         except CozeError as error:
-            if is_refused(error):
+            if error.code in SIGN_IN:
                 raise
             if error.code in ("4101", "403") and not _names_a_thing_only(error):
                 missing.append(scope)
@@ -80,12 +80,6 @@ async def missing_scopes(client: Client) -> list[str]:
 def checked_scopes() -> tuple[str, ...]:
     """Those that `missing_scopes` asks after."""
     return tuple(_PROBES)
-
-
-def is_refused(error: CozeError) -> bool:
-    """Whether the token itself is refused. Field reports: 4101 with these words where a token is wrong
-    (coze-dev/coze-go issue 56), beside the documented 4100 and 700012006."""
-    return error.code in SIGN_IN or (error.code == "4101" and "token you entered is incorrect" in error.message)
 
 
 def _names_a_thing_only(error: CozeError) -> bool:

@@ -104,10 +104,10 @@ class Client:
 
         async def request() -> httpx.Request:
             made = await self._request("POST", "/v1/files/upload", {}, None, self._silent_s)
-            headers, content = upload.multipart(path, size)
-            return httpx.Request(
-                made.method, made.url, headers={**made.headers, **headers}, content=content, extensions=made.extensions
-            )
+            kind, content = upload.multipart(path, size)
+            headers = made.headers.copy()
+            headers.update(kind)
+            return httpx.Request(made.method, made.url, headers=headers, content=content, extensions=made.extensions)
 
         async def read(response: httpx.Response) -> str:
             data = (await self._whole(response)).get("data")
@@ -163,7 +163,10 @@ class Client:
         made = await self._requester.amake_request(
             method, f"{self.base_url}{path}", params=params, json=body, stream=True
         )  # fmt: skip
-        request: httpx.Request = made.as_httpx
+        try:
+            request: httpx.Request = made.as_httpx
+        except UnicodeEncodeError:  # its text would quote the header with the token
+            raise CozeError("request", _("a character in it, or in the token, can't be sent")) from None
         request.extensions = {
             **request.extensions,
             "timeout": httpx.Timeout(silent_s, connect=CONNECT_S).as_dict(),
@@ -213,8 +216,8 @@ class Client:
         try:
             with self._breakable(on_sending is None):
                 return await self._http.send(request, stream=True)
-        except httpx.LocalProtocolError:  # its text would quote the header with the token
-            raise CozeError("request", _("the request can't be sent as it is")) from None
+        except httpx.LocalProtocolError:  # the same
+            raise CozeError("request", _("it is no request of HTTP")) from None
         except httpx.TransportError as error:
             raise _away(error, self.base_url, sent=sent) from None
 

@@ -107,10 +107,17 @@ CODES: dict[str, Code] = {
         N_("Nobody knows whether Coze has begun."),
         N_("Coze may be at work on it, so it was not asked again by itself. If no draft comes, run it again."),
     ),
+    "request": Code(
+        "fail",
+        N_("The request can't be sent as it is."),
+        N_("Look for odd characters in what is asked; if there are none, sign in again: coze-tray login"),
+    ),
     "too_big": Code(
         "fail", N_("Coze's answer is too large."), N_("Let the bot or workflow say less, or say it in parts.")
     ),
 }
+
+_OURS = ("network", "tls", "lost", "request", "too_big")
 
 RETRIED = frozenset(code for code, known in CODES.items() if known.deed == "retry")
 """Worth another try at any time."""
@@ -143,10 +150,17 @@ class NetworkAwayError(TrayError):
 
 def said(code: str, message: str) -> str:
     """What Coze answered, and what that means where it is known."""
-    if code not in CODES:
-        return _("Coze answered {code}: {message}").format(code=code, message=message)
-    meaning = _(CODES[code].meaning)
-    return _("{meaning} Coze answered {code}: {message}").format(meaning=meaning, code=code, message=message)
+    meaning = _(CODES[code].meaning) if code in CODES else ""
+    if code in _OURS:
+        return _("{meaning} ({why})").format(meaning=meaning, why=message)
+    words = _("Coze answered {code}: {message}").format(code=code, message=message)
+    return f"{meaning} {words}" if meaning else words
+
+
+def code_of(code: str, message: str) -> str:
+    """The code that says what is wrong. Field reports (coze-dev/coze-go issue 56): a chat is refused a wrong token with
+    4101, which is documented for a missing scope, and these words."""
+    return "4100" if code == "4101" and "token you entered is incorrect" in message.lower() else code
 
 
 def advice(code: str) -> str:

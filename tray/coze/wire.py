@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 from httpx_sse import EventSource
 
-from tray.coze.errors import CozeError
+from tray.coze.errors import CozeError, code_of
 from tray.locale import _
 from tray.text import whole_characters
 
@@ -80,7 +80,8 @@ def refusal(said: dict[str, Any]) -> tuple[str, str]:
     code = said.get("code")
     known = isinstance(code, (int, str)) and not isinstance(code, bool)
     found = str(code)[:40] if known else "unknown" if code else ""
-    return "" if found == "0" else found, str(said.get("msg") or said.get("message") or "")[:1000]
+    message = str(said.get("msg") or said.get("message") or "")[:1000]
+    return "" if found == "0" else code_of(found, message), message
 
 
 def too_big(logid: str) -> CozeError:

@@ -24,6 +24,7 @@ from tray.coze.errors import (
     CozeError,
     NetworkAwayError,
     advice,
+    code_of,
     may_succeed,
 )
 from tray.coze.interrupts import ASKING, Interrupt, read, resume_data
@@ -252,6 +253,7 @@ class Workflow:
         code = str(said.get("error_code") or said.get("code") or "failed")
         message = str(said.get("error_message") or said.get("msg") or "")
         message = message or (data if isinstance(data, str) else "")[:300] or _("Coze gave no reason.")
+        code = code_of(code, message)
         if code in SIGN_IN:
             raise _RefusedError(code, message, self._logid)
         if resuming and not self._heard and self._is_gone(code):

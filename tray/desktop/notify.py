@@ -17,7 +17,7 @@ from typing import Any
 
 from tray import words
 from tray.desktop.images import icon_path
-from tray.events import Bus, DraftWritten, Event, Receipt, RequestFailed
+from tray.events import Bus, DraftWritten, Event, Noticed, QuestionAsked, Receipt, RequestFailed, StateChanged
 from tray.locale import _, ngettext
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class MacNotifier(Notifier):
         script = ("on run argv", "display notification (item 2 of argv) with title (item 1 of argv)", "end run")
         lines = [word for line in script for word in ("-e", line)]
         subprocess.run(  # noqa: S603 - no shell
-            ["osascript", *lines, _no_option(title), _no_option(message)],  # noqa: S607 - as the system has it
+            ["osascript", *lines, no_option(title), no_option(message)],  # noqa: S607 - as the system has it
             check=True,
             capture_output=True,
             timeout=20,
@@ -113,8 +113,8 @@ class LinuxNotifier(Notifier):
         from plyer import notification
 
         notification.notify(
-            title=_no_option(title),
-            message=_no_option(html.escape(message, quote=False)),  # the body is markup, the title is not
+            title=no_option(title),
+            message=no_option(html.escape(message, quote=False)),  # the body is markup, the title is not
             app_name="coze-tray",
             app_icon=str(icon_path()),
             timeout=10,
@@ -146,14 +146,25 @@ def notifier(icon: Any | None) -> Notifier:
 
 
 def announce(bus: Bus, notifier: Notifier) -> Callable[[], None]:
-    """Notify of each draft written and each request failed. Returns the function that ends it."""
+    """Notify of each draft written, each question, each request that failed or waits, and what else the user should
+    know. Returns the function that ends it."""
+    signed_out = False
 
     def on_event(event: Event) -> None:
+        nonlocal signed_out
         if isinstance(event, DraftWritten):
             notifier.show(_("Draft ready: {name}").format(name=event.receipt.name), _about(event.receipt))
-        elif isinstance(event, RequestFailed):
-            text = f"{event.failure.message} {event.failure.advice}".strip()
-            notifier.show(_("The request failed"), text)
+        elif isinstance(event, QuestionAsked):
+            notifier.show(_("A question for you"), _asked(event))
+        elif isinstance(event, Noticed):
+            notifier.show("coze-tray", event.text)
+        elif isinstance(event, StateChanged):
+            if event.state == "sign_in" and not signed_out:
+                notifier.show(_("Sign in to Coze"), f"{event.detail} {_('Sign in with: coze-tray login')}".strip())
+            # It is told once: other requests come and go meanwhile, but none streams without a token.
+            signed_out = event.state == "sign_in" or (signed_out and event.state not in ("idle", "streaming"))
+        elif isinstance(event, RequestFailed) and not (event.failure.kept and event.failure.code == "sign_in"):
+            notifier.show(*_failed(event))
 
     return bus.subscribe(on_event)
 
@@ -175,6 +186,33 @@ def _about(receipt: Receipt) -> str:
     return _(", ").join(counts) + "\n" + words.how_to_see_it()
 
 
-def _no_option(text: str) -> str:
+def _asked(event: QuestionAsked) -> str:
+    """The question, and where it can be answered; that must not be what is cut off."""
+    how = _("Answer it in the icon's menu, or: coze-tray answer {id} TEXT").format(id=event.request_id)
+    question = " ".join(event.text.split())
+    if event.options:
+        question = f"{question} ({' / '.join(event.options)})"
+    return cut(question, MESSAGE_UNITS - _units(how) - 1) + "\n" + how
+
+
+def _failed(event: RequestFailed) -> tuple[str, str]:
+    failure = event.failure
+    if failure.kept:
+        how = _("It is kept and goes on by itself.")
+    elif failure.again:
+        how = _("Run it again from the icon's menu, or: coze-tray again {id}").format(id=event.request_id)
+    else:
+        how = ""
+    text = f"{failure.message} {failure.advice}".strip()
+    if how:
+        text = cut(text, MESSAGE_UNITS - _units(how) - 1) + "\n" + how
+    return _("The request waits") if failure.kept else _("The request failed"), text
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def no_option(text: str) -> str:
     """A text that the command it is handed to can't take for an option."""
     return f" {text}" if text.startswith("-") else text

@@ -1,4 +1,4 @@
-"""Folders, opened in the desktop's file manager."""
+"""Folders, opened in the desktop's file manager; pages, in its browser."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import webbrowser
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -15,6 +16,12 @@ log = logging.getLogger(__name__)
 def open_folder(path: str | os.PathLike[str]) -> None:
     """Open the folder and return at once. What goes wrong is logged."""
     threading.Thread(target=_open, args=(Path(path),), name="open-folder", daemon=True).start()
+
+
+def open_page(url: str) -> None:
+    """Open the page. What goes wrong is logged; what is no web page is not opened."""
+    if not url.startswith(("https://", "http://")) or not webbrowser.open(url):
+        log.warning("the page %s could not be opened", url)
 
 
 def _open(folder: Path) -> None:

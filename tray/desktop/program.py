@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from tray import events, instance
 from tray.desktop import host, notify
-from tray.desktop.tray import Tray
+from tray.desktop.tray import Choice, Tray
 from tray.errors import TrayError
 from tray.home import home
 from tray.locale import _
+from tray.questions import OpenQuestions
 
 if TYPE_CHECKING:
     from tray.app import App
@@ -33,8 +34,10 @@ class Program:
         self.home, self.held = home, held
         self.bus = events.Bus()
         self.ended = threading.Event()
+        self._questions = OpenQuestions(self.bus)  # before the icon subscribes: what it is told of is here then
         self._app: App | None = None
         self._settings: Settings | None = None
+        self._settings_are_given = False
         self._closed = False
 
     def open(self, settings: Settings | None = None, *, resume: bool = True, token: str | None = None) -> App:
@@ -42,6 +45,7 @@ class Program:
         from tray import settings as settings_module
         from tray.app import open_app
 
+        self._settings_are_given = settings is not None
         self._settings = settings or settings_module.load()
         self._app = open_app(self._settings, self.home, self.held, self.bus, resume=resume, token=token)
         self._app.listener.start()
@@ -68,6 +72,65 @@ class Program:
             return str(drafts_folder(self._settings.drafts_dir if self._settings else None))
         except TrayError:
             return None
+
+    def targets(self) -> list[Choice]:
+        found = settings.targets if (settings := self._settings_now()) else {}
+        return [
+            Choice(name, needs_prompt=target.kind != "workflow") for name, target in found.items() if not target.listen
+        ]
+
+    def has_default_bot(self) -> bool:
+        settings = self._settings_now()
+        return settings is not None and bool(settings.bot_id)
+
+    def ask(self, name: str | None, prompt: str) -> None:
+        """Raises TrayError."""
+        from tray import targets
+        from tray.app import NewRequest, begin
+        from tray.text import whole_characters
+
+        settings = self._settings_now()
+        if self._app is None or settings is None:
+            return
+        kind = settings.targets[name].kind if name in settings.targets else "bot"
+        asked = targets.asked(targets.find(name, kind, settings), settings, whole_characters(prompt))
+        begin(self._app, NewRequest(asked, None))
+
+    def questions(self) -> list[events.QuestionAsked]:
+        return self._questions.all()
+
+    def answer(self, question: events.QuestionAsked, text: str) -> None:
+        """Raises TrayError."""
+        from tray.app import answer
+        from tray.text import whole_characters
+
+        if self._app:
+            answer(self._app, question.request_id, question.question_id, whole_characters(text))
+
+    def to_run_again(self) -> list[tuple[str, str]]:
+        """Raises JournalError."""
+        if self._app is None:
+            return []
+        from tray.app import to_run_again
+        from tray.running import title
+
+        return [(request.id, title(request.asked)) for request in to_run_again(self._app.journal)]
+
+    def again(self, request_id: str) -> None:
+        """Raises TrayError."""
+        from tray.app import NewRequest, asked_again, begin
+
+        if self._app:
+            begin(self._app, NewRequest(asked_again(self._app.journal.request(request_id)), None))
+
+    def _settings_now(self) -> Settings | None:
+        """They may have changed since it was opened; what is broken then, was better before."""
+        from tray import settings as settings_module
+
+        if self._settings is not None and not self._settings_are_given:
+            with suppress(TrayError):
+                self._settings = settings_module.load()
+        return self._settings
 
     def quit(self) -> None:
         self.ended.set()

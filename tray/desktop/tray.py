@@ -11,13 +11,24 @@ from functools import partial
 from typing import Any, Protocol
 
 from tray import words
-from tray.desktop import autostart, host
+from tray.desktop import autostart, dialog, host
 from tray.desktop.images import state_image
 from tray.desktop.notify import cut
-from tray.desktop.opener import open_folder
+from tray.desktop.opener import open_folder, open_page
 from tray.errors import TrayError
-from tray.events import Bus, DraftWritten, Event, State, StateChanged
+from tray.events import (
+    Bus,
+    DraftWritten,
+    Event,
+    Noticed,
+    QuestionAnswered,
+    QuestionAsked,
+    RequestFailed,
+    State,
+    StateChanged,
+)
 from tray.locale import _
+from tray.questions import chosen
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +53,33 @@ class Controls(Protocol):
 
     def drafts_folder(self) -> str | None: ...
 
+    def targets(self) -> list[Choice]: ...
+
+    def has_default_bot(self) -> bool: ...
+
+    def ask(self, name: str | None, prompt: str) -> None:
+        """Ask the target of that name, or run it with its defaults; None: the default bot."""
+
+    def questions(self) -> list[QuestionAsked]:
+        """Those that wait for the user now."""
+
+    def answer(self, question: QuestionAsked, text: str) -> None: ...
+
+    def to_run_again(self) -> list[tuple[str, str]]:
+        """Id and title of the requests of late that failed and may well succeed, the newest first."""
+
+    def again(self, request_id: str) -> None: ...
+
     def quit(self) -> None:
         """End the program. The icon goes when this returns."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A named target, as the menu shows it. `needs_prompt`: a bot or a chatflow; a workflow needs none."""
+
+    name: str
+    needs_prompt: bool
 
 
 @dataclass(frozen=True)
@@ -54,6 +90,10 @@ class _Seen:
     recent_drafts: tuple[tuple[str, str], ...] = ()
     drafts_folder: str | None = None
     starts_at_login: bool = False
+    has_default_bot: bool = False
+    targets: tuple[Choice, ...] = ()
+    questions: tuple[QuestionAsked, ...] = ()
+    to_run_again: tuple[tuple[str, str], ...] = ()
 
 
 class Tray:
@@ -65,6 +105,8 @@ class Tray:
         self._state = StateChanged("stopped")
         self._shown: State | None = None
         self._seen = _Seen()
+        self._bus = bus
+        self._dialogs: dict[str, threading.Event] = {}  # the open ones, by question
         self._stopping = threading.Event()
         self._stale = threading.Event()
         self._unsubscribe = bus.subscribe(self._on_event)
@@ -119,7 +161,9 @@ class Tray:
     def _on_event(self, event: Event) -> None:
         if isinstance(event, StateChanged):
             self._state = event
-        if isinstance(event, StateChanged | DraftWritten):
+        elif isinstance(event, QuestionAnswered) and (over := self._dialogs.get(event.question_id)):
+            over.set()  # it was answered elsewhere
+        if isinstance(event, StateChanged | DraftWritten | QuestionAsked | QuestionAnswered | RequestFailed):
             self._stale.set()
 
     def _follow(self) -> None:
@@ -150,6 +194,10 @@ class Tray:
             recent_drafts=tuple(self._controls.recent_drafts()),
             drafts_folder=self._controls.drafts_folder(),
             starts_at_login=autostart.status() is not None,
+            has_default_bot=self._controls.has_default_bot(),
+            targets=tuple(self._controls.targets()),
+            questions=tuple(self._controls.questions()),
+            to_run_again=tuple(self._controls.to_run_again()),
         )
 
     def _in_thread(self, action: Callable[[], None]) -> None:
@@ -160,11 +208,77 @@ class Tray:
                 action()
             except TrayError as error:
                 log.warning("%s", error)
+                self._bus.publish(Noticed("", str(error)))
             except Exception:  # a click that fails must leave the icon working
                 log.exception("what was clicked failed")
             self._stale.set()
 
         threading.Thread(target=act, name="tray-click", daemon=True).start()
+
+    def _ask(self, target: Choice | None) -> None:
+        """Ask a target; None: the default bot."""
+        prompt = ""
+        if target is None or target.needs_prompt:
+            text = _("What should {name} make?").format(name=target.name) if target else _("What should be made?")
+            prompt = dialog.ask_text("coze-tray", text) or ""
+            if not prompt.strip():
+                return
+        self._controls.ask(target.name if target else None, prompt)
+
+    def _answer(self, question: QuestionAsked) -> None:
+        if question.question_id in self._dialogs:
+            return
+        over = self._dialogs[question.question_id] = threading.Event()
+        try:
+            if question.url:
+                open_page(question.url)
+            said = dialog.ask_text("coze-tray", question.text, over)
+        except dialog.NoDialogError as error:
+            how = _("Answer with: coze-tray answer {id} TEXT").format(id=question.request_id)
+            raise TrayError(f"{error.message} {how}") from None
+        finally:
+            del self._dialogs[question.question_id]
+        text = None if said is None else chosen(question, said)
+        if text is not None:
+            self._controls.answer(question, text)
+
+    def _requests(self) -> Iterator[Any]:
+        """The entries about asking; those that have nothing in them are not shown."""
+        from pystray import Menu, MenuItem
+
+        def entry(text: str, action: Callable[[], None]) -> Any:
+            return MenuItem(_label(text), lambda: self._in_thread(action))
+
+        def targets() -> Iterator[Any]:
+            for target in self._seen.targets:
+                yield entry(target.name, partial(self._ask, target))
+
+        def options(question: QuestionAsked) -> Iterator[Any]:
+            if question.url:
+                yield entry(_("Open the page"), partial(open_page, question.url))
+            for option in question.options:
+                yield entry(option, partial(self._controls.answer, question, option))
+
+        def questions() -> Iterator[Any]:
+            for question in self._seen.questions:
+                if question.options:
+                    yield MenuItem(_label(question.text), Menu(partial(options, question)))
+                else:
+                    yield entry(question.text, partial(self._answer, question))
+
+        def again() -> Iterator[Any]:
+            for request_id, title in self._seen.to_run_again:
+                yield entry(_("Run again: {title}").format(title=title), partial(self._controls.again, request_id))
+
+        if self._seen.has_default_bot:
+            yield entry(_("New request…"), partial(self._ask, None))
+        for text, items, shown in (
+            (_("Targets"), targets, self._seen.targets),
+            (_("Questions"), questions, self._seen.questions),
+            (_("Run again"), again, self._seen.to_run_again),
+        ):
+            if shown:
+                yield MenuItem(text, Menu(items))
 
     def _menu(self) -> Any:
         """The menu. pystray asks the functions in it for their texts each time it is brought up to date."""
@@ -189,23 +303,21 @@ class Tray:
         def login() -> None:
             self._in_thread(autostart.disable if self._seen.starts_at_login else autostart.enable)
 
-        return Menu(
-            MenuItem(lambda _item: _label(in_words(self._state)), None, enabled=False),
-            Menu.SEPARATOR,
-            MenuItem(
-                lambda _item: _("Stop listening") if self._seen.listening else _("Start listening"), start_or_stop
-            ),
-            Menu.SEPARATOR,
-            MenuItem(lambda _item: _("Recent drafts"), Menu(drafts)),
-            MenuItem(
-                lambda _item: _("Open drafts folder"),
-                open_drafts_folder,
-                enabled=lambda _item: self._seen.drafts_folder is not None,
-            ),
-            Menu.SEPARATOR,
-            MenuItem(lambda _item: _("Start at login"), login, checked=lambda _item: self._seen.starts_at_login),
-            MenuItem(lambda _item: _("Quit"), self.quit),
-        )
+        def entries() -> Iterator[Any]:
+            seen = self._seen
+            yield MenuItem(_label(in_words(self._state)), None, enabled=False)
+            yield Menu.SEPARATOR
+            yield MenuItem(_("Stop listening") if seen.listening else _("Start listening"), start_or_stop)
+            yield Menu.SEPARATOR
+            yield from self._requests()
+            yield Menu.SEPARATOR
+            yield MenuItem(_("Recent drafts"), Menu(drafts))
+            yield MenuItem(_("Open drafts folder"), open_drafts_folder, enabled=seen.drafts_folder is not None)
+            yield Menu.SEPARATOR
+            yield MenuItem(_("Start at login"), login, checked=lambda _item: self._seen.starts_at_login)
+            yield MenuItem(_("Quit"), self.quit)
+
+        return Menu(entries)
 
 
 def in_words(changed: StateChanged) -> str:

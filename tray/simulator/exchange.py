@@ -61,7 +61,10 @@ class Exchange:
     def whole(self, body: bytes, kind: str, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
         """Any answer that is no stream."""
         self._after_effect()
-        self.handler.send_response(status)
+        if "Date" in (headers or {}):
+            self.handler.send_response_only(status)
+        else:
+            self.handler.send_response(status)
         said = {"Content-Type": kind, "x-tt-logid": LOGID, "Content-Length": str(len(body)), **(headers or {})}
         for name, value in said.items():
             self.handler.send_header(name, value)
