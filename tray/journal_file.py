@@ -21,8 +21,8 @@ page was on the disk."""
 _PASSES = ("database is locked", "database or disk is full", "disk I/O error", "unable to open database file")
 
 
-def is_whole(path: Path, version: int) -> bool:
-    """Whether it is a journal of this version that can be gone on with, or none yet. Raises sqlite3.OperationalError
+def is_whole(path: Path, version: int, schema: str) -> bool:
+    """Whether it is a journal of this version and schema that can be gone on with, or none yet. Raises sqlite3.OperationalError
     for what may pass: a full disk, a lock."""
     wal = _part(path, "-wal")
     if _damaged(path).exists() or (wal.exists() and not path.exists()):
@@ -41,14 +41,17 @@ def is_whole(path: Path, version: int) -> bool:
             db.execute("ROLLBACK")
             if (unclean or path.stat().st_size <= QUICK_BYTES) and not _is_sound(db, path):
                 return False
-            found = db.execute("PRAGMA user_version").fetchone()[0]
-            is_empty = not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            found, tables = db.execute("PRAGMA user_version").fetchone()[0], _tables(db)
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if may_pass(error, path):
             raise
         log.warning("the journal is broken: %s", error)
         return False
-    return found == version or is_empty
+    if not tables:
+        return True
+    with closing(sqlite3.connect(":memory:")) as fresh:
+        fresh.executescript(schema)
+        return bool(found == version and tables == _tables(fresh))
 
 
 def may_pass(error: Exception, path: Path) -> bool:
@@ -85,6 +88,10 @@ def _is_sound(db: sqlite3.Connection, path: Path) -> bool:
     if found != "ok":
         log.warning("%s is broken: %s", path.name, found)
     return bool(found == "ok")
+
+
+def _tables(db: sqlite3.Connection) -> list[tuple[str, ...]]:
+    return db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name").fetchall()
 
 
 def _part(path: Path, end: str) -> Path:
