@@ -770,7 +770,8 @@ def test_a_disk_that_is_full_when_a_tool_has_run_ends_nothing_and_runs_nothing_t
         assert one.until(events.RequestDone, request_id=request_id).text == LONG
         one.until(events.StateChanged, state="idle")
     assert ran == [1]
-    assert json.loads(one.app.journal.tool_output(one.app.journal.request(request_id).run["chat_id"], list(cloud.chats.values())[0].calls[0]["id"]) or "")["message"] == LONG  # fmt: skip
+    chat = next(iter(cloud.chats.values()))
+    assert LONG in (one.app.journal.tool_output(chat.id, chat.calls[0]["id"]) or ""), "it is written in the end"
     assert len(cloud.chats) == 1
 
 

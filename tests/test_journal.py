@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from tray import journal_file
 from tray.asked import Asked
 from tray.errors import JournalError
 from tray.events import Failure, Receipt
-from tray.journal import Journal, recent_requests
+from tray.journal import Journal, UnreadableError, recent_requests
 
 ASKED = Asked("http://127.0.0.1", "bot", "7", "问")
 RECEIPT = Receipt("/p", "名", "id", {"text": 1}, 1, 2, "ms", "", [])
@@ -46,7 +47,8 @@ def fill(journal: Journal, count: int = 30) -> None:
 def use(journal: Journal) -> None:
     """What a program does with its journal at a start and for a request."""
     for request_id in journal.unfinished():
-        journal.request(request_id)
+        with suppress(UnreadableError, KeyError):  # the listener ends such a one alone
+            journal.request(request_id)
         journal.outputs(request_id)
         journal.drafts_of(request_id)
     journal.recent_requests()
@@ -209,21 +211,26 @@ def test_whatever_is_broken_no_other_error_comes_out(seed: int, path: Path, tmp_
         for _time in range(chance.choice([1, 3, 30])):
             data[chance.randrange(len(data))] = chance.randrange(256)
         target.write_bytes(data[: chance.choice([len(data), len(data), chance.randrange(len(data))])])
-        for _start in range(2):
-            try:
-                recent_requests(folder / "journal.db")
-                broken = Journal(folder / "journal.db")
-                try:
-                    use(broken)
-                finally:
-                    broken.close()
-            except (JournalError, KeyError) as error:  # KeyError: a request's id is not what it was
-                assert "full" not in str(error), "it isn't"
-        # However broken it was, the third start works at the latest.
-        last = Journal(folder / "journal.db")
-        last.add_request("another", ASKED)
-        assert last.request("another").asked == ASKED
-        last.close()
+        ends = [started(folder / "journal.db") for _start in range(4)]
+        assert ends[-1] == "works", "once what is broken was met, there is a whole journal"
+
+
+def started(path: Path) -> str:
+    """What comes of a start with this journal."""
+    with suppress(JournalError):  # `status` does not own it and says so
+        recent_requests(path)
+    try:
+        journal = Journal(path)
+        try:
+            journal.add_request("another", ASKED)
+            assert journal.request("another").asked == ASKED
+            use(journal)
+        finally:
+            journal.close()
+    except JournalError as error:
+        assert "full" not in str(error), "it isn't"
+        return f"a broken journal is said: {error}"
+    return "works"
 
 
 def test_a_request_that_can_t_be_read_any_more_ends_alone(path: Path):

@@ -331,13 +331,13 @@ class Journal:
                     raise
                 self._db.execute("COMMIT")
                 self._unwritten, self.trouble = [], ""
-            except sqlite3.Error as error:
+            except (sqlite3.Error, UnicodeDecodeError) as error:  # the second: names of columns that are broken
                 if self._db.in_transaction:
                     self._db.rollback()
                 raise self._told(error) from None
 
-    def _told(self, error: sqlite3.Error) -> JournalError:
-        if isinstance(error, sqlite3.OperationalError) or not isinstance(error, sqlite3.DatabaseError):
+    def _told(self, error: sqlite3.Error | UnicodeDecodeError) -> JournalError:
+        if journal_file.may_pass(error, self._path):
             return JournalError(
                 _("The journal can't be written: {error}").format(error=error),
                 _("Is the disk full? Then make room."),
@@ -397,7 +397,7 @@ def _read(path: Path, sql: str, *values: Any) -> list[Request]:
             if _connected(db).execute("PRAGMA user_version").fetchone()[0] != _VERSION:
                 return []  # the next start sets it aside
             return list(_requests(db.execute(sql, values)))
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise JournalError(_("The journal can't be opened: {path}: {error}").format(path=path, error=error)) from None
 
 

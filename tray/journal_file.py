@@ -43,14 +43,18 @@ def is_whole(path: Path, version: int) -> bool:
                 return False
             found = db.execute("PRAGMA user_version").fetchone()[0]
             is_empty = not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError) and (
-            str(error).startswith(_PASSES) or not os.access(path, os.W_OK)
-        ):
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        if may_pass(error, path):
             raise
         log.warning("the journal is broken: %s", error)
         return False
     return found == version or is_empty
+
+
+def may_pass(error: Exception, path: Path) -> bool:
+    """Whether it says nothing against the journal: a full disk, a lock."""
+    passes = str(error).startswith(_PASSES) or not os.access(path, os.W_OK)
+    return isinstance(error, sqlite3.OperationalError) and passes
 
 
 def move_aside(path: Path) -> Path:
