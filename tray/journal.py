@@ -17,6 +17,7 @@ from tray import journal_file
 from tray.asked import Asked
 from tray.errors import JournalError
 from tray.events import Failure, Receipt
+from tray.items import LET_GO as ITEMS_LET_GO
 from tray.items import SCHEMA as ITEMS_SCHEMA
 from tray.items import Items
 from tray.locale import _
@@ -144,7 +145,7 @@ class Journal:
     def add_request(self, request_id: str, asked: Asked, run: dict[str, Any] | None = None) -> None:
         """Queue a request; nothing if it is there already. `run`: the cloud's side of it, where that has begun."""
         with suppress(JournalError):  # what matters follows
-            self._let_go()
+            self.let_go()
         self._run(
             "INSERT OR IGNORE INTO requests (id, created_us, asked, state, run) VALUES (?, ?, ?, 'queued', ?)",
             request_id,
@@ -303,7 +304,7 @@ class Journal:
                 self.trouble = str(error)
                 self._unwritten.append((sql, values))
 
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
         """Once a day, empty what old requests carried; the file uses the room again."""
         now_us = _now_us()
         if self._let_go_us is not None and abs(now_us - self._let_go_us) < _DAY_US:
@@ -355,6 +356,7 @@ _LET_GO = (
     " (SELECT id FROM requests WHERE state IN ('done', 'failed') AND created_us < ?)",
     "UPDATE requests SET text = substr(text, 1, 2000)"
     " WHERE state IN ('done', 'failed') AND created_us < ? AND length(text) > 2000",
+    ITEMS_LET_GO,
 )
 _RECENT = "SELECT * FROM requests ORDER BY rowid DESC LIMIT ?"
 _OF_CHAT = """

@@ -278,6 +278,10 @@ class Runner:
             with suppress(JournalError):
                 items.not_started(mailbox, item_id)
             raise
+        except Exception as error:  # a bug must not let the item come again for ever
+            log.exception("item %s", item_id)
+            text = _("Something in this program failed: {error}").format(error=f"{type(error).__name__}: {error}")
+            output = json.dumps({"status": "error", "message": text}, ensure_ascii=False)
         items.finish(mailbox, item_id, result_of(item_id, output))
         told = json.loads(output)
         message = str(told.get("message") or "")
