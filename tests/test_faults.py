@@ -776,7 +776,7 @@ def test_a_disk_that_is_full_when_a_tool_has_run_ends_nothing_and_runs_nothing_t
     assert len(cloud.chats) == 1
 
 
-@pytest.mark.parametrize("moment", ["tool_started", "put_draft", "tool_finished", "said", "run_is", "posting"])
+@pytest.mark.parametrize("moment", ["tool_started", "put_draft", "tool_finished", "said", "run_is", "posting", "done"])
 def test_a_disk_that_fills_up_at_any_moment_loses_no_request_and_builds_nothing_twice(
     moment: str, listen: Listen, root, impatient, monkeypatch
 ):
