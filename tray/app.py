@@ -34,6 +34,7 @@ from tray.questions import OpenQuestions
 from tray.running import DraftLedger
 from tray.settings import Settings
 from tray.signing_in import credential_for, expiry_warning
+from tray.text import for_terminal
 from tray.tools.context import ToolContext
 from tray.tools.generate_draft import generate_draft
 from tray.tools.registry import Registry
@@ -277,9 +278,16 @@ def _stopped() -> events.Failure:
     )
 
 
+class _OneRecord(logging.Formatter):
+    """What a bot says may stand in a record: no line of it can pass for the beginning of another."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return for_terminal(super().format(record)).replace("\n", "\n    ")
+
+
 def _log_to(path: Path) -> None:
     """Log into a file that never grows large. What libraries say is kept from warnings up."""
     handler = logging.handlers.RotatingFileHandler(path, maxBytes=1_000_000, backupCount=2, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_OneRecord("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger().addHandler(handler)
     logging.getLogger("tray").setLevel(logging.INFO)

@@ -319,14 +319,18 @@ class Runner:
 
 def title(asked: Asked) -> str:
     """What was asked, in a line."""
+    return " ".join(_title(asked).split())
+
+
+def _title(asked: Asked) -> str:
     if asked.kind == "item":
         return _("{tool}, from {target}").format(tool=asked.parameters.get("tool"), target=asked.target)
     if not asked.target_id:
         return _("A chat begun elsewhere (conversation {id})").format(id=asked.conversation_id)
     if asked.prompt:
-        return " ".join(asked.prompt.split())
+        return asked.prompt
     said = ", ".join(f"{name}={value}" for name, value in asked.parameters.items())
-    return f"{asked.target or asked.target_id} {said}".strip()
+    return f"{asked.target or asked.target_id} {said}"
 
 
 def _away(event: Away) -> str:
