@@ -203,7 +203,12 @@ def check_base_url(url: str) -> None:
     """Raise SettingsError unless a token may be sent to `url`: https, or this machine itself."""
     try:
         parts = urlsplit(url)
-        is_address = bool(parts.hostname) and parts.scheme in ("https", "http") and (parts.port or 80) > 0
+        is_address = (
+            bool(parts.hostname)
+            and "@" not in parts.netloc  # a password would be shown and logged
+            and parts.scheme in ("https", "http")
+            and (parts.port or 80) > 0
+        )
     except ValueError:  # a port that is no number
         is_address = False
     if not is_address:

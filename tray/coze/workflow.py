@@ -45,6 +45,8 @@ from tray.text import whole_characters
 
 RESUMES = 3
 """How often Coze lets a run be resumed (documented: workflow_resume)."""
+LONGEST_TITLE = 200
+"""Characters of a node's name, to be shown."""
 
 
 class _RefusedError(CozeError):
@@ -236,7 +238,7 @@ class Workflow:
             "type": kind,
             "data": about.get("data"),
             "required_parameters": about.get("required_parameters"),
-            "node_title": title,
+            "node_title": title[:LONGEST_TITLE],
             "question_text": question,
             # Whatever else came: a payload that is published nowhere is to be learned from.
             "more": {key: value for key, value in {**data, **about}.items() if key not in _KNOWN},
@@ -250,8 +252,8 @@ class Workflow:
     def _failed(self, data: Any, *, resuming: bool) -> Failed:
         """An Error event: `{"error_code", "error_message"}`."""
         said: dict[str, Any] = data if isinstance(data, dict) else {}
-        code = str(said.get("error_code") or said.get("code") or "failed")
-        message = str(said.get("error_message") or said.get("msg") or "")
+        code = str(said.get("error_code") or said.get("code") or "failed")[:40]
+        message = str(said.get("error_message") or said.get("msg") or "")[:1000]
         message = message or (data if isinstance(data, str) else "")[:300] or _("Coze gave no reason.")
         code = code_of(code, message)
         if code in SIGN_IN:
