@@ -28,7 +28,7 @@ from tray.coze.errors import (
     may_succeed,
 )
 from tray.coze.interrupts import ASKING, Interrupt, read, resume_data
-from tray.coze.node_messages import MOST_CHARS, Messages, whole
+from tray.coze.node_messages import Messages, whole
 from tray.coze.run import (
     Away,
     Connected,
@@ -38,6 +38,7 @@ from tray.coze.run import (
     RunEvent,
     Started,
     ToolOutput,
+    too_long,
 )
 from tray.coze.tries import Tries
 from tray.locale import _
@@ -205,8 +206,7 @@ class Workflow:
             if name == "message":
                 yield from self._messages.add(data)
                 if self._messages.too_long:
-                    text = _("The workflow says more than {n} characters; that is no draft.").format(n=MOST_CHARS)
-                    yield Failed("too_long", text, _("See in Coze what it does."), self._logid)
+                    yield too_long(self._logid)
             elif name == "interrupt" and isinstance(data, dict):
                 yield from self._interrupted(data)
             elif name == "done":
