@@ -27,6 +27,7 @@ from tray.draft.problems import DraftError
 from tray.draft.publish import sweep
 from tray.errors import JournalError, TrayError
 from tray.events import Bus
+from tray.home import private
 from tray.journal import Journal, Request
 from tray.listener import Listener, Parts
 from tray.locale import _
@@ -278,6 +279,13 @@ def _stopped() -> events.Failure:
     )
 
 
+class _PrivateFile(logging.handlers.RotatingFileHandler):
+    """What a bot was asked may stand in it."""
+
+    def _open(self) -> Any:
+        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=private)
+
+
 class _OneRecord(logging.Formatter):
     """What a bot says may stand in a record: no line of it can pass for the beginning of another."""
 
@@ -287,7 +295,7 @@ class _OneRecord(logging.Formatter):
 
 def _log_to(path: Path) -> None:
     """Log into a file that never grows large. What libraries say is kept from warnings up."""
-    handler = logging.handlers.RotatingFileHandler(path, maxBytes=1_000_000, backupCount=2, encoding="utf-8")
+    handler = _PrivateFile(path, maxBytes=1_000_000, backupCount=2, encoding="utf-8")
     handler.setFormatter(_OneRecord("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger().addHandler(handler)
     logging.getLogger("tray").setLevel(logging.INFO)
