@@ -114,7 +114,7 @@ class Journal:
         """What mailboxes delivered."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if not journal_file.is_whole(path, _VERSION):
+            if not journal_file.is_whole(path, _VERSION, _SCHEMA + ITEMS_SCHEMA):
                 self.set_aside = journal_file.move_aside(path)
             path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
             self._db = _connected(sqlite3.connect(path, check_same_thread=False, isolation_level=None))
@@ -420,7 +420,7 @@ def _request(row: sqlite3.Row) -> Request:
     except (ValueError, TypeError, KeyError) as error:
         raise UnreadableError(
             _("The request {id} can't be read any more: the journal is damaged ({error}).").format(
-                id=fields["id"], error=error
+                id=fields.get("id"), error=error
             ),
             _("Ask again."),
         ) from None

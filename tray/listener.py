@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
@@ -48,12 +49,23 @@ Mailbox = Callable[["Listener"], Coroutine[Any, Any, None]]
 """Keeps one mailbox open until it is cancelled; runs in the listener's loop."""
 
 
+def _awake_or_asleep_s() -> float:
+    """Seconds that go on while the machine sleeps, and that nobody can set, as they can the day's clock: a running
+    workflow whose stream is broken for nothing is lost."""
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    if sys.platform == "darwin":  # where time.monotonic stops
+        return time.clock_gettime(time.CLOCK_MONOTONIC)
+    return time.monotonic()
+
+
 @dataclass(frozen=True)
 class Parts:
     """What a listener works with. `resume`: on start, go on with every unfinished request of the journal, not only
     with those that `go_on` names. `at_once`: how many requests work at the same time, each in a conversation of its
     own. `mailboxes`: those that are kept open whenever it listens, by target. `warning`: what the user should know of
-    the sign-in now, if anything; may take time. `clock`: seconds of the day's clock."""
+    the sign-in now, if anything; may take time. `clock`: seconds that go
+    on while the machine sleeps."""
 
     bus: Bus
     journal: Journal
@@ -64,7 +76,7 @@ class Parts:
     at_once: int
     mailboxes: Mapping[str, Mailbox]
     warning: Callable[[], str | None]
-    clock: Callable[[], float] = time.time
+    clock: Callable[[], float] = _awake_or_asleep_s
 
 
 class Listener:
