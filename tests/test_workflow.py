@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tray.asked import Asked
+from tray.coze import interrupts
 from tray.coze.client import Client
 from tray.coze.credential import Credential, FixedToken
 from tray.coze.errors import CozeError, NetworkAwayError
@@ -558,6 +559,24 @@ def test_a_question_with_options_offers_them():
         assert resumed_with(cloud) == ["竖屏"]
 
 
+def test_an_option_that_is_no_option_but_a_book_is_left_off():
+    question = {"question": "选哪个？", "options": ["甲", "乙" * 10_000, *(f"{n}" for n in range(1_000))]}
+    with cloud_of(asks(2, said=json.dumps(question)), ends) as cloud:
+        (asked,) = of(run(cloud, reply="甲"), Question)
+    assert asked.options[:2] == ("甲", "0") and len(asked.options) <= 100
+
+
+def test_names_and_messages_have_a_sane_size():
+    node, code = "节" * 1_000_000, "9" * 1_000_000
+    with cloud_of(
+        lambda r: [r.frame("Interrupt", {"interrupt_data": {"event_id": "1", "type": 3}, "node_title": node})]
+    ) as cloud:
+        assert len(run(cloud)[-1].message) < 1_000
+    with cloud_of(lambda r: [r.frame("Error", {"error_code": code, "error_message": code})]) as cloud:
+        failed = run(cloud)[-1]
+    assert len(failed.message) < 2_000 and len(failed.code) < 100
+
+
 def test_the_documented_input_node_asks_for_its_field_by_name(wire):
     about = json.loads((wire / "docs__resume_workflow_1.json").read_text("utf-8"))["interrupt_data"]
     script = asks(5, about["data"], required_parameters=about["required_parameters"])
@@ -624,6 +643,32 @@ def test_an_account_to_be_connected_is_a_question_with_its_page():
         assert of(events, Question)[0].url == link
         assert cloud.received[1].body["interrupt_type"] == 7 and resumed_with(cloud) == ["ok"]
         assert isinstance(events[-1], Finished)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://www.coze.cn@evil.example/x",
+        "https://www.coze.cn:pw@evil.example",
+        "https://www.c\u043eze.cn/",
+        "https://a\u202ezc.example/",
+        "https:///x",
+        "https://a\x1b[2J/",
+        "http://www.coze.cn/",
+        "javascript:https",
+    ],
+)
+def test_a_page_whose_address_misleads_is_not_offered(link):
+    with cloud_of(asks(7, {"url": link})) as cloud:
+        failed = run(cloud)[-1]
+    assert isinstance(failed, Failed) and failed.code == "interrupt"
+
+
+@pytest.mark.parametrize("text", ["```tool" + "a" * 200_000, "```" * 50_000 + " tool", "tool" + "`" * 300_000])
+def test_a_fence_without_an_end_takes_no_time(text):
+    began = time.monotonic()
+    assert interrupts.carried(text) is None
+    assert time.monotonic() - began < 1
 
 
 @pytest.mark.parametrize(("kind", "data"), [(7, ""), (7, "ftp://x"), (3, ""), (4, "{}"), (99, None), ("x", "")])

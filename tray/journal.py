@@ -116,6 +116,7 @@ class Journal:
             path.parent.mkdir(parents=True, exist_ok=True)
             if not journal_file.is_whole(path, _VERSION, _SCHEMA + ITEMS_SCHEMA):
                 self.set_aside = journal_file.move_aside(path)
+            path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
             self._db = _connected(sqlite3.connect(path, check_same_thread=False, isolation_level=None))
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA foreign_keys = ON")

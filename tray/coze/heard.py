@@ -9,7 +9,7 @@ from typing import Any
 
 from tray.asked import Kind
 from tray.coze import messages
-from tray.coze.run import Failed, Finished, Question, RunEvent, Started, Text, ToolCalls
+from tray.coze.run import MOST_CHARS, Failed, Finished, Question, RunEvent, Started, Text, ToolCalls, too_long
 from tray.coze.wire import WireEvent
 from tray.locale import _
 
@@ -31,6 +31,7 @@ class Heard:
     """Code and message of what the last error event said."""
     interrupted: bool = False
     """A message said that the chat waits now."""
+    _chars: int = 0
 
     @property
     def replying(self) -> bool:
@@ -58,7 +59,10 @@ class Heard:
             self.interrupted = self.interrupted or messages.is_interrupt(data)
             if data.get("type") == "answer":
                 said = messages.output(data)
-                if wire.name == "conversation.message.delta" and said.text:
+                self._chars += len(said.text)
+                if self._chars > MOST_CHARS:
+                    yield too_long(wire.logid)
+                elif wire.name == "conversation.message.delta" and said.text:
                     yield Text(said.text)
                 elif wire.name == "conversation.message.completed":
                     self.answer = said.text

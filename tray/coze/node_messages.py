@@ -9,10 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tray.coze.interrupts import carried
-from tray.coze.run import Output, RunEvent, Text
+from tray.coze.run import MOST_CHARS, Output, RunEvent, Text
 
-MOST_CHARS = 200_000_000
-"""What a run may say in all; Coze itself takes 20 MB."""
 MOST_PIECES = 100
 """After so many, a text is no longer held back to see how it begins."""
 

@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from tray.locale import _
+
 
 @dataclass(frozen=True)
 class Started:
@@ -99,6 +101,16 @@ class Failed:
     advice: str = ""
     logid: str = ""
     again: bool = False
+
+
+MOST_CHARS = 200_000_000
+"""What a run may say in all; Coze itself takes 20 MB."""
+
+
+def too_long(logid: str) -> Failed:
+    """A run that never stops talking."""
+    text = _("It says more than {n} characters; that is no draft.").format(n=MOST_CHARS)
+    return Failed("too_long", text, _("See in Coze what it does."), logid)
 
 
 RunEvent = Started | Connected | Away | Notice | Text | Output | ToolCalls | Question | Finished | Failed
