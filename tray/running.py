@@ -240,13 +240,15 @@ class Runner:
             self.journal.said(request.id, event.id, event.text)
             if holds_draft(event.text):
                 arguments = json.dumps({"content": event.text}, ensure_ascii=False)
-                await self._tool(request, driver.scope, f"message:{event.id}", "generate_draft", arguments)
+                await self._tool(request, driver.scope, f"message:{_digest(event.text)}", "generate_draft", arguments)
                 self.mark(request.id, "streaming", "")
         elif isinstance(event, Finished):
             log.info("request %s took %d tokens; %s", request.id, event.token_count, event.debug_url)
 
     async def _answer(self, request: Request, scope: str, call: ToolCall) -> ToolOutput:
-        return ToolOutput(call.id, await self._tool(request, scope, _key(call), call.name, call.arguments))
+        said = self.journal.called(scope, call.id)
+        call_id = call.id if call.id and said in (None, (call.name, call.arguments)) else call.key
+        return ToolOutput(call.id, await self._tool(request, scope, call_id, call.name, call.arguments))
 
     async def _reply(self, request: Request, question: Question, slot: Slot) -> str:
         """The user's answer, however long it takes; meanwhile other requests may work."""
@@ -351,6 +353,5 @@ def _lost() -> Failure:
     )
 
 
-def _key(call: ToolCall) -> str:
-    """What a call's output is stored under: its id, or what it says where it has none."""
-    return call.id or hashlib.sha256(f"{call.name}\0{call.arguments}".encode()).hexdigest()[:16]
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
