@@ -66,7 +66,7 @@ def test_a_page_is_shown_before_it_is_opened_and_opened_by_a_click_alone(panel: 
     page = "https://www.coze.cn/oauth?state=1"
     with tray(panel, PATH=path, BROWSER=str(browser)) as driver:
         driver.order(found={"questions": [["r1", "q1", "连接账号", [], page]]})
-        eventually(lambda: _entries_with(panel, "Questions", "连接账号"), "the question in the menu")
+        eventually(lambda: entries_with(panel, "Questions", "连接账号"), "the question in the menu")
         panel.menu("Answer…")
         eventually(lambda: driver.says(called="answer", question="q1", text="ok"), "what was typed as the answer")
         assert f"--text=连接账号\n{page}" in (tmp_path / "asked").read_text("utf-8")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from tray.coze.interrupts import carried
 from tray.coze.run import MOST_CHARS, Output, RunEvent, Text
+from tray.coze.wire import text_of
 
 MOST_PIECES = 100
 """After so many, a text is no longer held back to see how it begins."""
@@ -49,8 +49,7 @@ class Messages:
             return
         yield from self._release(keep_calls=True)
         self._count(data)
-        content = data.get("content")
-        text = content if isinstance(content, str) else "" if content is None else _dumped(content)
+        text = text_of(data.get("content"))
         self._chars += len(text) + 100
         if self.too_long:
             return
@@ -162,10 +161,3 @@ def _for_people(start: str, *, last: bool) -> bool | None:
 
 
 _JSON = ("{", "[", "```json", '"{', '"[')
-
-
-def _dumped(value: Any) -> str:
-    try:
-        return json.dumps(value, ensure_ascii=False)
-    except RecursionError:
-        return ""

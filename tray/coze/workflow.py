@@ -159,7 +159,6 @@ class Workflow:
         try:
             return await self.client.renew(), refusal
         except NetworkAwayError as away:
-            away.sent = False  # nothing of the run was
             return False, away
 
     def _given_up(self, error: NetworkAwayError | CozeError, *, resuming: bool) -> Failed | None:
@@ -247,7 +246,7 @@ class Workflow:
         yield Started(self.run)
         if not self.run["event_id"]:
             text = _("The workflow was interrupted at node “{node}”, and how to go on can't be read.")
-            yield Failed("unreadable", text.format(node=title), "", self._logid)
+            yield Failed("unreadable", text.format(node=title), advice("unreadable"), self._logid)
 
     def _failed(self, data: Any, *, resuming: bool) -> Failed:
         """An Error event: `{"error_code", "error_message"}`."""
