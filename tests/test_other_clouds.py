@@ -215,7 +215,7 @@ def test_a_redirect_says_where_to_and_what_to_do(status):
     assert failed.advice
 
 
-@pytest.mark.parametrize("body", [{"code": 720701002, "msg": "new"}, {"code": 0, "data": {}}])
+@pytest.mark.parametrize("body", [{"code": 720701002, "msg": "new"}, {"code": 0, "data": {}}, ["?"], b""])
 def test_what_nobody_has_seen_before_still_says_what_to_do(body):
     with Simulator(say, no_outputs) as cloud:
         cloud.faults.add(Fault("answer", "/v3/chat", body=body))
