@@ -199,7 +199,7 @@ def test_a_status_counts_where_the_code_is_unknown(status, path):
     assert isinstance(heard[-1], Finished), heard[-1]
 
 
-@pytest.mark.parametrize("status", [500, 502, 504])
+@pytest.mark.parametrize("status", [504, 520])
 def test_an_unknown_code_with_a_gateway_s_status_does_not_say_that_nothing_was_created(status):
     with Simulator(say, no_outputs) as cloud:
         cloud.faults.add(Fault("answer", "/v3/chat", status=status, body={"code": status, "msg": "oops"}))
@@ -215,7 +215,7 @@ def test_a_redirect_says_where_to_and_what_to_do(status):
     assert failed.advice
 
 
-@pytest.mark.parametrize("body", [{"code": 720701002, "msg": "new"}, {"code": 0, "data": {}}])
+@pytest.mark.parametrize("body", [{"code": 720701002, "msg": "new"}, {"code": 0, "data": {}}, ["?"], b""])
 def test_what_nobody_has_seen_before_still_says_what_to_do(body):
     with Simulator(say, no_outputs) as cloud:
         cloud.faults.add(Fault("answer", "/v3/chat", body=body))

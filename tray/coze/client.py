@@ -68,6 +68,8 @@ class Client:
     ) -> None:
         self.base_url = base_url
         self.pace = pace or Pace()
+        self.logid = ""
+        """Of the last answer."""
         self._credential = credential
         self._silent_s = silent_s
         self._reading: set[anyio.CancelScope] = set()
@@ -218,7 +220,9 @@ class Client:
         request.extensions = {**request.extensions, "trace": trace}
         try:
             with self._breakable(on_sending is None):
-                return await self._http.send(request, stream=True)
+                response = await self._http.send(request, stream=True)
+                self.logid = _logid(response)
+                return response
         except httpx.LocalProtocolError:  # the same
             raise CozeError("request", _("it is no request of HTTP")) from None
         except httpx.TransportError as error:

@@ -81,7 +81,8 @@ CODES: dict[str, Code] = {
         N_("Run it again; if it stays, report it to Coze with the logid."),
     ),
     "700012006": _SIGN_IN,
-    # HTTP statuses, where a gateway answers and gives no code.
+    # HTTP statuses, where a gateway answers and gives no code. Those of 5xx that are not here, as a time-out (504),
+    # leave open whether Coze is at work.
     "301": _ELSEWHERE,
     "302": _ELSEWHERE,
     "307": _ELSEWHERE,
@@ -92,6 +93,8 @@ CODES: dict[str, Code] = {
     "408": _BUSY,
     "413": Code("fail", N_("The request is too large."), N_("Send less text, or smaller files.")),
     "429": _RATE,
+    "500": _BUSY,
+    "502": _BUSY,
     "503": _BUSY,
     # This program's own.
     "network": Code(

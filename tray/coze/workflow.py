@@ -132,7 +132,8 @@ class Workflow:
                             yield event
                             if isinstance(event, (Finished, Failed)) or _waits(event):
                                 return
-                error = NetworkAwayError(_("Coze's answer ended before the workflow did."), sent=True)
+                ended = _("Coze's answer ended before the workflow did.")
+                error = NetworkAwayError(ended, sent=True, logid=self.client.logid)
             except (NetworkAwayError, CozeError) as caught:
                 error = caught
             for output in self._messages.rest():
