@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,10 @@ import pytest
 
 from factory import draft, export, segment, track
 from program import DEADLINE_S, coze_tray, environment, last_line, start, wait_until
+from tray.asked import Asked
+from tray.events import Failure, QuestionAsked
+from tray.journal import Journal
+from tray.questions import chosen
 from tray.simulator.chats import SimulatedChat
 from tray.simulator.exchange import Frames
 from tray.simulator.faults import Fault
@@ -208,18 +213,43 @@ def test_a_question_to_the_program_that_runs_is_answered_first_come_first_served
 
 
 @needs_pty
-def test_ctrl_c_at_a_question_keeps_the_request(tmp_path, root):
+def test_ctrl_c_and_kill_at_a_question_keep_the_request(tmp_path, root):
     import signal
 
-    cloud, _workflows = cloud_of(asks, says)
+    cloud, workflows = cloud_of(asks, says)
     with cloud:
         env = env_on(cloud, tmp_path, root)
-        at = Terminal("workflow", "1", env=env)
-        at.until("> ")
-        at.process.send_signal(signal.SIGINT)
-        assert at.end() == 130
-        assert "kept" in at.shown and "Traceback" not in at.shown and "Fatal" not in at.shown
-        assert last_line(coze_tray("status", "--json", env=env))["requests"][0]["state"] == "waiting"
+        for number, ended in ((signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)):
+            at = Terminal("workflow", "1", env=env)
+            at.until("> ")
+            at.process.send_signal(number)
+            assert at.end() == ended
+            assert "Traceback" not in at.shown and "Fatal" not in at.shown
+            assert ("is kept" in at.shown) == (number == signal.SIGINT)
+        waiting = last_line(coze_tray("status", "--json", env=env))["requests"]
+        assert [request["state"] for request in waiting] == ["waiting"] * 2
+        for request in waiting:
+            assert coze_tray("answer", request["request_id"], "1", env=env).returncode == 0
+    assert [run.resumes for run in workflows.runs] == [["甲"]] * 2
+
+
+@pytest.mark.parametrize(
+    ("options", "url", "said", "answered"),
+    [
+        ((), "", " 海 ", "海"),
+        ((), "", " ", None),
+        ((), "https://x", "", "ok"),
+        (("甲", "乙"), "", "2", "乙"),
+        (("Wide", "Tall"), "", "tall ", "Tall"),
+        (("2", "1"), "", "1", "1"),
+        (("甲", "乙"), "", "0", None),
+        (("甲", "乙"), "", "3", None),
+        (("甲", "乙"), "", "²", None),
+        (("甲", "乙"), "", "丙", None),
+    ],
+)
+def test_an_option_is_chosen_by_its_text_or_its_number(options, url, said, answered):
+    assert chosen(QuestionAsked("r", "q", "?", options, url), said) == answered
 
 
 def bot(prompts: list[str] | None = None) -> Callable[[SimulatedChat], Frames]:
@@ -290,6 +320,20 @@ def test_a_waiting_chat_is_adopted_once_however_often_it_is_said(tmp_path, root)
     assert [path.name for path in root.iterdir()] == ["手机上问的"] and chat.rounds == 1
     assert "88" in title and again.returncode == 1 and "begun elsewhere" in again.stderr
     assert coze_tray("adopt", "88", "a/b", env=env).returncode == 2
+
+
+def test_a_chat_that_a_request_has_is_not_held_twice_unless_that_one_failed(tmp_path):
+    journal = Journal(tmp_path / "journal.db")
+    chat = {"conversation_id": "8", "chat_id": "9"}
+    there = Asked("https://api.coze.cn", "bot", "", conversation_id="8")
+    journal.add_request("asked", Asked("https://api.coze.cn", "bot", "7", "问"))
+    journal.run_is("asked", chat)
+    assert journal.adopt("new", there, chat) == "asked"
+    assert journal.adopt("other chat", there, {**chat, "chat_id": "10"}) == "other chat"
+    assert journal.adopt("other cloud", replace(there, base_url="https://api.coze.com"), chat) == "other cloud"
+    journal.failed("asked", Failure("slow", "It took too long."))
+    assert [journal.adopt(wanted, there, chat) for wanted in ("new", "new", "newer")] == ["new"] * 3
+    journal.close()
 
 
 def test_a_run_that_broke_is_run_again_when_the_user_says_so(tmp_path, root):

@@ -183,11 +183,11 @@ BUSY = [
     pytest.param(Fault("answer", body={"code": 4009, "msg": "busy"}), id="4009"),
     pytest.param(Fault("answer", body={"code": 4020, "msg": "rpm"}), id="4020"),
     pytest.param(Fault("answer", body={"code": 5000, "msg": "internal"}), id="5000"),
+    pytest.param(Fault("answer", status=500, body=b"<html>"), id="500"),
+    pytest.param(Fault("answer", status=502, body=b"<html>"), id="502"),
     pytest.param(Fault("answer", status=503, body=b"<html>"), id="503"),
 ]
 GATEWAY = [
-    pytest.param(Fault("answer", status=500, body=b"<html>"), id="500"),
-    pytest.param(Fault("answer", status=502, body=b"<html>"), id="502"),
     pytest.param(Fault("answer", status=504, body=b"<html>"), id="504"),
     pytest.param(Fault("reset_before"), id="reset"),
 ]

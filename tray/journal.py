@@ -116,6 +116,7 @@ class Journal:
             path.parent.mkdir(parents=True, exist_ok=True)
             if not journal_file.is_whole(path, _VERSION, _SCHEMA + ITEMS_SCHEMA):
                 self.set_aside = journal_file.move_aside(path)
+            path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
             self._db = _connected(sqlite3.connect(path, check_same_thread=False, isolation_level=None))
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA foreign_keys = ON")
@@ -240,6 +241,11 @@ class Journal:
         """The stored output of a call that was run before."""
         rows = self._run("SELECT output FROM tool_calls WHERE scope = ? AND call_id = ?", scope, call_id)
         return rows[0]["output"] if rows else None
+
+    def called(self, scope: str, call_id: str) -> tuple[str, str] | None:
+        """The tool and the arguments that a call was begun with."""
+        rows = self._run("SELECT name, arguments FROM tool_calls WHERE scope = ? AND call_id = ?", scope, call_id)
+        return (rows[0]["name"], rows[0]["arguments"]) if rows else None
 
     def tool_started(self, request_id: str, scope: str, call_id: str, name: str, arguments: str) -> None:
         self._run(

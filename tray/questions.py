@@ -37,10 +37,11 @@ class OpenQuestions:
 
 
 def chosen(question: QuestionAsked, said: str) -> str | None:
-    """What `said` answers, None where it answers nothing: of a question with options, one by its number or its text."""
+    """What `said` answers, None where it answers nothing: of a question with options, one by its number or its text.
+    To one with a page, which wants to hear that it was visited, to say nothing is an answer too."""
     said = said.strip()
     if not question.options:
-        return said or None
+        return said or ("ok" if question.url else None)
     for option in question.options:
         if said.casefold() == option.strip().casefold():
             return option
