@@ -52,11 +52,9 @@ POINTS = {
     "last-answer-said": after("tray.journal:Journal.said", 2),
     "completed-but-not-journalled": before("tray.journal:Journal.done"),
     "done-but-not-told": after("tray.journal:Journal.done"),
-    # A request of a workflow that says something and waits.
+    # A workflow's, that says something and waits at a Question node that carries a tool call.
     "waiting-but-not-journalled": before("tray.journal:Journal.run_is", 2),
     "waiting": after("tray.journal:Journal.run_is", 2),
-    "asking": after("tray.journal:Journal.asking"),
-    "replied": after("tray.journal:Journal.reply"),
 }
 
 

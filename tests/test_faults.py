@@ -10,6 +10,7 @@ import json
 import queue
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -182,11 +183,11 @@ BUSY = [
     pytest.param(Fault("answer", body={"code": 4009, "msg": "busy"}), id="4009"),
     pytest.param(Fault("answer", body={"code": 4020, "msg": "rpm"}), id="4020"),
     pytest.param(Fault("answer", body={"code": 5000, "msg": "internal"}), id="5000"),
+    pytest.param(Fault("answer", status=500, body=b"<html>"), id="500"),
+    pytest.param(Fault("answer", status=502, body=b"<html>"), id="502"),
     pytest.param(Fault("answer", status=503, body=b"<html>"), id="503"),
 ]
 GATEWAY = [
-    pytest.param(Fault("answer", status=500, body=b"<html>"), id="500"),
-    pytest.param(Fault("answer", status=502, body=b"<html>"), id="502"),
     pytest.param(Fault("answer", status=504, body=b"<html>"), id="504"),
     pytest.param(Fault("reset_before"), id="reset"),
 ]
@@ -770,11 +771,12 @@ def test_a_disk_that_is_full_when_a_tool_has_run_ends_nothing_and_runs_nothing_t
         assert one.until(events.RequestDone, request_id=request_id).text == LONG
         one.until(events.StateChanged, state="idle")
     assert ran == [1]
-    assert json.loads(one.app.journal.tool_output(one.app.journal.request(request_id).run["chat_id"], list(cloud.chats.values())[0].calls[0]["id"]) or "")["message"] == LONG  # fmt: skip
+    chat = next(iter(cloud.chats.values()))
+    assert LONG in (one.app.journal.tool_output(chat.id, chat.calls[0]["id"]) or ""), "it is written in the end"
     assert len(cloud.chats) == 1
 
 
-@pytest.mark.parametrize("moment", ["tool_started", "put_draft", "tool_finished", "said", "run_is", "posting"])
+@pytest.mark.parametrize("moment", ["tool_started", "put_draft", "tool_finished", "said", "run_is", "posting", "done"])
 def test_a_disk_that_fills_up_at_any_moment_loses_no_request_and_builds_nothing_twice(
     moment: str, listen: Listen, root, impatient, monkeypatch
 ):
@@ -859,3 +861,65 @@ def test_a_request_that_is_over_is_not_run_again(listen: Listen, root):
         one.app.listener.go_on(request_id)
         assert one.until(events.RequestFailed, request_id=request_id).failure.code == "4013"
         assert len(cloud.received) == sent
+
+
+# What it costs.
+
+
+def test_sixteen_broken_chats_together_are_asked_about_once_a_second(tmp_path: Path, root):
+    """With the pace that the program really has."""
+    asked: list[float] = []
+
+    def on_chat(chat: SimulatedChat) -> Iterator[bytes]:
+        yield chat.created()
+        raise ConnectionError
+
+    with bot(on_chat) as cloud:
+        retrieve = cloud.routes[RETRIEVE]
+
+        def counted(exchange: Any) -> None:
+            asked.append(time.monotonic())
+            retrieve(exchange)
+
+        cloud.routes[RETRIEVE] = counted
+        one = Patient(tmp_path / "home", root, cloud)
+        try:
+            one.app.listener.parts = replace(one.app.listener.parts, at_once=16)
+            one.app.listener.start()
+            for _n in range(16):
+                one.ask()
+            wait_until(lambda: len(asked) >= 4, "it is asked what became of them")
+        finally:
+            one.app.close()
+    assert len(cloud.chats) == 16
+    assert asked[3] - asked[0] > 2.8
+
+
+def test_a_listener_that_has_nothing_to_do_does_nothing(listen: Listen, root, monkeypatch):
+    monkeypatch.setattr(listener, "CLOCK_S", 0.05)
+    with bot() as cloud:
+        one = listen(cloud)
+        loop = one.app.listener._loop
+        request_id = one.ask()
+        ends_well(one, cloud, root, request_id)
+        sent = len(cloud.received)
+
+        def soon() -> list[Any]:
+            """What the loop is to do within the next hour."""
+            return [h for h in loop._scheduled if not h.cancelled() and h.when() < loop.time() + 3600] + list(
+                loop._ready
+            )
+
+        wait_until(lambda: not soon(), "the loop has nothing to do any more")
+        thread = one.app.listener._thread
+        status = Path(f"/proc/self/task/{thread.native_id}/status")
+        if status.exists():
+            before = status.read_text()
+            time.sleep(0.3)
+            assert switches(status.read_text()) == switches(before), "it was never woken up"
+        assert len(cloud.received) == sent
+        assert one.app.listener.state == events.StateChanged("idle")
+
+
+def switches(status: str) -> list[str]:
+    return [line for line in status.splitlines() if "ctxt_switches" in line]

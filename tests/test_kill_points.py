@@ -17,6 +17,7 @@ import pytest
 import killed
 from factory import draft, export, segment, track
 from program import DEADLINE_S, environment, start, wait_until
+from test_workflow_faults import RESUME, RUN, Flow, after_call, carries
 from tray.simulator.chats import SimulatedChat
 from tray.simulator.server import Simulator
 
@@ -104,3 +105,35 @@ def test_a_bot_s_request_ends_as_it_would_have_when_the_program_is_killed_at(poi
         assert request["text"] == "马上做。\nok"
         assert next(iter(cloud.chats.values())).status == "completed"
     assert [path.name for path in root.parent.iterdir()] == [root.name], "nothing is left of a build"
+
+
+@pytest.mark.parametrize(
+    "point",
+    ["posting-but-nothing-sent", "created", "first-answer-said", "waiting-but-not-journalled", "waiting", "tool-started",
+     "draft-in-place-but-not-journalled", "tool-output-stored", "completed-but-not-journalled"],
+)  # fmt: skip
+def test_a_workflow_s_request_ends_as_it_can_when_the_program_is_killed_at(point: str, tmp_path: Path, root: Path):
+    """Nobody can join a run's stream again; while it waits for an answer, it is safe."""
+    home = tmp_path / "home"
+    with Flow(carries, after_call) as flow:
+        url = flow.cloud.base_url
+        env = environment(home, COZE_API_BASE=url, COZE_API_TOKEN="t", COZE_TRAY_DRAFTS_DIR=str(root))
+        kill_at(point, "workflow", "739", env=env)
+        request = restarted(home, env)
+
+    answers = [r.body["resume_data"] for r in flow.cloud.received if r.path == RESUME]
+    failure = request["failure"].get("code"), request["failure"].get("again")
+    waited = point in ("waiting", "tool-started", "draft-in-place-but-not-journalled", "tool-output-stored")
+    if point == "posting-but-nothing-sent":
+        assert failure == ("lost", True) and not flow.paths()
+    else:
+        assert flow.paths().count(RUN) == 1, "never run again in silence"
+        assert bool(answers) == (waited or point == "completed-but-not-journalled")
+        assert len(set(answers)) <= 1
+        assert [path.name for path in root.iterdir()] == (["测试"] if answers else [])
+    if waited:
+        assert request["state"] == "done"
+    elif point != "posting-but-nothing-sent":
+        assert failure == ("cut", True)
+        said = {"created": "", "completed-but-not-journalled": "马上做。\nok"}
+        assert request["text"] == said.get(point, "马上做。"), "what it had said is kept"

@@ -20,6 +20,7 @@ from tray.settings import Settings
 from tray.simulator.chats import SimulatedChat
 from tray.simulator.faults import Fault
 from tray.simulator.server import Simulator
+from tray.simulator.workflows import SimulatedRun, Workflows
 
 DEADLINE_S = 20
 
@@ -134,6 +135,38 @@ def test_an_export_given_as_an_object_instead_of_text_is_understood(listen):
         one.app.listener.start()
         one.ask()
         assert one.until(events.DraftWritten).receipt.name == "测试"
+
+
+def test_a_question_that_is_a_book_is_put_as_its_beginning(listen):
+    def asks(run: SimulatedRun) -> Iterator[bytes]:
+        yield from run.message("问答", "长" * 1_000_000)
+        yield run.interrupt(2, "", "问答")
+
+    def ends(run: SimulatedRun, said: str) -> Iterator[bytes]:
+        yield from run.end(said)
+        yield run.done()
+
+    cloud = tool_bot("x", {})
+    cloud.routes.update(Workflows(asks, ends).routes())
+    with cloud:
+        one = listen(cloud)
+        one.app.listener.start()
+        one.app.journal.add_request("r", Asked(one.settings.base_url, "workflow", "7"))
+        one.app.listener.go_on("r", 5.0)
+        asked = one.until(events.QuestionAsked)
+        state = one.until(events.StateChanged, state="asking")
+        assert app.answer(one.app, "r", asked.question_id, "好")
+        one.until(events.RequestDone)
+    assert 1_000 < len(asked.text) < 10_000 and len(state.detail) < 1_000
+
+
+def test_a_tool_s_name_has_a_sane_size(listen):
+    with tool_bot("n" * 1_000_000, {}) as cloud:
+        one = listen(cloud)
+        one.app.listener.start()
+        one.ask()
+        assert len(one.until(events.RequestDone).text) < 2_000
+    assert len(one.of(events.ToolStarted)[0].tool) < 1_000
 
 
 def test_the_same_draft_said_twice_in_a_run_is_built_once(listen, root):

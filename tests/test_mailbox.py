@@ -354,23 +354,50 @@ def test_while_the_journal_is_full_nothing_is_lost_or_acknowledged(listen, box, 
     assert names(root) == ["测试"]
 
 
-def test_an_item_whose_end_can_t_be_journaled_is_not_finished_and_not_built_again(listen, box, cloud, root):
-    one = listen(cloud)
-    db = one.app.journal._db
-    db.execute(
-        "CREATE TRIGGER full BEFORE UPDATE OF output ON tool_calls"
-        " BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
-    )
-    row = box.put(*CALL, device="desk")
-    desk = Desk(one, cloud)
-    for _n in range(4):  # each delivery tries it again; none of these is the item's fault
-        failure = one.until(events.RequestFailed).failure
-        assert failure.kept and "full" in failure.message
-    assert row.status == "pending"
-    with one.app.journal._transaction():
-        db.execute("DROP TRIGGER full")
+def test_an_item_whose_draft_can_t_be_journaled_is_not_finished_and_built_once(listen, box, cloud, root, media):
+    said, asked, go_on = stalled(media)
+    row = box.put("generate_draft", {"content": said}, device="desk")
+    desk = Desk(listen(cloud), cloud)
+    db = desk.app.journal._db
+    assert asked.wait(20)
+    db.execute("PRAGMA query_only = 1")  # as a disk that takes no more
+    go_on.set()
+    failure = desk.one.until(events.RequestFailed).failure
+    assert failure.kept and failure.code == "journal"
+    assert row.status == "pending" and not names(root)
+    db.execute("PRAGMA query_only = 0")
     assert done(row)["status"] == "ok"
     assert names(root) == ["测试"] and len(desk.one.of(events.DraftWritten)) == 1
+
+
+def test_an_item_whose_request_is_over_without_a_result_is_acknowledged_with_why(listen, box, cloud):
+    row = box.put(*CALL, device="desk", id="9")
+    desk = Desk(listen(cloud), cloud, interval_s=60.0)
+    desk.one.until(events.RequestDone)
+    desk.app.close()
+    with sqlite3.connect(Path(desk.app.instance._home) / "journal.db") as journal:
+        journal.execute("UPDATE items SET result = NULL")
+        journal.execute("UPDATE requests SET asked = '{', state = 'running'")  # a journal that was damaged
+    journal.close()
+    again = Desk(listen(cloud), cloud)
+    assert again.one.until(events.RequestFailed).failure.code == "unreadable"
+    result = done(row)
+    assert result["status"] == "error" and "can't be read" in result["message"]
+    more_runs(box)
+    assert len(again.one.of(events.RequestFailed)) == 1
+
+
+def test_the_drafts_of_old_items_do_not_stay_in_the_journal(listen, box, cloud, monkeypatch):
+    row = box.put("generate_draft", {"content": export(draft(track(*[segment()] * 40)))}, device="desk")
+    desk = Desk(listen(cloud), cloud, interval_s=60.0)
+    ended = desk.one.until(events.RequestDone).request_id
+    journal = desk.app.journal
+    assert len(journal.request(ended).asked.parameters["arguments"]) > 2000
+    later = time.time_ns() + 40 * 86_400 * 10**9
+    monkeypatch.setattr("tray.journal.time.time_ns", lambda: later)
+    journal.let_go()
+    parameters = journal.request(ended).asked.parameters
+    assert (parameters["id"], parameters["arguments"]) == (row.id, "{}")
 
 
 @pytest.mark.parametrize(

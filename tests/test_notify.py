@@ -6,7 +6,6 @@ import logging
 import subprocess
 import sys
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -148,10 +147,8 @@ def test_a_text_is_cut_without_splitting_a_character(text: str, units: int, show
 def test_a_desktop_that_hangs_holds_nobody_up() -> None:
     hung = threading.Event()
     notifier = Recorder(then=hung.wait)
-    began = time.monotonic()
-    for number in range(200):
+    for number in range(200):  # were one held up, this would not end
         notifier.show(str(number), "")
-    assert time.monotonic() - began < 1
     assert not notifier.flush(0.1)
     hung.set()
 

@@ -16,7 +16,7 @@ from tray.settings import Settings
 
 CHECKOUT = Path(__file__).parents[1]
 LANGUAGES = ("README.md", "README.zh-CN.md")
-COMMANDS = ("demo", "ask", "build", "drafts", "drafts show", "names", "schema", "login", "logout", "status", "autostart", "doctor")  # fmt: skip
+COMMANDS = ("demo", "ask", "workflow", "answer", "again", "adopt", "listen", "targets", "targets add", "targets remove", "targets listen", "build", "drafts", "drafts show", "names", "schema", "login", "logout", "status", "autostart", "doctor")  # fmt: skip
 LINK = re.compile(r"https://…(/\w+\.\w+)")
 
 
@@ -91,6 +91,7 @@ def test_every_setting_is_told(name):
 
 @pytest.mark.parametrize("name", LANGUAGES)
 def test_the_example_of_settings_is_read(name):
-    (example,) = re.findall(r"```toml\n(.*?)```", readme(name), re.DOTALL)
-    settings = Settings.model_validate(tomlkit.parse(example).unwrap())
+    read = [tomlkit.parse(said).unwrap() for said in re.findall(r"```toml\n(.*?)```", readme(name), re.DOTALL)]
+    settings = Settings.model_validate({key: value for said in read for key, value in said.items()})
     assert settings.media_folders and settings.folders and settings.drafts_dir
+    assert {target.kind for target in settings.targets.values()} == {"bot", "workflow"}

@@ -11,6 +11,7 @@ import pytest
 from chats import bot, call, client_of, finish, heard_of, no_outputs, of, paths, run, say
 from tray import locale
 from tray.coze.chat import Chat
+from tray.coze.credential import FixedToken
 from tray.coze.errors import CODES, NEW_CONVERSATION, RETRIED, SIGN_IN, CozeError, advice
 from tray.coze.run import Away, Failed, Finished, RunEvent, Started, ToolCalls
 from tray.simulator.chats import SimulatedChat
@@ -37,6 +38,15 @@ class Renewing:
             self.left -= 1
             self.number += 1
         return refused != f"token-{self.number}"
+
+
+def test_a_token_that_an_answer_repeats_is_not_told():
+    said = "no such header: Bearer token-VerySecretIndeed-0"
+    for body in (said.encode(), {"code": 4000, "msg": said}):
+        with Simulator(say, no_outputs) as cloud:
+            cloud.faults.add(Fault("answer", CREATE, status=400, body=body))
+            failed = run(cloud, bot(), token=FixedToken("token-VerySecretIndeed-0"))[-1]
+        assert isinstance(failed, Failed) and "no such header: Bearer …" in failed.message
 
 
 @pytest.mark.parametrize("path", [CREATE, SUBMIT, RETRIEVE, UPLOAD])

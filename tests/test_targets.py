@@ -134,3 +134,17 @@ def test_an_input_from_a_file_is_its_text(tmp_path):
         big.truncate(10**9)
     with pytest.raises(ValueError, match="too big"):
         targets.parameters([f"a=@{tmp_path / 'big'}"])
+
+
+def test_a_name_in_square_brackets_is_shown_as_it_is(tmp_path):
+    env = environment(tmp_path / "home")
+    added = coze_tray("targets", "add", "[/a] [red]", "--bot", "7", env=env)
+    assert added.returncode == 0 and "[/a] [red]: bot 7" in added.stdout
+    removed = coze_tray("targets", "remove", "[/a] [red]", env=env)
+    assert removed.returncode == 0 and "“[/a] [red]”" in removed.stdout
+
+
+def test_an_address_with_a_password_in_it_is_refused(monkeypatch):
+    monkeypatch.setenv("COZE_API_BASE", "https://me:secret@api.coze.cn")
+    with pytest.raises(SettingsError, match="no address"):
+        settings_module.load()

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from chats import call, finish, no_outputs, of, run, say
-from tray.coze import wire
+from tray.coze import heard, wire
 from tray.coze.errors import CozeError
 from tray.coze.run import Failed, Finished, Output, ToolCalls
 from tray.coze.wire import WireEvent
@@ -144,6 +144,19 @@ def test_an_event_without_an_end_is_given_up_before_it_fills_the_memory(monkeypa
     assert raised.value.advice
     assert taken < 70
     assert most < 32 * 1024 * 1024
+
+
+def test_a_bot_that_never_stops_talking_is_given_up(monkeypatch):
+    monkeypatch.setattr(heard, "MOST_CHARS", 1_000)
+
+    def endless(chat: SimulatedChat) -> Iterator[bytes]:
+        yield chat.created()
+        for _n in range(10_000):
+            yield from chat.says("说个不停")
+
+    with Simulator(endless, no_outputs) as cloud:
+        failed = run(cloud)[-1]
+    assert isinstance(failed, Failed) and failed.code == "too_long"
 
 
 def test_many_events_that_are_small_have_no_limit_together(monkeypatch):

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tray.asked import Asked
+from tray.coze import interrupts
 from tray.coze.client import Client
 from tray.coze.credential import Credential, FixedToken
 from tray.coze.errors import CozeError, NetworkAwayError
@@ -288,6 +289,18 @@ def test_a_message_without_its_mark_of_the_end_is_told_at_done():
         assert texts(run(cloud)) == [DRAFT]
 
 
+@pytest.mark.parametrize("said", [{}, {"node_seq_id": "0"}, {"node_is_finish": False}, {"node_is_finish": "true"}])
+def test_messages_of_a_node_without_a_mark_between_them_are_told_apart(said):
+    def on_run(run: SimulatedRun) -> Iterator[bytes]:
+        for output in ('{"output": "一"}', '{"output": "二"}'):
+            yield run.frame("Message", {"content": output[:7], "node_title": "输出", **said, "node_is_finish": False})
+            yield run.frame("Message", {"content": output[7:], "node_title": "输出", **said})
+        yield run.done()
+
+    with cloud_of(on_run) as cloud:
+        assert texts(run(cloud)) == ['{"output": "一"}', '{"output": "二"}']
+
+
 def test_a_draft_is_told_before_the_run_ends():
     """It can be built while the workflow works on."""
     heard: list[RunEvent] = []
@@ -558,6 +571,24 @@ def test_a_question_with_options_offers_them():
         assert resumed_with(cloud) == ["竖屏"]
 
 
+def test_an_option_that_is_no_option_but_a_book_is_left_off():
+    question = {"question": "选哪个？", "options": ["甲", "乙" * 10_000, *(f"{n}" for n in range(1_000))]}
+    with cloud_of(asks(2, said=json.dumps(question)), ends) as cloud:
+        (asked,) = of(run(cloud, reply="甲"), Question)
+    assert asked.options[:2] == ("甲", "0") and len(asked.options) <= 100
+
+
+def test_names_and_messages_have_a_sane_size():
+    node, code = "节" * 1_000_000, "9" * 1_000_000
+    with cloud_of(
+        lambda r: [r.frame("Interrupt", {"interrupt_data": {"event_id": "1", "type": 3}, "node_title": node})]
+    ) as cloud:
+        assert len(run(cloud)[-1].message) < 1_000
+    with cloud_of(lambda r: [r.frame("Error", {"error_code": code, "error_message": code})]) as cloud:
+        failed = run(cloud)[-1]
+    assert len(failed.message) < 2_000 and len(failed.code) < 100
+
+
 def test_the_documented_input_node_asks_for_its_field_by_name(wire):
     about = json.loads((wire / "docs__resume_workflow_1.json").read_text("utf-8"))["interrupt_data"]
     script = asks(5, about["data"], required_parameters=about["required_parameters"])
@@ -624,6 +655,32 @@ def test_an_account_to_be_connected_is_a_question_with_its_page():
         assert of(events, Question)[0].url == link
         assert cloud.received[1].body["interrupt_type"] == 7 and resumed_with(cloud) == ["ok"]
         assert isinstance(events[-1], Finished)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://www.coze.cn@evil.example/x",
+        "https://www.coze.cn:pw@evil.example",
+        "https://www.c\u043eze.cn/",
+        "https://a\u202ezc.example/",
+        "https:///x",
+        "https://a\x1b[2J/",
+        "http://www.coze.cn/",
+        "javascript:https",
+    ],
+)
+def test_a_page_whose_address_misleads_is_not_offered(link):
+    with cloud_of(asks(7, {"url": link})) as cloud:
+        failed = run(cloud)[-1]
+    assert isinstance(failed, Failed) and failed.code == "interrupt"
+
+
+@pytest.mark.parametrize("text", ["```tool" + "a" * 200_000, "```" * 50_000 + " tool", "tool" + "`" * 300_000])
+def test_a_fence_without_an_end_takes_no_time(text):
+    began = time.monotonic()
+    assert interrupts.carried(text) is None
+    assert time.monotonic() - began < 1
 
 
 @pytest.mark.parametrize(("kind", "data"), [(7, ""), (7, "ftp://x"), (3, ""), (4, "{}"), (99, None), ("x", "")])
@@ -808,7 +865,7 @@ def test_a_start_whose_answer_is_lost_is_not_repeated(kind):
 
 def test_a_gateway_s_error_at_the_start_is_not_taken_for_a_refusal():
     with cloud_of(ends) as cloud:
-        cloud.faults.add(Fault("answer", RUN, status=502, body=b"<html>Bad gateway</html>"))
+        cloud.faults.add(Fault("answer", RUN, status=504, body=b"<html>Gateway timeout</html>"))
         events = run(cloud)
     assert isinstance(events[-1], Failed) and events[-1].code == "lost"
     assert paths(cloud) == [RUN]

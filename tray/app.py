@@ -27,6 +27,7 @@ from tray.draft.problems import DraftError
 from tray.draft.publish import sweep
 from tray.errors import JournalError, TrayError
 from tray.events import Bus
+from tray.home import private
 from tray.journal import Journal, Request
 from tray.listener import Listener, Parts
 from tray.locale import _
@@ -34,6 +35,7 @@ from tray.questions import OpenQuestions
 from tray.running import DraftLedger
 from tray.settings import Settings
 from tray.signing_in import credential_for, expiry_warning
+from tray.text import for_terminal
 from tray.tools.context import ToolContext
 from tray.tools.generate_draft import generate_draft
 from tray.tools.registry import Registry
@@ -53,6 +55,15 @@ class App:
     questions: OpenQuestions
     standing: standing.Standing
     closing: threading.Event = field(default_factory=threading.Event)
+
+    def notices(self) -> list[events.Noticed]:
+        """What was found when it was opened, for who was not on the bus yet."""
+        if self.journal.set_aside is None:
+            return []
+        text = _(
+            "The journal could not be read and was set aside: {path}. What was unfinished in it is not gone on with."
+        )
+        return [events.Noticed("", text.format(path=self.journal.set_aside))]
 
     def close(self) -> None:
         """Stop listening and give up the journal. Requests that ran go on at the next start, or in the process that
@@ -102,11 +113,8 @@ def open_app(
     kept = standing.Standing(listener, mailboxes, of_settings=resume)
     app = App(settings, bus, journal, listener, held, OpenQuestions(bus), kept)
     held.serve(lambda message: _answer(app, message))
-    if journal.set_aside is not None:
-        text = _(
-            "The journal could not be read and was set aside: {path}. What was unfinished in it is not gone on with."
-        )
-        bus.publish(events.Noticed("", text.format(path=journal.set_aside)))
+    for notice in app.notices():
+        bus.publish(notice)
     return app
 
 
@@ -277,9 +285,23 @@ def _stopped() -> events.Failure:
     )
 
 
+class _PrivateFile(logging.handlers.RotatingFileHandler):
+    """What a bot was asked may stand in it."""
+
+    def _open(self) -> Any:
+        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=private)
+
+
+class _OneRecord(logging.Formatter):
+    """What a bot says may stand in a record: no line of it can pass for the beginning of another."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return for_terminal(super().format(record)).replace("\n", "\n    ")
+
+
 def _log_to(path: Path) -> None:
     """Log into a file that never grows large. What libraries say is kept from warnings up."""
-    handler = logging.handlers.RotatingFileHandler(path, maxBytes=1_000_000, backupCount=2, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler = _PrivateFile(path, maxBytes=1_000_000, backupCount=2, encoding="utf-8")
+    handler.setFormatter(_OneRecord("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger().addHandler(handler)
     logging.getLogger("tray").setLevel(logging.INFO)

@@ -172,7 +172,7 @@ def status(*, check: bool) -> dict[str, Any]:
     )
     for line in signing_in.lines(account):
         terminal.out.print(f"  {line}", markup=False)
-    terminal.out.print(_("Bot: {bot}").format(bot=settings.bot_id or _("none chosen")))
+    terminal.out.print(_("Bot: {bot}").format(bot=settings.bot_id or _("none chosen")), markup=False)
     requests: list[dict[str, Any]] = []
     for request in recent_requests(home / "journal.db"):
         requests.append({"request_id": request.id, "prompt": title(request.asked), "state": request.state})

@@ -24,6 +24,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from tray.errors import HandOffError
+from tray.home import write_private
 from tray.locale import _
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class Instance:
         key = secrets.token_hex(32)
         where = _socket_path(self._home)
         self._listener = Listener(where, _FAMILY)
-        _write_private(self._home / "running.json", json.dumps({"pid": os.getpid(), "where": where, "key": key}))
+        write_private(self._home / "running.json", json.dumps({"pid": os.getpid(), "where": where, "key": key}))
         threading.Thread(
             target=self._accept, args=(self._listener, key.encode(), answer), name="hand-off", daemon=True
         ).start()
@@ -179,11 +180,3 @@ def _socket_path(home: Path) -> str:
         path = Path(tempfile.mkdtemp(prefix="coze-tray-"), "s")
     path.unlink(missing_ok=True)  # we hold the lock: a socket that is there is a dead one
     return str(path)
-
-
-def _write_private(path: Path, text: str) -> None:
-    fresh = path.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    fresh.replace(path)

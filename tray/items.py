@@ -33,6 +33,12 @@ CREATE TABLE mailbox_runs (
 );
 """
 
+LET_GO = """
+UPDATE requests SET asked = json_set(asked, '$.parameters.arguments', '{}')
+WHERE json_extract(asked, '$.kind') = 'item' AND length(asked) > 2000
+AND state IN ('done', 'failed') AND created_us < ?
+"""
+"""An item carries a whole draft in what was asked."""
 MESSAGE_CHARS = 500
 """So much of a tool's message goes into a result: a run's inputs are small."""
 MOST_DRAFTS = 20
@@ -115,12 +121,19 @@ class Items:
             )
 
     def unfinished(self, mailbox: str) -> list[str]:
-        """The requests that run items which are not finished, oldest first."""
+        """The requests that run items which are not finished, oldest first. An item whose request is over all the same
+        (it could not be read any more, say) is finished with that."""
         with self.transaction() as db:
             rows = db.execute(
-                "SELECT request_id FROM items WHERE mailbox = ? AND result IS NULL ORDER BY rowid", (mailbox,)
-            )
-            return [str(row["request_id"]) for row in rows]
+                "SELECT item_id, request_id, state, failure FROM items JOIN requests ON requests.id = request_id"
+                " WHERE mailbox = ? AND result IS NULL ORDER BY items.rowid",
+                (mailbox,),
+            ).fetchall()
+            for row in rows:
+                if row["state"] in ("done", "failed"):
+                    values = refusal(row["item_id"], _why(row["failure"])), mailbox, row["item_id"]
+                    db.execute("UPDATE items SET result = ? WHERE mailbox = ? AND item_id = ?", values)
+            return [str(row["request_id"]) for row in rows if row["state"] not in ("done", "failed")]
 
     def to_acknowledge(self, mailbox: str, most: int) -> list[Acknowledgement]:
         """Finished items whose results no run has taken: those first that were sent least often, so that a mailbox
@@ -184,6 +197,24 @@ def result_of(item_id: str, output: str) -> str:
 def refusal(item_id: str, message: str) -> str:
     """What the cloud is told of something that can't be run."""
     return _json({"id": item_id, "status": "error", "message": message[:MESSAGE_CHARS]})
+
+
+def told(acknowledged: Iterable[Acknowledgement]) -> list[dict[str, Any]]:
+    """The results as JSON values."""
+    return [{**_object(one.result), "id": one.item_id} for one in acknowledged]
+
+
+def _why(failure: str | None) -> str:
+    return str(_object(failure or "{}").get("message") or "")
+
+
+def _object(text: str) -> dict[str, Any]:
+    """A JSON object as it was stored; an empty one where the journal was damaged."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _known(db: sqlite3.Connection, mailbox: str, item_id: str) -> Delivered | None:

@@ -17,6 +17,7 @@ from tray import journal_file
 from tray.asked import Asked
 from tray.errors import JournalError
 from tray.events import Failure, Receipt
+from tray.items import LET_GO as ITEMS_LET_GO
 from tray.items import SCHEMA as ITEMS_SCHEMA
 from tray.items import Items
 from tray.locale import _
@@ -113,8 +114,9 @@ class Journal:
         """What mailboxes delivered."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if not journal_file.is_whole(path, _VERSION):
+            if not journal_file.is_whole(path, _VERSION, _SCHEMA + ITEMS_SCHEMA):
                 self.set_aside = journal_file.move_aside(path)
+            path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
             self._db = _connected(sqlite3.connect(path, check_same_thread=False, isolation_level=None))
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA foreign_keys = ON")
@@ -144,7 +146,7 @@ class Journal:
     def add_request(self, request_id: str, asked: Asked, run: dict[str, Any] | None = None) -> None:
         """Queue a request; nothing if it is there already. `run`: the cloud's side of it, where that has begun."""
         with suppress(JournalError):  # what matters follows
-            self._let_go()
+            self.let_go()
         self._run(
             "INSERT OR IGNORE INTO requests (id, created_us, asked, state, run) VALUES (?, ?, ?, 'queued', ?)",
             request_id,
@@ -240,6 +242,11 @@ class Journal:
         rows = self._run("SELECT output FROM tool_calls WHERE scope = ? AND call_id = ?", scope, call_id)
         return rows[0]["output"] if rows else None
 
+    def called(self, scope: str, call_id: str) -> tuple[str, str] | None:
+        """The tool and the arguments that a call was begun with."""
+        rows = self._run("SELECT name, arguments FROM tool_calls WHERE scope = ? AND call_id = ?", scope, call_id)
+        return (rows[0]["name"], rows[0]["arguments"]) if rows else None
+
     def tool_started(self, request_id: str, scope: str, call_id: str, name: str, arguments: str) -> None:
         self._run(
             "INSERT OR IGNORE INTO tool_calls (scope, call_id, request_id, name, arguments, created_us)"
@@ -303,7 +310,7 @@ class Journal:
                 self.trouble = str(error)
                 self._unwritten.append((sql, values))
 
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
         """Once a day, empty what old requests carried; the file uses the room again."""
         now_us = _now_us()
         if self._let_go_us is not None and abs(now_us - self._let_go_us) < _DAY_US:
@@ -330,13 +337,13 @@ class Journal:
                     raise
                 self._db.execute("COMMIT")
                 self._unwritten, self.trouble = [], ""
-            except sqlite3.Error as error:
+            except (sqlite3.Error, UnicodeDecodeError) as error:  # the second: names of columns that are broken
                 if self._db.in_transaction:
                     self._db.rollback()
                 raise self._told(error) from None
 
-    def _told(self, error: sqlite3.Error) -> JournalError:
-        if isinstance(error, sqlite3.OperationalError) or not isinstance(error, sqlite3.DatabaseError):
+    def _told(self, error: sqlite3.Error | UnicodeDecodeError) -> JournalError:
+        if journal_file.may_pass(error, self._path):
             return JournalError(
                 _("The journal can't be written: {error}").format(error=error),
                 _("Is the disk full? Then make room."),
@@ -355,6 +362,7 @@ _LET_GO = (
     " (SELECT id FROM requests WHERE state IN ('done', 'failed') AND created_us < ?)",
     "UPDATE requests SET text = substr(text, 1, 2000)"
     " WHERE state IN ('done', 'failed') AND created_us < ? AND length(text) > 2000",
+    ITEMS_LET_GO,
 )
 _RECENT = "SELECT * FROM requests ORDER BY rowid DESC LIMIT ?"
 _OF_CHAT = """
@@ -395,7 +403,7 @@ def _read(path: Path, sql: str, *values: Any) -> list[Request]:
             if _connected(db).execute("PRAGMA user_version").fetchone()[0] != _VERSION:
                 return []  # the next start sets it aside
             return list(_requests(db.execute(sql, values)))
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise JournalError(_("The journal can't be opened: {path}: {error}").format(path=path, error=error)) from None
 
 
@@ -417,7 +425,7 @@ def _request(row: sqlite3.Row) -> Request:
     except (ValueError, TypeError, KeyError) as error:
         raise UnreadableError(
             _("The request {id} can't be read any more: the journal is damaged ({error}).").format(
-                id=fields["id"], error=error
+                id=fields.get("id"), error=error
             ),
             _("Ask again."),
         ) from None

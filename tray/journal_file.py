@@ -21,36 +21,48 @@ page was on the disk."""
 _PASSES = ("database is locked", "database or disk is full", "disk I/O error", "unable to open database file")
 
 
-def is_whole(path: Path, version: int) -> bool:
-    """Whether it is a journal of this version that can be gone on with, or none yet. Raises sqlite3.OperationalError
-    for what may pass: a full disk, a lock."""
+def is_whole(path: Path, version: int, schema: str) -> bool:
+    """Whether it is a journal of this version and schema that can be gone on with, or none yet. Raises
+    sqlite3.OperationalError for what may pass: a full disk, a lock."""
     wal = _part(path, "-wal")
-    if _damaged(path).exists() or (wal.exists() and not path.exists()):
+    if _damaged(path).exists() or _is_garbage(wal) or (wal.exists() and not path.exists()):
         return False
-    if not path.exists():
-        return True
-    if wal.exists() and wal.stat().st_size:
-        with wal.open("rb") as file:
-            if file.read(4) not in _WAL_MAGIC:  # SQLite would go on with what was before it: chats asked twice
-                log.warning("the journal's log is broken")
-                return False
-    unclean = wal.exists()
+    return not path.exists() or _holds(path, version, schema, unclean=wal.exists())
+
+
+def _holds(path: Path, version: int, schema: str, *, unclean: bool) -> bool:
     try:
         with closing(sqlite3.connect(path, isolation_level=None)) as db:
             db.execute("BEGIN IMMEDIATE")  # a broken header may say that it can't be written
             db.execute("ROLLBACK")
             if (unclean or path.stat().st_size <= QUICK_BYTES) and not _is_sound(db, path):
                 return False
-            found = db.execute("PRAGMA user_version").fetchone()[0]
-            is_empty = not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError) and (
-            str(error).startswith(_PASSES) or not os.access(path, os.W_OK)
-        ):
+            found, tables = db.execute("PRAGMA user_version").fetchone()[0], _tables(db)
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        if may_pass(error, path):
             raise
         log.warning("the journal is broken: %s", error)
         return False
-    return found == version or is_empty
+    with closing(sqlite3.connect(":memory:")) as fresh:
+        fresh.executescript(schema)
+        return not tables or (found == version and tables == _tables(fresh))
+
+
+def _is_garbage(wal: Path) -> bool:
+    """Whether SQLite would pass over its log and go on with what was before it: chats would be created twice."""
+    if not wal.exists() or not wal.stat().st_size:
+        return False
+    with wal.open("rb") as file:
+        is_log = file.read(4) in _WAL_MAGIC
+    if not is_log:
+        log.warning("the journal's log is broken")
+    return not is_log
+
+
+def may_pass(error: Exception, path: Path) -> bool:
+    """Whether it says nothing against the journal: a full disk, a lock."""
+    passes = str(error).startswith(_PASSES) or not os.access(path, os.W_OK)
+    return isinstance(error, sqlite3.OperationalError) and passes
 
 
 def move_aside(path: Path) -> Path:
@@ -81,6 +93,10 @@ def _is_sound(db: sqlite3.Connection, path: Path) -> bool:
     if found != "ok":
         log.warning("%s is broken: %s", path.name, found)
     return bool(found == "ok")
+
+
+def _tables(db: sqlite3.Connection) -> list[tuple[str, ...]]:
+    return db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name").fetchall()
 
 
 def _part(path: Path, end: str) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
@@ -48,12 +49,23 @@ Mailbox = Callable[["Listener"], Coroutine[Any, Any, None]]
 """Keeps one mailbox open until it is cancelled; runs in the listener's loop."""
 
 
+def _awake_or_asleep_s() -> float:
+    """Seconds that go on while the machine sleeps, and that nobody can set, as they can the day's clock: a running
+    workflow whose stream is broken for nothing is lost."""
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    if sys.platform == "darwin":  # where time.monotonic stops
+        return time.clock_gettime(time.CLOCK_MONOTONIC)
+    return time.monotonic()
+
+
 @dataclass(frozen=True)
 class Parts:
     """What a listener works with. `resume`: on start, go on with every unfinished request of the journal, not only
     with those that `go_on` names. `at_once`: how many requests work at the same time, each in a conversation of its
     own. `mailboxes`: those that are kept open whenever it listens, by target. `warning`: what the user should know of
-    the sign-in now, if anything; may take time. `clock`: seconds of the day's clock."""
+    the sign-in now, if anything; may take time. `clock`: seconds that go
+    on while the machine sleeps."""
 
     bus: Bus
     journal: Journal
@@ -64,7 +76,7 @@ class Parts:
     at_once: int
     mailboxes: Mapping[str, Mailbox]
     warning: Callable[[], str | None]
-    clock: Callable[[], float] = time.time
+    clock: Callable[[], float] = _awake_or_asleep_s
 
 
 class Listener:
@@ -255,14 +267,17 @@ class Listener:
         goes_on = True
         while goes_on:
             async with self._slots.one() as slot:
+                text = ""
                 try:
                     failure = await self._run(request_id, slot)
+                    if failure is None:
+                        text = self.parts.journal.request(request_id).text
                     if failure is not None and failure.kept and failure.code == "sign_in":
                         self._parked[request_id] = failure.message
                 except JournalError as error:
                     failure = Failure("journal", error.message, error.advice, kept=True)
                     self._wait_for_journal(request_id)
-                self._ended(request_id, failure)
+                self._ended(request_id, failure, text)
             # Who asked has lost patience; the program that stays never does.
             goes_on = self.parts.resume and failure is not None and failure.kept and failure.code in ("network", "tls")
         del self._tasks[request_id]  # at once: it may be asked for again in the next moment
@@ -300,15 +315,11 @@ class Listener:
         self.parts.journal.failed(request_id, failure)
         return failure
 
-    def _ended(self, request_id: str, failure: Failure | None) -> None:
+    def _ended(self, request_id: str, failure: Failure | None, text: str) -> None:
         self._states.pop(request_id, None)
         self._runner.births.born(request_id)
         self._patience_s.pop(request_id, None)
         if failure is None:
-            try:
-                text = self.parts.journal.request(request_id).text
-            except JournalError:
-                text = ""
             self.parts.bus.publish(RequestDone(request_id, text))
             self._settle()
         else:

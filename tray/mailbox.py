@@ -24,7 +24,7 @@ from tray.coze.workflow import Workflow
 from tray.delivered import Item, Unreadable, read
 from tray.errors import SecretsError, TrayError
 from tray.events import Event, Noticed, RequestDone, RequestFailed, State
-from tray.items import Acknowledgement, Delivered, mailbox_of, refusal
+from tray.items import Acknowledgement, Delivered, mailbox_of, refusal, told
 from tray.locale import _, ngettext
 from tray.mailbox_pace import MailboxPace
 
@@ -103,6 +103,7 @@ class Mailbox:
     async def _until_it_may_run(self, listener: Listener) -> None:
         """Sleeps before it asks the journal: one that can't be written is not asked in a circle."""
         await asyncio.sleep(self.pace.left_s(time.monotonic()))
+        listener.parts.journal.let_go()
         items = listener.parts.journal.items
         unfinished = items.unfinished(self.key)
         for request_id in unfinished:  # of an earlier life, or what the journal had no room for
@@ -206,14 +207,12 @@ class Mailbox:
 
     def _parameters(self, acknowledged: list[Acknowledgement]) -> dict[str, Any]:
         """The run's inputs. A limit that the user has set as an input of the target wins."""
-        ids = [one.item_id for one in acknowledged]
-        results = [json.loads(one.result) for one in acknowledged]
         return {
             "limit": LIMIT,
             **self.asked.parameters,
             "device": self.device,
-            "ack": json.dumps(ids, ensure_ascii=False),
-            "results": json.dumps(results, ensure_ascii=False),
+            "ack": json.dumps([one.item_id for one in acknowledged], ensure_ascii=False),
+            "results": json.dumps(told(acknowledged), ensure_ascii=False),
         }
 
     def _delivered(self, listener: Listener, text: str) -> bool:
@@ -257,8 +256,8 @@ class Mailbox:
         self._tell(listener, text.format(name=self.name, about=about, reason=entry.reason))
         if not entry.id:
             return None
-        told = _("This can't be read by coze-tray: {reason}").format(reason=entry.reason)
-        return listener.parts.journal.items.refuse(self.key, entry.id, refusal(entry.id, told))
+        why = _("This can't be read by coze-tray: {reason}").format(reason=entry.reason)
+        return listener.parts.journal.items.refuse(self.key, entry.id, refusal(entry.id, why))
 
     def _failed(self, listener: Listener, failed: Failed) -> None:
         """A run failed, and the next one may, too: said once, and tried more and more rarely."""
@@ -271,8 +270,8 @@ class Mailbox:
         text = _("The mailbox {name} can't be read. {message} {advice}")
         text = text.format(name=self.name, message=failed.message, advice=failed.advice).strip()
         self._troubled(listener, "reconnecting" if passes else "error", text)
-        told = f"{text} (logid {failed.logid})" if failed.logid else text
-        self._tell(listener, told, key=_FAILURE + failed.code + failed.message)
+        said = f"{text} (logid {failed.logid})" if failed.logid else text
+        self._tell(listener, said, key=_FAILURE + failed.code + failed.message)
 
     def _troubled(self, listener: Listener, state: State | None, detail: str = "") -> None:
         self._trouble = state

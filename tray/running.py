@@ -33,6 +33,7 @@ from tray.coze.run import (
     ToolOutput,
 )
 from tray.coze.workflow import Workflow, plain
+from tray.draft.problems import short
 from tray.draft.source import holds_draft
 from tray.errors import JournalError
 from tray.events import (
@@ -59,6 +60,8 @@ log = logging.getLogger(__name__)
 
 MOST_STARTS = 3
 """An item during which the program ended so often is not started again."""
+LONGEST_QUESTION, LONGEST_DETAIL, LONGEST_NAME = 5_000, 200, 200
+"""Characters that are shown of a question, of it as a state, and of a tool's name."""
 
 
 class Connect(Protocol):
@@ -240,22 +243,26 @@ class Runner:
             self.journal.said(request.id, event.id, event.text)
             if holds_draft(event.text):
                 arguments = json.dumps({"content": event.text}, ensure_ascii=False)
-                await self._tool(request, driver.scope, f"message:{event.id}", "generate_draft", arguments)
+                await self._tool(request, driver.scope, f"message:{_digest(event.text)}", "generate_draft", arguments)
                 self.mark(request.id, "streaming", "")
         elif isinstance(event, Finished):
             log.info("request %s took %d tokens; %s", request.id, event.token_count, event.debug_url)
 
     async def _answer(self, request: Request, scope: str, call: ToolCall) -> ToolOutput:
-        return ToolOutput(call.id, await self._tool(request, scope, _key(call), call.name, call.arguments))
+        name = call.name[:LONGEST_NAME]
+        said = self.journal.called(scope, call.id)
+        call_id = call.id if call.id and (said is None or _same(said, (name, call.arguments))) else call.key
+        return ToolOutput(call.id, await self._tool(request, scope, call_id, name, call.arguments))
 
     async def _reply(self, request: Request, question: Question, slot: Slot) -> str:
         """The user's answer, however long it takes; meanwhile other requests may work."""
         answered = self._replies[request.id] = asyncio.Event()
+        text = short(question.text, LONGEST_QUESTION)
         try:
             while (reply := self.journal.asking(request.id, question.id)) is None:
                 slot.leave()
-                self.bus.publish(QuestionAsked(request.id, question.id, question.text, question.options, question.url))
-                self.mark(request.id, "asking", question.text)
+                self.bus.publish(QuestionAsked(request.id, question.id, text, question.options, question.url))
+                self.mark(request.id, "asking", short(text, LONGEST_DETAIL))
                 await answered.wait()
                 answered.clear()
                 await slot.take()
@@ -278,6 +285,11 @@ class Runner:
             with suppress(JournalError):
                 items.not_started(mailbox, item_id)
             raise
+        except Exception as error:  # a bug must not let the item come again for ever
+            log.exception("item %s", item_id)
+            # The cloud is told: an error's own words may name this computer's files.
+            text = _("Something in this program failed: {error}").format(error=type(error).__name__)
+            output = json.dumps({"status": "error", "message": text}, ensure_ascii=False)
         items.finish(mailbox, item_id, result_of(item_id, output))
         told = json.loads(output)
         message = str(told.get("message") or "")
@@ -313,16 +325,28 @@ class Runner:
         return "\n".join(text for text in said if text)
 
 
+def _same(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Whether two calls, each its name and its arguments, say the same; how the JSON is written does not matter."""
+    try:
+        return one[0] == other[0] and (one[1] == other[1] or json.loads(one[1]) == json.loads(other[1]))
+    except (ValueError, RecursionError):
+        return False
+
+
 def title(asked: Asked) -> str:
     """What was asked, in a line."""
+    return " ".join(_title(asked).split())
+
+
+def _title(asked: Asked) -> str:
     if asked.kind == "item":
         return _("{tool}, from {target}").format(tool=asked.parameters.get("tool"), target=asked.target)
     if not asked.target_id:
         return _("A chat begun elsewhere (conversation {id})").format(id=asked.conversation_id)
     if asked.prompt:
-        return " ".join(asked.prompt.split())
+        return asked.prompt
     said = ", ".join(f"{name}={value}" for name, value in asked.parameters.items())
-    return f"{asked.target or asked.target_id} {said}".strip()
+    return f"{asked.target or asked.target_id} {said}"
 
 
 def _away(event: Away) -> str:
@@ -347,6 +371,5 @@ def _lost() -> Failure:
     )
 
 
-def _key(call: ToolCall) -> str:
-    """What a call's output is stored under: its id, or what it says where it has none."""
-    return call.id or hashlib.sha256(f"{call.name}\0{call.arguments}".encode()).hexdigest()[:16]
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]

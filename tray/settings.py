@@ -18,7 +18,7 @@ from tomlkit import TOMLDocument
 from tomlkit.exceptions import TOMLKitError
 
 from tray.errors import SettingsError
-from tray.home import home
+from tray.home import home, write_private
 from tray.locale import _
 from tray.network import is_loopback
 
@@ -182,12 +182,9 @@ def save(**changes: str) -> None:
 def edit(change: Callable[[TOMLDocument], None]) -> None:
     """Change the settings file, leaving everything else in it, comments too, as it is."""
     path = settings_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
     document = tomlkit.parse(path.read_text("utf-8-sig")) if path.exists() else tomlkit.document()
     change(document)
-    fresh = path.with_suffix(".new")
-    fresh.write_text(tomlkit.dumps(document), "utf-8")
-    fresh.replace(path)
+    write_private(path, tomlkit.dumps(document))
 
 
 def _check(settings: Settings) -> None:
@@ -203,7 +200,12 @@ def check_base_url(url: str) -> None:
     """Raise SettingsError unless a token may be sent to `url`: https, or this machine itself."""
     try:
         parts = urlsplit(url)
-        is_address = bool(parts.hostname) and parts.scheme in ("https", "http") and (parts.port or 80) > 0
+        is_address = (
+            bool(parts.hostname)
+            and "@" not in parts.netloc  # a password would be shown and logged
+            and parts.scheme in ("https", "http")
+            and (parts.port or 80) > 0
+        )
     except ValueError:  # a port that is no number
         is_address = False
     if not is_address:

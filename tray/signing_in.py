@@ -23,6 +23,7 @@ from tray.coze.credential import Credential, FixedToken
 from tray.coze.stored import StoredCredential, bearer, locked
 from tray.errors import HandOffError, SecretsError, SettingsError, TrayError
 from tray.home import home as home_folder
+from tray.home import write_private
 from tray.locale import _, ngettext
 from tray.network import is_loopback
 from tray.secrets import OAuth, Stored, Token
@@ -330,10 +331,7 @@ def _remember(host: str, what: dict[str, Any] | None) -> None:
     path = home_folder() / "account.json"
     if not known and not path.exists():
         return
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(known, ensure_ascii=False, indent=1), "utf-8")
-    fresh.replace(path)
+    write_private(path, json.dumps(known, ensure_ascii=False, indent=1))
 
 
 def _tell_running() -> None:

@@ -63,7 +63,8 @@ def asked(
         parameters={**target.parameters, **(parameters or {})},
         variables=target.variables,
         files=files,
-        bot_id=target.bot_id,
+        # A chatflow runs for a bot or an application (documented).
+        bot_id=target.bot_id or (settings.bot_id if target.kind == "chatflow" and not target.app_id else ""),
         app_id=target.app_id,
         target=name,
     )

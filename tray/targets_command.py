@@ -63,9 +63,8 @@ def add(name: str, target: Target) -> None:
             _("Leave them out here, and say them with each request (-p)."),
         ) from None
     _tell()
-    terminal.out.print(
-        _("{name}: {kind} {id}").format(name=name, kind=targets.kind_in_words(target.kind), id=target.id)
-    )
+    text = _("{name}: {kind} {id}").format(name=name, kind=targets.kind_in_words(target.kind), id=target.id)
+    terminal.out.print(text, markup=False)
 
 
 def remove(name: str) -> None:
@@ -85,7 +84,7 @@ def remove(name: str) -> None:
 
     settings_module.edit(change)
     _tell()
-    terminal.out.print(_("“{name}” is no target any more.").format(name=name))
+    terminal.out.print(_("“{name}” is no target any more.").format(name=name), markup=False)
 
 
 def _checked(name: str) -> str:

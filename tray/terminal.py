@@ -14,10 +14,13 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from tray import words
 from tray.events import Failure, Receipt
 from tray.locale import _
-from tray.text import for_terminal
+from tray.text import UNFIT, for_terminal
 
 out = Console(highlight=False, soft_wrap=True, emoji=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+
+LONGEST_LINE = 300
+"""Of progress, in characters: it is drawn ten times a second."""
 
 
 @dataclass
@@ -72,6 +75,7 @@ class Bar:
             self._progress, self._task = _progress()  # one that was stopped draws over what was written since
 
     def say(self, text: str) -> None:
+        text = " ".join(text[:LONGEST_LINE].split())
         self._progress.update(self._task, description=escape(for_terminal(text)), total=None, count="")
 
     def media(self, done: int, total: int, received_bytes: int) -> None:
@@ -139,13 +143,11 @@ def kept() -> str:
 def show_receipt(receipt: Receipt) -> None:
     """A draft's receipt, for people: on standard output the draft, on standard error its warnings."""
     facts = (words.clock(receipt.duration_us), words.of_segments(receipt), words.size(receipt.media_bytes))
-    out.print(f"[green]✓[/green] {escape(receipt.name)}  [dim]{'  '.join(facts)}[/dim]\n  {escape(receipt.path)}")
+    name, path = escape(for_terminal(receipt.name)), escape(for_terminal(receipt.path))
+    out.print(f"[green]✓[/green] {name}  [dim]{'  '.join(facts)}[/dim]\n  {path}")
     if receipt.time_unit_reason:
-        err.print(
-            _("  times read as {unit}: {reason}").format(unit=receipt.time_unit, reason=receipt.time_unit_reason),
-            style="dim",
-            markup=False,
-        )
+        how = _("  times read as {unit}: {reason}").format(unit=receipt.time_unit, reason=receipt.time_unit_reason)
+        err.print(for_terminal(how), style="dim", markup=False)
     for warning in receipt.warnings:
         show_warning(warning)
 
@@ -164,12 +166,13 @@ def show_problem(text: str, advice: str = "", logid: str = "") -> None:
     if advice:
         err.print(f"  {escape(for_terminal(advice))}")
     if logid:
-        err.print(f"  logid: {escape(logid)}", style="dim")
+        err.print(f"  logid: {escape(for_terminal(logid))}", style="dim")
 
 
 def show_json(value: Any) -> None:
     """The one line of JSON that standard output ends with."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    text = json.dumps(value, ensure_ascii=False)
+    sys.stdout.write(UNFIT.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
     sys.stdout.flush()
 
 

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
+UNFIT = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls, which move a terminal's cursor or worse
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # these turn text around (Unicode UAX #9)
+    "\u2028\u2029"  # ends of lines, for some
+    "\ud800-\udfff]"  # halves of characters, which can't be written
+)
+"""What nobody is shown."""
+
 
 def whole_characters(text: str) -> str:
     """Without halves of characters: a model that cuts an emoji in two leaves one, and it can't be written as UTF-8."""
@@ -9,5 +19,5 @@ def whole_characters(text: str) -> str:
 
 
 def for_terminal(text: str) -> str:
-    """Without control characters, which would move the cursor or worse."""
-    return "".join(c for c in text if c in "\n\t" or (ord(c) >= 32 and not 127 <= ord(c) < 160))
+    """Without what is unfit to be shown, in a terminal, a window or a log. Lines and tabs stay."""
+    return UNFIT.sub("", text)

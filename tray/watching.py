@@ -47,7 +47,7 @@ class _Watched:
     given: dict[str, str]
     outcome: Outcome = field(default_factory=Outcome)
     bar: Bar = field(default_factory=Bar)
-    _heard: str = ""
+    _heard: list[str] = field(default_factory=list)  # the pieces of the answer
     _mid_line: bool = False
     _question: QuestionAsked | None = None
     _lines: _Lines = field(default_factory=lambda: _Lines())  # noqa: PLW0108 - it is defined below
@@ -79,13 +79,13 @@ class _Watched:
 
     def text(self, event: events.TextArrived) -> None:
         """A piece of the answer: on a terminal at once; where standard output is none, its end beside the progress."""
-        self._heard += event.delta
+        self._heard.append(event.delta)
         if not out.is_terminal:
-            self.say(_("Answering: {text}").format(text=self._heard[-50:].replace("\n", " ")))
+            self.say(_("Answering: {text}").format(text="".join(self._heard[-50:])[-50:]))
             return
         self.bar.pause()
         out.print(for_terminal(event.delta), end="", markup=False)
-        self._mid_line = not self._heard.endswith("\n")
+        self._mid_line = not event.delta.endswith("\n")
 
     def noticed(self, event: events.Noticed) -> None:
         self.end_line()
@@ -107,11 +107,11 @@ class _Watched:
 
     def done(self, event: events.RequestDone) -> None:
         self.outcome.text, self.outcome.done = event.text, True
-        self.outcome.shown = self._heard if out.is_terminal else ""
+        self.outcome.shown = "".join(self._heard) if out.is_terminal else ""
 
     def failed(self, failure: Failure) -> None:
-        self.outcome.failure, self.outcome.text = failure, self._heard
-        self.outcome.shown = self._heard if out.is_terminal else ""
+        self.outcome.failure, self.outcome.text = failure, "".join(self._heard)
+        self.outcome.shown = self.outcome.text if out.is_terminal else ""
 
     def say(self, text: str) -> None:
         """One line of what goes on; not while a question waits."""

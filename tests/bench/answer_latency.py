@@ -12,20 +12,16 @@ from __future__ import annotations
 import asyncio
 import json
 import multiprocessing
-import os
-import platform
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import datetime, timezone
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-HERE = Path(__file__).parent
-HISTORY = HERE / "history.json"
-sys.path.insert(0, str(HERE.parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import history
 
 MOST_MS = 10.0
 ROUNDS = 100
@@ -95,18 +91,7 @@ def main() -> None:
         print(
             f"{name:40}{row['median_ms']:>8.2f} ms median{row['p95_ms']:>8.2f} ms p95  must be at most {MOST_MS:g}{met}"
         )
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False
-    )
-    record = {
-        "date": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%MZ"),
-        "commit": commit.stdout.strip(),
-        "python": platform.python_version(),
-        "cpus": os.cpu_count(),
-        "rows": rows,
-    }
-    history = json.loads(HISTORY.read_text("utf-8")) if HISTORY.exists() else []
-    HISTORY.write_text("[\n" + ",\n".join(json.dumps(one) for one in [*history, record]) + "\n]\n", "utf-8")
+    history.add(rows)
 
 
 if __name__ == "__main__":

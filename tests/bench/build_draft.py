@@ -18,11 +18,9 @@ import io
 import json
 import multiprocessing
 import os
-import platform
 import resource
 import shutil
 import struct
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,14 +28,13 @@ import urllib.request
 import wave
 import zlib
 from collections.abc import Callable
-from datetime import datetime, timezone
 from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
-HISTORY = HERE / "history.json"
+import history
+
 DELAY_S = 0.05
 LARGE, SMALL = "large", "small"
 
@@ -236,19 +233,7 @@ def main() -> None:
     print()
     for name, value, most in verdicts(made):
         print(f"{name:40}{value:>9.2f}  must be at most {most:g}{'' if value <= most else '  NOT MET'}")
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False
-    )
-    record = {
-        "date": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%MZ"),
-        "commit": commit.stdout.strip(),
-        "python": platform.python_version(),
-        "cpus": os.cpu_count(),
-        "rows": {name: {key: round(value, 2) for key, value in row.items()} for name, row in made.items()},
-        "ratios": {name: round(value, 2) for name, value, _most in verdicts(made)},
-    }
-    history = json.loads(HISTORY.read_text("utf-8")) if HISTORY.exists() else []
-    HISTORY.write_text("[\n" + ",\n".join(json.dumps(one) for one in [*history, record]) + "\n]\n", "utf-8")
+    history.add(made, ratios={name: round(value, 2) for name, value, _most in verdicts(made)})
 
 
 if __name__ == "__main__":

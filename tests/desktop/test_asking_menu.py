@@ -57,6 +57,24 @@ def test_questions_and_what_failed_are_in_the_menu(panel: Desktop, tmp_path: Pat
         eventually(lambda: driver.says(called="again", id="r3"), "the request to be made again")
 
 
+def test_a_page_is_shown_before_it_is_opened_and_opened_by_a_click_alone(panel: Desktop, tmp_path: Path) -> None:
+    path = fake_zenity(tmp_path, "echo ok; exit 0")
+    opened = tmp_path / "opened"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
+    browser.chmod(0o755)
+    page = "https://www.coze.cn/oauth?state=1"
+    with tray(panel, PATH=path, BROWSER=str(browser)) as driver:
+        driver.order(found={"questions": [["r1", "q1", "连接账号", [], page]]})
+        eventually(lambda: entries_with(panel, "Questions", "连接账号"), "the question in the menu")
+        panel.menu("Answer…")
+        eventually(lambda: driver.says(called="answer", question="q1", text="ok"), "what was typed as the answer")
+        assert f"--text=连接账号\n{page}" in (tmp_path / "asked").read_text("utf-8")
+        assert not opened.exists()
+        panel.menu("Open the page at www.coze.cn")
+        assert eventually(lambda: opened.exists() and opened.read_text(), "the page").strip() == page
+
+
 def test_a_question_that_is_answered_elsewhere_takes_its_window_away(panel: Desktop, tmp_path: Path) -> None:
     path = fake_zenity(tmp_path, "exec sleep 60")
     with tray(panel, PATH=path) as driver:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tray.asked import Kind
 from tray.coze import messages
-from tray.coze.run import Failed, Finished, Question, RunEvent, Started, Text, ToolCalls
+from tray.coze.run import MOST_CHARS, Failed, Finished, Question, RunEvent, Started, Text, ToolCalls, too_long
 from tray.coze.wire import WireEvent
 from tray.locale import _
 
@@ -31,6 +31,10 @@ class Heard:
     """Code and message of what the last error event said."""
     interrupted: bool = False
     """A message said that the chat waits now."""
+    _chars: int = 0
+    missed: bool = False
+    """A whole message came that can't be read: the stream's word that all is said is not taken, the list of messages
+    has it."""
 
     @property
     def replying(self) -> bool:
@@ -50,15 +54,19 @@ class Heard:
         data: dict[str, Any] = wire.data if isinstance(wire.data, dict) else {}
         if wire.name.startswith("conversation.chat."):
             yield from self._born(data.get("conversation_id"), data.get("id"))
-            if data:
+            if data and not (self.missed and wire.name == "conversation.chat.completed"):
                 # The event's name is the truth; examples show a status that lags behind it.
                 yield from self.status(wire.name.rpartition(".")[2], data, wire.logid)
         elif wire.name.startswith("conversation.message."):
             yield from self._born(data.get("conversation_id"), data.get("chat_id"))
             self.interrupted = self.interrupted or messages.is_interrupt(data)
+            self.missed = self.missed or (not data and wire.name == "conversation.message.completed")
             if data.get("type") == "answer":
                 said = messages.output(data)
-                if wire.name == "conversation.message.delta" and said.text:
+                self._chars += len(said.text)
+                if self._chars > MOST_CHARS:
+                    yield too_long(wire.logid)
+                elif wire.name == "conversation.message.delta" and said.text:
                     yield Text(said.text)
                 elif wire.name == "conversation.message.completed":
                     self.answer = said.text
@@ -142,7 +150,7 @@ class Rounds:
     def may_answer(self, waits: ToolCalls) -> bool:
         """Whether to answer these, too."""
         self._repeated[self._key] += self.accepted
-        self._key = ",".join(call.id for call in waits.calls)
+        self._key = ",".join(call.key for call in waits.calls)
         self._submitted[self._key] += 1
         self.accepted = False
         return self._repeated[self._key] < REPEATS and self._submitted[self._key] <= SUBMIT_TRIES

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,8 +28,13 @@ ASKING = (QUESTION, INPUT)
 MOST_FIELDS = 100
 DEEPEST = 10
 
-_URL = re.compile(r"https://[^\s\"'<>\\]{1,2000}")
-_FENCE = re.compile(r"```[\w-]*(.*)```", re.DOTALL)
+LONGEST_OPTION = 500
+"""Characters."""
+
+_URL = re.compile(
+    r"https://[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?"  # neither a user's name before the host nor letters like others
+    r"(?:[/?#][!#-&(-;=?-\[\]-~]{0,2000}|(?=[\"'<>\\\s]|$))"
+)
 
 
 @dataclass(frozen=True)
@@ -145,8 +151,8 @@ def _question(said: str, data: Any) -> tuple[str, tuple[str, ...]]:
     if isinstance(value, dict) and isinstance(value.get("question"), str):
         found = value.get("options")
         names = [o.get("name") if isinstance(o, dict) else o for o in found] if isinstance(found, list) else []
-        options = [whole_characters(name) for name in names[:MOST_FIELDS] if isinstance(name, str) and name]
-        return whole_characters(value["question"]), tuple(options)
+        texts = [name for name in names[:MOST_FIELDS] if isinstance(name, str) and 0 < len(name) <= LONGEST_OPTION]
+        return whole_characters(value["question"]), tuple(map(whole_characters, texts))
     return said, ()
 
 
@@ -239,12 +245,21 @@ def _unwrapped(value: Any) -> Any:
     for _round in range(DEEPEST):
         if not isinstance(value, str):
             break
-        fence = _FENCE.search(value) if "```" in value else None
-        inner = _parsed(fence.group(1) if fence else value)
+        inner = _parsed(_in_fence(value))
         if inner is None:
             break
         value = inner
     return value
+
+
+def _in_fence(text: str) -> str:
+    """What stands between the first and the last fence, without the word that says what it is."""
+    _before, _fence, rest = text.partition("```")
+    inner, fence, _after = rest.rpartition("```")
+    return inner.lstrip(_WORD) if fence else text
+
+
+_WORD = string.ascii_letters + string.digits + "_-"
 
 
 def _parsed(text: str) -> Any:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from tray.locale import _
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,12 @@ class ToolCall:
     name: str
     arguments: str
 
+    @property
+    def key(self) -> str:
+        """The same whenever Coze asks for this call again. Ids alone may be missing, or come again with another."""
+        said = hashlib.sha256(f"{self.name}\0{self.arguments}".encode("utf-8", "replace"))
+        return f"{self.id}:{said.hexdigest()[:16]}"
+
 
 @dataclass(frozen=True)
 class ToolCalls:
@@ -99,6 +108,16 @@ class Failed:
     advice: str = ""
     logid: str = ""
     again: bool = False
+
+
+MOST_CHARS = 200_000_000
+"""What a run may say in all; Coze itself takes 20 MB."""
+
+
+def too_long(logid: str) -> Failed:
+    """A run that never stops talking."""
+    text = _("It says more than {n} characters; that is no draft.").format(n=MOST_CHARS)
+    return Failed("too_long", text, _("See in Coze what it does."), logid)
 
 
 RunEvent = Started | Connected | Away | Notice | Text | Output | ToolCalls | Question | Finished | Failed

@@ -28,7 +28,7 @@ from tray.coze.errors import (
     may_succeed,
 )
 from tray.coze.interrupts import ASKING, Interrupt, read, resume_data
-from tray.coze.node_messages import MOST_CHARS, Messages, whole
+from tray.coze.node_messages import Messages, whole
 from tray.coze.run import (
     Away,
     Connected,
@@ -38,6 +38,7 @@ from tray.coze.run import (
     RunEvent,
     Started,
     ToolOutput,
+    too_long,
 )
 from tray.coze.tries import Tries
 from tray.locale import _
@@ -45,6 +46,8 @@ from tray.text import whole_characters
 
 RESUMES = 3
 """How often Coze lets a run be resumed (documented: workflow_resume)."""
+LONGEST_TITLE = 200
+"""Characters of a node's name, to be shown."""
 
 
 class _RefusedError(CozeError):
@@ -129,7 +132,8 @@ class Workflow:
                             yield event
                             if isinstance(event, (Finished, Failed)) or _waits(event):
                                 return
-                error = NetworkAwayError(_("Coze's answer ended before the workflow did."), sent=True)
+                ended = _("Coze's answer ended before the workflow did.")
+                error = NetworkAwayError(ended, sent=True, logid=self.client.logid)
             except (NetworkAwayError, CozeError) as caught:
                 error = caught
             for output in self._messages.rest():
@@ -156,7 +160,6 @@ class Workflow:
         try:
             return await self.client.renew(), refusal
         except NetworkAwayError as away:
-            away.sent = False  # nothing of the run was
             return False, away
 
     def _given_up(self, error: NetworkAwayError | CozeError, *, resuming: bool) -> Failed | None:
@@ -203,8 +206,7 @@ class Workflow:
             if name == "message":
                 yield from self._messages.add(data)
                 if self._messages.too_long:
-                    text = _("The workflow says more than {n} characters; that is no draft.").format(n=MOST_CHARS)
-                    yield Failed("too_long", text, _("See in Coze what it does."), self._logid)
+                    yield too_long(self._logid)
             elif name == "interrupt" and isinstance(data, dict):
                 yield from self._interrupted(data)
             elif name == "done":
@@ -236,7 +238,7 @@ class Workflow:
             "type": kind,
             "data": about.get("data"),
             "required_parameters": about.get("required_parameters"),
-            "node_title": title,
+            "node_title": title[:LONGEST_TITLE],
             "question_text": question,
             # Whatever else came: a payload that is published nowhere is to be learned from.
             "more": {key: value for key, value in {**data, **about}.items() if key not in _KNOWN},
@@ -245,13 +247,13 @@ class Workflow:
         yield Started(self.run)
         if not self.run["event_id"]:
             text = _("The workflow was interrupted at node “{node}”, and how to go on can't be read.")
-            yield Failed("unreadable", text.format(node=title), "", self._logid)
+            yield Failed("unreadable", text.format(node=title), advice("unreadable"), self._logid)
 
     def _failed(self, data: Any, *, resuming: bool) -> Failed:
         """An Error event: `{"error_code", "error_message"}`."""
         said: dict[str, Any] = data if isinstance(data, dict) else {}
-        code = str(said.get("error_code") or said.get("code") or "failed")
-        message = str(said.get("error_message") or said.get("msg") or "")
+        code = str(said.get("error_code") or said.get("code") or "failed")[:40]
+        message = str(said.get("error_message") or said.get("msg") or "")[:1000]
         message = message or (data if isinstance(data, str) else "")[:300] or _("Coze gave no reason.")
         code = code_of(code, message)
         if code in SIGN_IN:

@@ -5,6 +5,7 @@ Tk can't be used from a program with an icon: its threads abort the process, and
 
 from __future__ import annotations
 
+import html
 import os
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ import sys
 import threading
 from pathlib import Path
 
-from tray.desktop.notify import cut, no_option
+from tray.desktop.notify import cut
 from tray.errors import TrayError
 from tray.locale import _
 
@@ -77,8 +78,15 @@ def _command(title: str, text: str) -> tuple[list[str], dict[str, str]]:
             shown = text.replace("\\", "\\\\").replace("_", "__")
             return [zenity, "--entry", f"--title={title}", f"--text={shown}", "--width=420"], {}
         if kdialog := shutil.which("kdialog"):
-            return [kdialog, "--title", title, "--inputbox", no_option(text)], {}
+            return [kdialog, "--title", title, "--inputbox", _rich(text)], {}
     raise NoDialogError(_("No window can be shown to ask in."), _("Install zenity or kdialog, or use the terminal."))
+
+
+def _rich(text: str) -> str:
+    """For kdialog, whose text Qt takes for HTML where it looks like it: pictures of this computer, and links. So it is
+    told to, and all of it is text. It takes "\\n" for a line's end (KDE/kdialog, src/utils.cpp)."""
+    said = html.escape(text, quote=False).replace("\n", "<br>").replace("\\", "\\\\")
+    return f"<qt>{said}</qt>"
 
 
 def _end_when(process: subprocess.Popen[bytes], over: threading.Event) -> None:

@@ -19,6 +19,7 @@ from tray import words
 from tray.desktop.images import icon_path
 from tray.events import Bus, DraftWritten, Event, Noticed, QuestionAsked, Receipt, RequestFailed, StateChanged
 from tray.locale import _, ngettext
+from tray.text import for_terminal
 
 log = logging.getLogger(__name__)
 
@@ -170,10 +171,12 @@ def announce(bus: Bus, notifier: Notifier) -> Callable[[], None]:
 
 
 def cut(text: str, units: int) -> str:
-    """`text` in at most `units` UTF-16 units, with "…" for what was cut off; no character is cut in half."""
-    encoded = text.replace("\0", "").encode("utf-16-le", "surrogatepass")
+    """`text`, fit to be shown, in at most `units` UTF-16 units, with "…" for what was cut off; no character is cut in
+    half."""
+    text = for_terminal(text)
+    encoded = text.encode("utf-16-le")
     if len(encoded) <= 2 * units:
-        return encoded.decode("utf-16-le", "ignore")  # half a character from elsewhere would fail on the way
+        return text
     return encoded[: 2 * (units - 1)].decode("utf-16-le", "ignore") + "…"
 
 

@@ -19,8 +19,8 @@ def open_folder(path: str | os.PathLike[str]) -> None:
 
 
 def open_page(url: str) -> None:
-    """Open the page. What goes wrong is logged; what is no web page is not opened."""
-    if not url.startswith(("https://", "http://")) or not webbrowser.open(url):
+    """Open the page. What goes wrong is logged; what is not https is not opened."""
+    if not url.startswith("https://") or not webbrowser.open(url):
         log.warning("the page %s could not be opened", url)
 
 

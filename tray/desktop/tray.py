@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from tray import words
 from tray.desktop import autostart, dialog, host
@@ -239,9 +240,7 @@ class Tray:
             return
         over = self._dialogs[question.question_id] = threading.Event()
         try:
-            if question.url:
-                open_page(question.url)
-            said = dialog.ask_text("coze-tray", question.text, over)
+            said = dialog.ask_text("coze-tray", f"{question.text}\n{question.url}".strip(), over)
         except dialog.NoDialogError as error:
             how = _("Answer with: coze-tray answer {id} TEXT").format(id=question.request_id)
             raise TrayError(f"{error.message} {how}") from None
@@ -264,13 +263,15 @@ class Tray:
 
         def options(question: QuestionAsked) -> Iterator[Any]:
             if question.url:
-                yield entry(_("Open the page"), partial(open_page, question.url))
+                host = urlsplit(question.url).netloc
+                yield entry(_("Open the page at {host}").format(host=host), partial(open_page, question.url))
+                yield entry(_("Answer…"), partial(self._answer, question))
             for option in question.options:
                 yield entry(option, partial(self._controls.answer, question, option))
 
         def questions() -> Iterator[Any]:
             for question in self._seen.questions:
-                if question.options:
+                if question.options or question.url:
                     yield MenuItem(_label(question.text), Menu(partial(options, question)))
                 else:
                     yield entry(question.text, partial(self._answer, question))
