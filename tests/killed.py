@@ -11,7 +11,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # this checkout's program, whatever is installed
 
 
 @dataclass(frozen=True)
