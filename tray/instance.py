@@ -163,7 +163,7 @@ def _converse(connection: Connection[Any, Any], key: bytes, answer: Answer) -> N
             answer_challenge(connection, key)
             with closing(answer(json.loads(connection.recv_bytes()))) as messages:
                 for message in messages:
-                    connection.send_bytes(json.dumps(message, ensure_ascii=False).encode())
+                    connection.send_bytes(json.dumps(message).encode())
         except AuthenticationError:
             log.warning("someone without the key knocked at the socket")
         except (EOFError, OSError) as error:
