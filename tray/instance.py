@@ -85,6 +85,7 @@ class Instance:
                 if self._released.is_set():
                     return
                 log.info("someone knocked and went away: %s", error)
+                self._released.wait(0.1)  # no more open files, say: that may last
                 continue
             talk = (connection, key, answer)
             threading.Thread(target=_converse, args=talk, name="hand-off", daemon=True).start()
