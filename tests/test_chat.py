@@ -424,7 +424,7 @@ def test_answers_that_can_t_be_listed_end_in_a_failure_not_in_a_loop(media):
 
 
 def test_a_gateway_s_error_while_creating_is_not_taken_for_a_refusal(media):
-    media.replies["/v3/chat"] = post(b"<html>Bad gateway</html>", 502)
+    media.replies["/v3/chat"] = post(b"<html>Gateway timeout</html>", 504)
     assert of(run(media.url), Failed)[0].code == "lost"
     assert media.hits["/v3/chat"] == 1
 

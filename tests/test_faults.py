@@ -183,11 +183,11 @@ BUSY = [
     pytest.param(Fault("answer", body={"code": 4009, "msg": "busy"}), id="4009"),
     pytest.param(Fault("answer", body={"code": 4020, "msg": "rpm"}), id="4020"),
     pytest.param(Fault("answer", body={"code": 5000, "msg": "internal"}), id="5000"),
+    pytest.param(Fault("answer", status=500, body=b"<html>"), id="500"),
+    pytest.param(Fault("answer", status=502, body=b"<html>"), id="502"),
     pytest.param(Fault("answer", status=503, body=b"<html>"), id="503"),
 ]
 GATEWAY = [
-    pytest.param(Fault("answer", status=500, body=b"<html>"), id="500"),
-    pytest.param(Fault("answer", status=502, body=b"<html>"), id="502"),
     pytest.param(Fault("answer", status=504, body=b"<html>"), id="504"),
     pytest.param(Fault("reset_before"), id="reset"),
 ]
@@ -776,7 +776,7 @@ def test_a_disk_that_is_full_when_a_tool_has_run_ends_nothing_and_runs_nothing_t
     assert len(cloud.chats) == 1
 
 
-@pytest.mark.parametrize("moment", ["tool_started", "put_draft", "tool_finished", "said", "run_is", "posting"])
+@pytest.mark.parametrize("moment", ["tool_started", "put_draft", "tool_finished", "said", "run_is", "posting", "done"])
 def test_a_disk_that_fills_up_at_any_moment_loses_no_request_and_builds_nothing_twice(
     moment: str, listen: Listen, root, impatient, monkeypatch
 ):

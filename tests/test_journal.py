@@ -15,13 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from program import coze_tray, environment
+from program import coze_tray, environment, start, wait_until
 from tray import journal as journal_module
 from tray import journal_file
 from tray.asked import Asked
 from tray.errors import JournalError
 from tray.events import Failure, Receipt
 from tray.journal import Journal, UnreadableError, recent_requests
+from tray.simulator import demo
 
 ASKED = Asked("http://127.0.0.1", "bot", "7", "问")
 RECEIPT = Receipt("/p", "名", "id", {"text": 1}, 1, 2, "ms", "", [])
@@ -83,8 +84,8 @@ def swapped_pages(path: Path) -> None:
 
 def flipped_pages(path: Path) -> None:
     data = bytearray(path.read_bytes())
-    for start in range(PAGE, len(data), PAGE):
-        data[start : start + 64] = bytes(255 - byte for byte in data[start : start + 64])
+    for at in range(PAGE, len(data), PAGE):
+        data[at : at + 64] = bytes(255 - byte for byte in data[at : at + 64])
     path.write_bytes(data)
 
 
@@ -469,3 +470,29 @@ def test_status_and_doctor_work_beside_a_broken_journal(damage: Callable[[Path],
     assert "Program" in doctor.stdout + status.stdout
     assert "journal" in status.stderr
     assert path.exists(), "only who owns it sets it aside"
+
+
+def test_who_asks_is_told_that_a_broken_journal_was_set_aside(tmp_path: Path, root: Path):
+    home = tmp_path / "home"
+    Journal(home / "journal.db").close()
+    garbage_header(home / "journal.db")
+    with demo.simulator(pace_s=0) as cloud:
+        env = environment(home, COZE_API_BASE=cloud.base_url, COZE_API_TOKEN="t", COZE_TRAY_DRAFTS_DIR=str(root),
+                          COZE_TRAY_ALLOW_HOSTS="127.0.0.1")  # fmt: skip
+        done = coze_tray("ask", "做一个视频", "--bot", "1", env=env)
+    assert done.returncode == 0
+    (aside,) = home.glob("journal-*.db")
+    assert f"set aside: {aside}" in done.stderr
+
+
+def test_headless_says_that_a_broken_journal_was_set_aside(tmp_path: Path):
+    home = tmp_path / "home"
+    Journal(home / "journal.db").close()
+    garbage_header(home / "journal.db")
+    running = start("--headless", env=environment(home))
+    wait_until((home / "running.json").exists, "the program runs")
+    running.terminate()
+    _out, err = running.communicate(timeout=40)
+    (aside,) = home.glob("journal-*.db")
+    assert "set aside" in err + (home / "coze-tray.log").read_text("utf-8")
+    assert aside.name in err + (home / "coze-tray.log").read_text("utf-8")

@@ -154,7 +154,7 @@ def show(
             while events and events[-1].detail[:5] not in icon.updated.get(timeout=5):
                 pass
             look(icon)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again below
             failed.append(error)
         finally:
             tray.stop()

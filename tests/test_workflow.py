@@ -289,6 +289,18 @@ def test_a_message_without_its_mark_of_the_end_is_told_at_done():
         assert texts(run(cloud)) == [DRAFT]
 
 
+@pytest.mark.parametrize("said", [{}, {"node_seq_id": "0"}, {"node_is_finish": False}, {"node_is_finish": "true"}])
+def test_messages_of_a_node_without_a_mark_between_them_are_told_apart(said):
+    def on_run(run: SimulatedRun) -> Iterator[bytes]:
+        for output in ('{"output": "一"}', '{"output": "二"}'):
+            yield run.frame("Message", {"content": output[:7], "node_title": "输出", **said, "node_is_finish": False})
+            yield run.frame("Message", {"content": output[7:], "node_title": "输出", **said})
+        yield run.done()
+
+    with cloud_of(on_run) as cloud:
+        assert texts(run(cloud)) == ['{"output": "一"}', '{"output": "二"}']
+
+
 def test_a_draft_is_told_before_the_run_ends():
     """It can be built while the workflow works on."""
     heard: list[RunEvent] = []
@@ -853,7 +865,7 @@ def test_a_start_whose_answer_is_lost_is_not_repeated(kind):
 
 def test_a_gateway_s_error_at_the_start_is_not_taken_for_a_refusal():
     with cloud_of(ends) as cloud:
-        cloud.faults.add(Fault("answer", RUN, status=502, body=b"<html>Bad gateway</html>"))
+        cloud.faults.add(Fault("answer", RUN, status=504, body=b"<html>Gateway timeout</html>"))
         events = run(cloud)
     assert isinstance(events[-1], Failed) and events[-1].code == "lost"
     assert paths(cloud) == [RUN]

@@ -56,6 +56,15 @@ class App:
     standing: standing.Standing
     closing: threading.Event = field(default_factory=threading.Event)
 
+    def notices(self) -> list[events.Noticed]:
+        """What was found when it was opened, for who was not on the bus yet."""
+        if self.journal.set_aside is None:
+            return []
+        text = _(
+            "The journal could not be read and was set aside: {path}. What was unfinished in it is not gone on with."
+        )
+        return [events.Noticed("", text.format(path=self.journal.set_aside))]
+
     def close(self) -> None:
         """Stop listening and give up the journal. Requests that ran go on at the next start, or in the process that
         handed them on."""
@@ -104,11 +113,8 @@ def open_app(
     kept = standing.Standing(listener, mailboxes, of_settings=resume)
     app = App(settings, bus, journal, listener, held, OpenQuestions(bus), kept)
     held.serve(lambda message: _answer(app, message))
-    if journal.set_aside is not None:
-        text = _(
-            "The journal could not be read and was set aside: {path}. What was unfinished in it is not gone on with."
-        )
-        bus.publish(events.Noticed("", text.format(path=journal.set_aside)))
+    for notice in app.notices():
+        bus.publish(notice)
     return app
 
 

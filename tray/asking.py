@@ -162,6 +162,7 @@ class _Followed:
         opened = app.open_app(self.settings, self.home, held, events.Bus(), resume=False)
         self._give = lambda question, text: app.answer(opened, question.request_id, question.question_id, text)
         try:
+            yield from opened.notices()
             yield from app.ask(opened, self.wanted)
         finally:
             opened.close()

@@ -243,6 +243,11 @@ class Journal:
         rows = self._run("SELECT output FROM tool_calls WHERE scope = ? AND call_id = ?", scope, call_id)
         return rows[0]["output"] if rows else None
 
+    def called(self, scope: str, call_id: str) -> tuple[str, str] | None:
+        """The tool and the arguments that a call was begun with."""
+        rows = self._run("SELECT name, arguments FROM tool_calls WHERE scope = ? AND call_id = ?", scope, call_id)
+        return (rows[0]["name"], rows[0]["arguments"]) if rows else None
+
     def tool_started(self, request_id: str, scope: str, call_id: str, name: str, arguments: str) -> None:
         self._run(
             "INSERT OR IGNORE INTO tool_calls (scope, call_id, request_id, name, arguments, created_us)"

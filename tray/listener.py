@@ -267,14 +267,17 @@ class Listener:
         goes_on = True
         while goes_on:
             async with self._slots.one() as slot:
+                text = ""
                 try:
                     failure = await self._run(request_id, slot)
+                    if failure is None:
+                        text = self.parts.journal.request(request_id).text
                     if failure is not None and failure.kept and failure.code == "sign_in":
                         self._parked[request_id] = failure.message
                 except JournalError as error:
                     failure = Failure("journal", error.message, error.advice, kept=True)
                     self._wait_for_journal(request_id)
-                self._ended(request_id, failure)
+                self._ended(request_id, failure, text)
             # Who asked has lost patience; the program that stays never does.
             goes_on = self.parts.resume and failure is not None and failure.kept and failure.code in ("network", "tls")
         del self._tasks[request_id]  # at once: it may be asked for again in the next moment
@@ -312,15 +315,11 @@ class Listener:
         self.parts.journal.failed(request_id, failure)
         return failure
 
-    def _ended(self, request_id: str, failure: Failure | None) -> None:
+    def _ended(self, request_id: str, failure: Failure | None, text: str) -> None:
         self._states.pop(request_id, None)
         self._runner.births.born(request_id)
         self._patience_s.pop(request_id, None)
         if failure is None:
-            try:
-                text = self.parts.journal.request(request_id).text
-            except JournalError:
-                text = ""
             self.parts.bus.publish(RequestDone(request_id, text))
             self._settle()
         else:

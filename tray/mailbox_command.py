@@ -169,6 +169,7 @@ def _happenings(home: Path, settings: Settings, wanted: Wanted) -> Generator[eve
         if held is not None:
             opened = app.open_app(settings, home, held, events.Bus(), resume=False)
             try:
+                yield from opened.notices()
                 yield from standing.listen(opened, wanted)
             finally:
                 opened.close()

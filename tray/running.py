@@ -243,14 +243,16 @@ class Runner:
             self.journal.said(request.id, event.id, event.text)
             if holds_draft(event.text):
                 arguments = json.dumps({"content": event.text}, ensure_ascii=False)
-                await self._tool(request, driver.scope, f"message:{event.id}", "generate_draft", arguments)
+                await self._tool(request, driver.scope, f"message:{_digest(event.text)}", "generate_draft", arguments)
                 self.mark(request.id, "streaming", "")
         elif isinstance(event, Finished):
             log.info("request %s took %d tokens; %s", request.id, event.token_count, event.debug_url)
 
     async def _answer(self, request: Request, scope: str, call: ToolCall) -> ToolOutput:
         name = call.name[:LONGEST_NAME]
-        return ToolOutput(call.id, await self._tool(request, scope, _key(call), name, call.arguments))
+        said = self.journal.called(scope, call.id)
+        call_id = call.id if call.id and (said is None or _same(said, (name, call.arguments))) else call.key
+        return ToolOutput(call.id, await self._tool(request, scope, call_id, name, call.arguments))
 
     async def _reply(self, request: Request, question: Question, slot: Slot) -> str:
         """The user's answer, however long it takes; meanwhile other requests may work."""
@@ -323,6 +325,14 @@ class Runner:
         return "\n".join(text for text in said if text)
 
 
+def _same(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Whether two calls, each its name and its arguments, say the same; how the JSON is written does not matter."""
+    try:
+        return one[0] == other[0] and (one[1] == other[1] or json.loads(one[1]) == json.loads(other[1]))
+    except (ValueError, RecursionError):
+        return False
+
+
 def title(asked: Asked) -> str:
     """What was asked, in a line."""
     return " ".join(_title(asked).split())
@@ -361,6 +371,5 @@ def _lost() -> Failure:
     )
 
 
-def _key(call: ToolCall) -> str:
-    """What a call's output is stored under: its id, or what it says where it has none."""
-    return call.id or hashlib.sha256(f"{call.name}\0{call.arguments}".encode()).hexdigest()[:16]
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]

@@ -169,6 +169,17 @@ def tray(desktop: Desktop, *drafts: tuple[str, str], folder: str = "", **variabl
         driver.end()
 
 
+def entries_of(desktop: Desktop) -> dict[str, dict[str, Any]]:
+    """The menu's entries by their labels."""
+    return {entry["label"].replace("_", ""): entry for entry in desktop.menu()[1]["menu"] if "label" in entry}
+
+
+def entries_with(desktop: Desktop, label: str, item: str) -> dict[str, dict[str, Any]]:
+    """The entries once there is one named `label` that has an item whose name `item` is in; none before."""
+    entries = entries_of(desktop)
+    return entries if item in str(entries.get(label, {}).get("items")) else {}
+
+
 def eventually(look: Callable[[], T], what: str, timeout_s: float = 60) -> T:
     """The first true value of `look`. Fails when that takes longer than `timeout_s`."""
     deadline = time.monotonic() + timeout_s

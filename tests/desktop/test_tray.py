@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 import subprocess
 import time
@@ -12,7 +10,16 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 
-from real_desktop import Desktop, Driver, desktop_session, desktop_without_notifications, eventually, tray
+from real_desktop import (
+    Desktop,
+    Driver,
+    desktop_session,
+    desktop_without_notifications,
+    entries_of,
+    entries_with,
+    eventually,
+    tray,
+)
 from tray.desktop.images import state_image
 
 pytestmark = pytest.mark.desktop
@@ -20,7 +27,7 @@ pytestmark = pytest.mark.desktop
 
 def test_the_icon_appears_with_its_whole_menu(panel: Desktop) -> None:
     with tray(panel, ("夏天 & <海>", "/tmp"), folder="/tmp"):
-        entries = eventually(lambda: _entries_with(panel, "Recent drafts", "夏天 & <海>"), "the draft in the menu")
+        entries = eventually(lambda: entries_with(panel, "Recent drafts", "夏天 & <海>"), "the draft in the menu")
     assert list(entries) == [
         "Not listening",
         "Start listening",
@@ -35,7 +42,7 @@ def test_the_icon_appears_with_its_whole_menu(panel: Desktop) -> None:
 
 def test_without_drafts_the_menu_says_so_and_offers_no_folder(panel: Desktop) -> None:
     with tray(panel):
-        entries = _entries(panel)
+        entries = entries_of(panel)
     assert [item["label"] for item in entries["Recent drafts"]["items"]] == ["(none yet)"]
     assert entries["Open drafts folder"].get("enabled") is False
 
@@ -63,99 +70,15 @@ def test_a_recent_draft_opens_its_folder(panel: Desktop, tmp_path: Path) -> None
         eventually(lambda: opened.read_text() == str(tmp_path), "the drafts folder to be opened")
 
 
-def fake_zenity(folder: Path, script: str) -> str:
-    """A zenity that writes down its arguments and then does what `script` says. Returns the PATH with it in front."""
-    program = folder / "zenity"
-    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > "{folder}/asked"\n{script}\n')
-    program.chmod(0o755)
-    return f"{folder}:{os.environ['PATH']}"
-
-
-def test_what_can_be_asked_is_in_the_menu_and_a_click_asks_it(panel: Desktop, tmp_path: Path) -> None:
-    path = fake_zenity(tmp_path, "echo '一个关于海的短片'")
-    with tray(panel, PATH=path) as driver:
-        driver.order(found={"targets": [["短片 & 字幕", False], ["海报机器人", True]]})
-        entries = eventually(lambda: _entries_with(panel, "Targets", "海报机器人"), "the targets in the menu")
-        assert "Questions" not in entries and "Run again" not in entries
-        panel.menu("短片 & 字幕")
-        eventually(lambda: driver.says(called="ask", name="短片 & 字幕", prompt=""), "the workflow to be run")
-        assert not (tmp_path / "asked").exists()
-        panel.menu("海报机器人")
-        eventually(
-            lambda: driver.says(called="ask", name="海报机器人", prompt="一个关于海的短片"), "the bot to be asked"
-        )
-        assert "--text=What should 海报机器人 make?" in (tmp_path / "asked").read_text("utf-8")
-        panel.menu("New request…")
-        eventually(
-            lambda: driver.says(called="ask", name=None, prompt="一个关于海的短片"), "the default bot to be asked"
-        )
-
-
-def test_questions_and_what_failed_are_in_the_menu(panel: Desktop, tmp_path: Path) -> None:
-    path = fake_zenity(tmp_path, "echo '金色_的'; exit 0")
-    with tray(panel, PATH=path) as driver:
-        questions = [["r1", "q1", "哪一种？", ["甲", "乙"]], ["r2", "q2", "什么_颜色？"]]
-        driver.order(found={"questions": questions, "again": [["r3", "做一个视频"]]})
-        eventually(lambda: _entries_with(panel, "Questions", "什么"), "the questions in the menu")
-        panel.menu("乙")
-        eventually(lambda: driver.says(called="answer", question="q1", text="乙"), "the option as the answer")
-        panel.menu("什么颜色？")
-        eventually(lambda: driver.says(called="answer", question="q2", text="金色_的"), "what was typed as the answer")
-        panel.menu("Run again: 做一个视频")
-        eventually(lambda: driver.says(called="again", id="r3"), "the request to be made again")
-
-
-def test_a_page_is_shown_before_it_is_opened_and_opened_by_a_click_alone(panel: Desktop, tmp_path: Path) -> None:
-    path = fake_zenity(tmp_path, "echo ok; exit 0")
-    opened = tmp_path / "opened"
-    browser = tmp_path / "browser"
-    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
-    browser.chmod(0o755)
-    page = "https://www.coze.cn/oauth?state=1"
-    with tray(panel, PATH=path, BROWSER=str(browser)) as driver:
-        driver.order(found={"questions": [["r1", "q1", "连接账号", [], page]]})
-        eventually(lambda: _entries_with(panel, "Questions", "连接账号"), "the question in the menu")
-        panel.menu("Answer…")
-        eventually(lambda: driver.says(called="answer", question="q1", text="ok"), "what was typed as the answer")
-        assert f"--text=连接账号\n{page}" in (tmp_path / "asked").read_text("utf-8")
-        assert not opened.exists()
-        panel.menu("Open the page at www.coze.cn")
-        assert eventually(lambda: opened.exists() and opened.read_text(), "the page").strip() == page
-
-
-def test_a_question_that_is_answered_elsewhere_takes_its_window_away(panel: Desktop, tmp_path: Path) -> None:
-    path = fake_zenity(tmp_path, "exec sleep 60")
-    with tray(panel, PATH=path) as driver:
-        driver.order(found={"questions": [["r", "q", "什么颜色？"]]})
-        eventually(lambda: _entries_with(panel, "Questions", "什么颜色"), "the question in the menu")
-        panel.menu("什么颜色？")
-        eventually((tmp_path / "asked").exists, "the window")
-        children = ["ps", "--no-headers", "--ppid", str(driver.process.pid), "-o", "comm"]
-        assert "sleep" in eventually(lambda: panel.run(*children), "the window's process")
-        driver.publish(event="QuestionAnswered", request_id="r", question_id="q")
-        eventually(lambda: subprocess.run(children, check=False).returncode != 0, "the window to go")
-        assert not driver.says(called="answer", question="q")
-
-
-def test_where_no_window_can_be_shown_a_notification_says_how_to_answer(panel: Desktop, tmp_path: Path) -> None:
-    for name in ("python3", "sh"):
-        (tmp_path / name).symlink_to(shutil.which(name) or "")
-    with tray(panel, PATH=str(tmp_path)) as driver:
-        driver.order(found={"questions": [["r77", "q", "什么颜色？"]]})
-        eventually(lambda: _entries_with(panel, "Questions", "什么颜色"), "the question in the menu")
-        panel.menu("什么颜色？")
-        eventually(lambda: "coze-tray answer r77 TEXT" in panel.notifications(), "the notification")
-
-
 def test_start_at_login_is_switched_on_and_off(panel: Desktop, tmp_path: Path) -> None:
     entry = tmp_path / "autostart" / "coze-tray.desktop"
     with tray(panel, XDG_CONFIG_HOME=str(tmp_path)):
         panel.menu("Start at login")
         assert "Exec=" in entry.read_text()
-        assert _entries(panel)["Start at login"]["toggle-state"] == 1
+        assert entries_of(panel)["Start at login"]["toggle-state"] == 1
         panel.menu("Start at login")
         assert not entry.exists()
-        assert _entries(panel)["Start at login"]["toggle-state"] == 0
+        assert entries_of(panel)["Start at login"]["toggle-state"] == 0
 
 
 @pytest.mark.parametrize("state", ["idle", "working", "error"])
@@ -258,16 +181,6 @@ def test_the_icon_needs_none_of_the_heavy_libraries(bare: Desktop) -> None:
     modules = "autostart, host, images, notify, opener, tray"
     said = bare.python("-c", f"import sys; from tray.desktop import {modules}; print({heavy} & set(sys.modules))")
     assert said.strip() == "set()"
-
-
-def _entries(desktop: Desktop) -> dict[str, dict[str, object]]:
-    return {entry["label"].replace("_", ""): entry for entry in desktop.menu()[1]["menu"] if "label" in entry}
-
-
-def _entries_with(desktop: Desktop, label: str, item: str) -> dict[str, dict[str, object]]:
-    """The entries once the one named `label` has an item named `item`."""
-    entries = _entries(desktop)
-    return entries if item in str(entries[label]["items"]) else {}
 
 
 def _picture_of(desktop: Desktop, detail: str) -> Image.Image | None:

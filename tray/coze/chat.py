@@ -250,7 +250,7 @@ class Chat:
                     if isinstance(event, (Failed, ToolCalls, Question)):
                         return
         if self._heard.unborn:
-            yield _lost(_("Coze's answer ended before it named a chat."), self._logid, "empty")
+            yield _lost(_("Coze's answer ended before it named a chat."), self._client.logid, "empty")
 
     async def _refused(self) -> Failed:
         """What an error event says instead of beginning: raised where another try may mend it, else returned."""

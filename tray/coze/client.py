@@ -22,7 +22,7 @@ from cozepy.request import AsyncHTTPClient
 
 from tray.coze import upload, wire
 from tray.coze.credential import Credential
-from tray.coze.errors import RETRIED, SIGN_IN, CozeError, NetworkAwayError
+from tray.coze.errors import CODES, RETRIED, SIGN_IN, CozeError, NetworkAwayError
 from tray.coze.tries import Pace
 from tray.coze.wire import WireEvent
 from tray.locale import _
@@ -68,6 +68,8 @@ class Client:
     ) -> None:
         self.base_url = base_url
         self.pace = pace or Pace()
+        self.logid = ""
+        """Of the last answer."""
         self._credential = credential
         self._silent_s = silent_s
         self._reading: set[anyio.CancelScope] = set()
@@ -149,7 +151,8 @@ class Client:
 
     async def renew(self) -> bool:
         """Coze said inside a stream that it does not take the token: whether there is another one now."""
-        return await self._credential.renew(await self._credential.token())
+        with _nothing_sent():
+            return await self._credential.renew(await self._credential.token())
 
     def break_streams(self, reason: str) -> None:
         """End every answer that is being waited for or read with NetworkAwayError, now: the connections are not to be
@@ -217,7 +220,9 @@ class Client:
         request.extensions = {**request.extensions, "trace": trace}
         try:
             with self._breakable(on_sending is None):
-                return await self._http.send(request, stream=True)
+                response = await self._http.send(request, stream=True)
+                self.logid = _logid(response)
+                return response
         except httpx.LocalProtocolError:  # the same
             raise CozeError("request", _("it is no request of HTTP")) from None
         except httpx.TransportError as error:
@@ -267,8 +272,9 @@ def _nothing_sent() -> Iterator[None]:
 
 def _checked(response: httpx.Response, body: bytes) -> dict[str, Any]:
     """The JSON object of an answer, unless it reports an error. Coze reports with HTTP 200 and a code, gateways with
-    a status and a page."""
+    a status and a page, or with a code of their own."""
     logid = _logid(response)
+    status = str(response.status_code)
     text = body.decode("utf-8", "replace")
     token = response.request.headers.get("Authorization", "").removeprefix("Bearer ")
     if len(token) >= SECRET_CHARS:  # a server that is not well repeats what it was sent
@@ -276,19 +282,19 @@ def _checked(response: httpx.Response, body: bytes) -> dict[str, Any]:
     parsed = wire.parsed(text)
     if isinstance(parsed, dict):
         code, message = wire.refusal(parsed)
-        if code:
-            detail = parsed.get("detail")
-            logid = logid or str((detail.get("logid") if isinstance(detail, dict) else None) or "")[:100]
-            raise CozeError(code, message, logid, _retry_after_s(response))
-        if response.status_code < 300:
+        if not code and response.status_code < 300:
             return parsed
-    code = str(response.status_code)
+        detail = parsed.get("detail")
+        logid = logid or str((detail.get("logid") if isinstance(detail, dict) else None) or "")[:100]
+        # Of a code that is not known, the status says more where it says what to do.
+        if code in CODES or (code and response.status_code < 500 and status not in RETRIED | SIGN_IN):
+            raise CozeError(code, message, logid, _retry_after_s(response))
     text = text.strip()[:200] or response.reason_phrase
-    if response.status_code >= 500 and code not in RETRIED:  # a gateway gave up: Coze may be at work all the same
+    if response.status_code >= 500 and status not in RETRIED:  # a gateway gave up: Coze may be at work all the same
         raise NetworkAwayError(
-            _("Coze's gateway answered {code}: {text}").format(code=code, text=text), sent=True, logid=logid
+            _("Coze's gateway answered {code}: {text}").format(code=status, text=text), sent=True, logid=logid
         )
-    raise CozeError(code, text, logid, _retry_after_s(response))
+    raise CozeError(status, text, logid, _retry_after_s(response))
 
 
 def _retry_after_s(response: httpx.Response) -> float:

@@ -35,6 +35,7 @@ _BUSY = Code("retry", N_("Coze is busy."), N_("Run it again in a few minutes."))
 _CONVERSATION_GONE = Code(
     "new_conversation", N_("The conversation is no longer there."), N_("Begin a new conversation.")
 )
+_ELSEWHERE = Code("fail", N_("The address leads elsewhere."), N_("Is the API's address in the settings right?"))
 _RUN_GONE = Code("gone", N_("The run is no longer there, or is over."), N_("Run it again."))
 
 CODES: dict[str, Code] = {
@@ -80,13 +81,20 @@ CODES: dict[str, Code] = {
         N_("Run it again; if it stays, report it to Coze with the logid."),
     ),
     "700012006": _SIGN_IN,
-    # HTTP statuses, where a gateway answers and gives no code.
+    # HTTP statuses, where a gateway answers and gives no code. Those of 5xx that are not here, as a time-out (504),
+    # leave open whether Coze is at work.
+    "301": _ELSEWHERE,
+    "302": _ELSEWHERE,
+    "307": _ELSEWHERE,
+    "308": _ELSEWHERE,
     "401": _SIGN_IN,
     "403": _SCOPE,
     "404": Code("fail", N_("There is no such address."), N_("Is the API's address in the settings right?")),
     "408": _BUSY,
     "413": Code("fail", N_("The request is too large."), N_("Send less text, or smaller files.")),
     "429": _RATE,
+    "500": _BUSY,
+    "502": _BUSY,
     "503": _BUSY,
     # This program's own.
     "network": Code(
@@ -164,8 +172,8 @@ def code_of(code: str, message: str) -> str:
 
 
 def advice(code: str) -> str:
-    """What the user can do about `code`; "" where nothing is known."""
-    return _(CODES[code].advice) if code in CODES else ""
+    """What the user can do about `code`."""
+    return _(CODES[code].advice if code in CODES else CODES["5000"].advice)
 
 
 def may_succeed(code: str) -> bool:

@@ -32,6 +32,9 @@ class Heard:
     interrupted: bool = False
     """A message said that the chat waits now."""
     _chars: int = 0
+    missed: bool = False
+    """A whole message came that can't be read: the stream's word that all is said is not taken, the list of messages
+    has it."""
 
     @property
     def replying(self) -> bool:
@@ -51,12 +54,13 @@ class Heard:
         data: dict[str, Any] = wire.data if isinstance(wire.data, dict) else {}
         if wire.name.startswith("conversation.chat."):
             yield from self._born(data.get("conversation_id"), data.get("id"))
-            if data:
+            if data and not (self.missed and wire.name == "conversation.chat.completed"):
                 # The event's name is the truth; examples show a status that lags behind it.
                 yield from self.status(wire.name.rpartition(".")[2], data, wire.logid)
         elif wire.name.startswith("conversation.message."):
             yield from self._born(data.get("conversation_id"), data.get("chat_id"))
             self.interrupted = self.interrupted or messages.is_interrupt(data)
+            self.missed = self.missed or (not data and wire.name == "conversation.message.completed")
             if data.get("type") == "answer":
                 said = messages.output(data)
                 self._chars += len(said.text)
@@ -146,7 +150,7 @@ class Rounds:
     def may_answer(self, waits: ToolCalls) -> bool:
         """Whether to answer these, too."""
         self._repeated[self._key] += self.accepted
-        self._key = ",".join(call.id for call in waits.calls)
+        self._key = ",".join(call.key for call in waits.calls)
         self._submitted[self._key] += 1
         self.accepted = False
         return self._repeated[self._key] < REPEATS and self._submitted[self._key] <= SUBMIT_TRIES

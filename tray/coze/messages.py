@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from tray.asked import Asked
-from tray.coze.errors import advice, may_succeed, said
+from tray.coze.errors import CODES, advice, may_succeed, said
 from tray.coze.run import Failed, Output, ToolCall
-from tray.coze.wire import parsed, refusal
+from tray.coze.wire import parsed, refusal, text_of
 from tray.locale import _
 from tray.text import whole_characters
 
@@ -60,7 +60,7 @@ def request(asked: Asked, conversation_id: str, said: dict[str, str]) -> tuple[s
 
 def output(said: dict[str, Any]) -> Output:
     """An answer, from its message."""
-    text = str(said.get("content") or "")
+    text = text_of(said.get("content"))
     return Output(str(said.get("id") or text), text)
 
 
@@ -74,7 +74,7 @@ def is_interrupt(said: dict[str, Any]) -> bool:
     """Whether a message says that the chat now waits: a "verbose" one with the "msg_type" "interrupt" (recorded)."""
     if said.get("type") != "verbose":
         return False
-    content = parsed(str(said.get("content")))
+    content = parsed(text_of(said.get("content")))
     return isinstance(content, dict) and content.get("msg_type") == "interrupt"
 
 
@@ -90,9 +90,7 @@ def tool_calls(chat: dict[str, Any]) -> tuple[ToolCall, ...]:
 
 def _tool_call(call: dict[str, Any]) -> ToolCall:
     function = call.get("function") or {}
-    arguments = function.get("arguments") or ""
-    if not isinstance(arguments, str):
-        arguments = json.dumps(arguments, ensure_ascii=False)
+    arguments = text_of(function.get("arguments") or "")
     return ToolCall(str(call["id"]), str(function.get("name") or ""), arguments)
 
 
@@ -119,6 +117,7 @@ def error(data: Any) -> tuple[str, str]:
 def failed(code: str, message: str, logid: str) -> Failed:
     """A chat that failed by itself. It is over: only a new one may do better."""
     reason = said(code, message or _("no reason given")) if code else message or _("Coze gave no reason.")
-    what_next = advice(code) or _("Run it again. If it fails again, see in Coze what the bot does.")
+    unknown = _("Run it again. If it fails again, see in Coze what the bot does.")
+    what_next = advice(code) if code in CODES else unknown
     text = _("The chat failed: {reason}").format(reason=reason)
     return Failed(code or "failed", text, what_next, logid, again=may_succeed(code))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from tray.coze.interrupts import carried
 from tray.coze.run import MOST_CHARS, Output, RunEvent, Text
+from tray.coze.wire import text_of
+
+_BRACE = re.compile(r"\s*\{")
 
 MOST_PIECES = 100
 """After so many, a text is no longer held back to see how it begins."""
@@ -49,8 +53,7 @@ class Messages:
             return
         yield from self._release(keep_calls=True)
         self._count(data)
-        content = data.get("content")
-        text = content if isinstance(content, str) else "" if content is None else _dumped(content)
+        text = text_of(data.get("content"))
         self._chars += len(text) + 100
         if self.too_long:
             return
@@ -59,7 +62,7 @@ class Messages:
         node = self._open.setdefault(key, _Node(title))
         self._follow(node, data.get("node_seq_id"))
         node.pieces.append(text)
-        last = data.get("node_is_finish") is True
+        last = data.get("node_is_finish") in (True, "true")
         yield from self._show(node, text, last=last)
         if last:
             del self._open[key]
@@ -94,7 +97,8 @@ class Messages:
         left = list(self._open.values())
         yield from self._release(keep_calls=False)
         for node in left:
-            yield from self._say(node)
+            for text in _objects("".join(node.pieces)):
+                yield from self._say(_Node(node.title, [text]))
         yield from self.rest()
 
     def token_count(self) -> int:
@@ -152,6 +156,19 @@ def whole(value: Any, otherwise: int = 0) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else otherwise
 
 
+def _objects(text: str) -> list[str]:
+    """The JSON objects that `text` consists of: messages of one node, without a mark where each ends. Any other text as
+    it is."""
+    found, at, decoder = [], 0, json.JSONDecoder()
+    try:
+        while brace := _BRACE.match(text, at):
+            _value, at = decoder.raw_decode(text, brace.end() - 1)
+            found.append(text[brace.end() - 1 : at])
+    except (ValueError, RecursionError):
+        return [text]
+    return [text] if text[at:].strip() else found
+
+
 def _for_people(start: str, *, last: bool) -> bool | None:
     """Whether a text that begins so is told while it comes: not JSON, in a fence or encoded twice neither. None: that
     can't be seen yet."""
@@ -162,10 +179,3 @@ def _for_people(start: str, *, last: bool) -> bool | None:
 
 
 _JSON = ("{", "[", "```json", '"{', '"[')
-
-
-def _dumped(value: Any) -> str:
-    try:
-        return json.dumps(value, ensure_ascii=False)
-    except RecursionError:
-        return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -60,6 +61,12 @@ class ToolCall:
     id: str
     name: str
     arguments: str
+
+    @property
+    def key(self) -> str:
+        """The same whenever Coze asks for this call again. Ids alone may be missing, or come again with another."""
+        said = hashlib.sha256(f"{self.name}\0{self.arguments}".encode("utf-8", "replace"))
+        return f"{self.id}:{said.hexdigest()[:16]}"
 
 
 @dataclass(frozen=True)

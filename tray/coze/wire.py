@@ -75,6 +75,16 @@ def parsed(text: str) -> Any:
     return value
 
 
+def text_of(value: Any) -> str:
+    """A text as it is, any other value as JSON text, "" for none."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except RecursionError:
+        return ""
+
+
 def refusal(said: dict[str, Any]) -> tuple[str, str]:
     """The code and the message of what reports an error; the code is "" where it reports none."""
     code = said.get("code")

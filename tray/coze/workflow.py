@@ -132,7 +132,8 @@ class Workflow:
                             yield event
                             if isinstance(event, (Finished, Failed)) or _waits(event):
                                 return
-                error = NetworkAwayError(_("Coze's answer ended before the workflow did."), sent=True)
+                ended = _("Coze's answer ended before the workflow did.")
+                error = NetworkAwayError(ended, sent=True, logid=self.client.logid)
             except (NetworkAwayError, CozeError) as caught:
                 error = caught
             for output in self._messages.rest():
@@ -159,7 +160,6 @@ class Workflow:
         try:
             return await self.client.renew(), refusal
         except NetworkAwayError as away:
-            away.sent = False  # nothing of the run was
             return False, away
 
     def _given_up(self, error: NetworkAwayError | CozeError, *, resuming: bool) -> Failed | None:
@@ -247,7 +247,7 @@ class Workflow:
         yield Started(self.run)
         if not self.run["event_id"]:
             text = _("The workflow was interrupted at node “{node}”, and how to go on can't be read.")
-            yield Failed("unreadable", text.format(node=title), "", self._logid)
+            yield Failed("unreadable", text.format(node=title), advice("unreadable"), self._logid)
 
     def _failed(self, data: Any, *, resuming: bool) -> Failed:
         """An Error event: `{"error_code", "error_message"}`."""

@@ -102,9 +102,11 @@ class Tray:
 
     def __init__(self, controls: Controls, bus: Bus) -> None:
         self.icon: Any | None = None
+        self._update_menu: Callable[[], None] = lambda: None
         self._controls = controls
         self._state = StateChanged("stopped")
         self._shown: State | None = None
+        self._in_menu: tuple[StateChanged, _Seen] | None = None
         self._seen = _Seen()
         self._bus = bus
         self._dialogs: dict[str, threading.Event] = {}  # the open ones, by question
@@ -128,6 +130,8 @@ class Tray:
                 self.stop()
                 return
             host.on_signals(self.quit)
+            # pystray makes the menu anew after each click, too; what a click changes is shown when it has changed.
+            self._update_menu, icon.update_menu = icon.update_menu, lambda: None
             threading.Thread(target=self._follow, name="tray-menu", daemon=True).start()
             self._stale.set()
             if setup is not None:
@@ -187,7 +191,10 @@ class Tray:
             icon.icon = state_image(changed.state)
             self._shown = changed.state
         icon.title = cut(f"coze-tray: {in_words(changed)}", _TITLE_UNITS)
-        icon.update_menu()
+        in_menu = changed, self._seen
+        if in_menu != self._in_menu:  # panels have crashed over menus that change while they are looked at
+            self._in_menu = in_menu
+            self._update_menu()
 
     def _look(self) -> _Seen:
         return _Seen(
@@ -210,8 +217,10 @@ class Tray:
             except TrayError as error:
                 log.warning("%s", error)
                 self._bus.publish(Noticed("", str(error)))
+                self._in_menu = None  # a tick that the click has set goes again
             except Exception:  # a click that fails must leave the icon working
                 log.exception("what was clicked failed")
+                self._in_menu = None
             self._stale.set()
 
         threading.Thread(target=act, name="tray-click", daemon=True).start()

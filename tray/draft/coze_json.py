@@ -121,10 +121,9 @@ def _parsed_with_care(text: str) -> Any:
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
     except ValueError:
-        inner = fenced(text)
-        if inner is None:
+        if fenced(text) is None:
             raise
-        value = json.loads(inner, parse_constant=_refuse_constant)
+        value = _in_fences(text)
     if re.search(r"\\u[dD][89a-fA-F]", text):
         value = json.loads(whole_characters(json.dumps(value, ensure_ascii=False)))
     return value
@@ -132,10 +131,31 @@ def _parsed_with_care(text: str) -> Any:
 
 def fenced(text: str) -> str | None:
     """What stands in the first Markdown fence of `text`."""
-    start = text.find("```")
-    line_end = text.find("\n", start)
-    end = text.find("```", line_end)
-    return text[line_end:end] if start >= 0 and line_end > 0 and end > 0 else None
+    return next(_fences(text), None)
+
+
+def _fences(text: str) -> Iterator[str]:
+    end = -3
+    while True:
+        start = text.find("```", end + 3)
+        line_end = text.find("\n", start)
+        end = text.find("```", line_end)
+        if start < 0 or line_end < 0 or end < 0:
+            return
+        yield text[line_end:end]
+
+
+def _in_fences(text: str) -> Any:
+    """The JSON value in the fences of `text`, a list where several hold one. Raises ValueError where none does."""
+    values, first = [], None
+    for inner in _fences(text):
+        try:
+            values.append(json.loads(inner, parse_constant=_refuse_constant))
+        except ValueError as error:
+            first = first or error
+    if first and not values:
+        raise first
+    return values[0] if len(values) == 1 else values
 
 
 def _refuse_constant(name: str) -> float:
