@@ -157,6 +157,16 @@ def hand_on(address: Address, message: Message) -> Iterator[Message]:
             yield answer
 
 
+def tell(home: Path, message: Message) -> None:
+    """Send `message` to the process that holds the lock, where one runs; what it answers does not matter."""
+    if address := running(home):
+        try:
+            for _said in hand_on(address, message):
+                pass
+        except HandOffError as error:
+            log.info("%s", error)
+
+
 def _converse(connection: Connection[Any, Any], key: bytes, answer: Answer) -> None:
     with connection:
         try:
