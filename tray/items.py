@@ -127,6 +127,12 @@ class Items:
                 (result, mailbox, item_id),
             )
 
+    def is_run_by(self, request_id: str) -> bool:
+        """Whether the request runs an item that is not finished."""
+        with self.transaction() as db:
+            sql = "SELECT 1 FROM items WHERE result IS NULL AND request_id = ?"
+            return db.execute(sql, (request_id,)).fetchone() is not None
+
     def unfinished(self, mailbox: str) -> list[str]:
         """The requests that run items which are not finished, oldest first. An item whose request is over all the same
         (it could not be read any more, say) is finished with that."""

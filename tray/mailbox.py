@@ -82,6 +82,7 @@ class Mailbox:
         self.pace.soon()
         self._trouble, self._lost = None, 0
         while True:
+            sign_ins = listener.sign_ins
             try:
                 await self._until_it_may_run(listener)
                 await self._run(listener)
@@ -89,7 +90,7 @@ class Mailbox:
                 if isinstance(error, CozeError) and error.code not in SIGN_IN:
                     self._failed(listener, Failed(error.code, error.message, error.advice, error.logid))
                     continue
-                await listener.signing_in(self.key, error.message)
+                await listener.signing_in(self.key, error.message, sign_ins)
                 self.pace.soon()
             except NetworkAwayError as error:
                 self._failed(listener, Failed(error.code, error.message, error.advice, error.logid, again=True))
@@ -114,7 +115,7 @@ class Mailbox:
         while why := self._over_for_today(listener):
             is_over = True
             self._tell(listener, why)
-            self._troubled(listener, "error", why)
+            self._troubled(listener, "idle", why)
             await asyncio.sleep(min(self.nap_s, _until_midnight_s(self.clock())))
         if is_over:
             self._troubled(listener, None)
