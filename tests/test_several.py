@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import random
 import threading
 import time
@@ -16,6 +18,7 @@ from program import wait_until
 from test_listener import DEADLINE_S, Listening
 from tray import app, events, listener
 from tray.asked import Asked
+from tray.coze.tries import Pace
 from tray.errors import JournalError
 from tray.events import Failure
 from tray.mailbox import Mailbox
@@ -282,3 +285,27 @@ def _play(listening: Any, chance: random.Random, wrong: list[Any], done: threadi
     listening._parked.clear()
     listening._settle()
     done.set()
+
+
+def test_a_poll_that_was_cancelled_takes_nobody_s_turn():
+    async def polls() -> list[float]:
+        pace, times = Pace(poll_s=0.05), []
+
+        async def poll() -> None:
+            await pace.turn()
+            times.append(time.monotonic())
+
+        for _life in range(20):  # stopped and started, with four chats that wait to ask
+            cut = [asyncio.create_task(poll()) for _n in range(4)]
+            await asyncio.sleep(0)
+            for task in cut:
+                task.cancel()
+            await asyncio.gather(*cut, return_exceptions=True)
+        times.clear()
+        await asyncio.gather(*(poll() for _n in range(5)))
+        return times
+
+    began = time.monotonic()
+    times = asyncio.run(polls())
+    assert times[-1] - began < 2
+    assert min(later - earlier for earlier, later in itertools.pairwise(times)) >= 0.05
