@@ -29,7 +29,7 @@ class Pace:
 
     async def turn(self) -> None:
         """Wait until a poll may go out."""
-        while (left_s := self._next - time.monotonic()) > 0:  # another may have had the turn meanwhile
+        while (left_s := self._next - time.monotonic()) > 0:  # noqa: ASYNC110 - several may wait
             await asyncio.sleep(left_s)
         self._next = time.monotonic() + self.poll_s
 
