@@ -13,8 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from program import DEADLINE_S, environment, start, wait_until
 from tray import instance
 from tray.errors import HandOffError
+from tray.simulator.chats import SimulatedChat
+from tray.simulator.exchange import Frames
+from tray.simulator.server import Simulator
+from tray.simulator.workflows import SimulatedRun, Workflows
 
 needs_unix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has a pipe instead")
 
@@ -102,3 +107,38 @@ def test_what_is_no_message_with_the_right_key_ends_nothing(held, tmp_path):
             deliver_challenge(connection, at.key.encode())
             connection.send_bytes(garbage)
     assert list(instance.hand_on(at, {"op": "x"})) == [{"op": "x"}]
+
+
+def test_who_owns_the_journal_stays_until_the_workflow_of_another_is_over(tmp_path):
+    """Nobody could join it again."""
+    go_on = threading.Event()
+
+    def on_run(run: SimulatedRun) -> Frames:
+        yield from run.message("进度", "开始")
+        go_on.wait(DEADLINE_S)
+        yield from run.end("好")
+        yield run.done()
+
+    def on_chat(chat: SimulatedChat) -> Frames:
+        yield chat.created()
+        wait_until(lambda: workflows.runs, "the workflow runs")
+        yield from chat.says("完")
+        yield from chat.completed()
+
+    workflows = Workflows(on_run, lambda *_: [])
+    with Simulator(on_chat, lambda *_: [], routes=workflows.routes()) as cloud:
+        home = tmp_path / "home"
+        env = environment(home, COZE_API_BASE=cloud.base_url, COZE_API_TOKEN="t")
+        owner = start("ask", "问", "--bot", "1", env=env)
+        wait_until((home / "running.json").exists, "it runs")
+        guest = start("workflow", "2", "--json", env=env)
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == "完\n"
+        time.sleep(0.5)
+        assert owner.poll() is None
+        go_on.set()
+        said, _errors = guest.communicate(timeout=DEADLINE_S)
+        assert (guest.returncode, json.loads(said.splitlines()[-1])["text"]) == (0, "开始\n好")
+        _said, errors = owner.communicate(timeout=DEADLINE_S)
+        assert owner.returncode == 0 and "Ctrl-C" in errors
+    assert len(workflows.runs) == 1

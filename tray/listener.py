@@ -15,16 +15,7 @@ from typing import Any
 from tray.coze.client import Client
 from tray.coze.errors import SIGN_IN, CozeError, NetworkAwayError
 from tray.errors import JournalError, SecretsError, TrayError
-from tray.events import (
-    Bus,
-    Failure,
-    Noticed,
-    RequestDone,
-    RequestFailed,
-    RequestStarted,
-    State,
-    StateChanged,
-)
+from tray.events import Bus, Failure, Noticed, RequestDone, RequestFailed, RequestStarted, State, StateChanged
 from tray.journal import Journal, UnreadableError
 from tray.locale import _
 from tray.running import Births, Connect, MakeContext, Runner, Slot, Slots, title
@@ -79,6 +70,7 @@ class Listener:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._patience_s: dict[str, float | None] = {}  # of requests asked here and not finished
         self._mailboxes = dict(parts.mailboxes)
+        self._workflows: set[str] = set()
         self._state = StateChanged("stopped")
         self.sign_ins = 0
         """How often the user has signed in."""
@@ -91,6 +83,12 @@ class Listener:
     @property
     def listening(self) -> bool:
         return self._thread is not None
+
+    @property
+    def holds_workflows(self) -> bool:
+        """Whether a workflow runs that a stop would cut for good: one that waits for the user can be gone on with."""
+        marked = [self._states.get(request_id) for request_id in tuple(self._workflows)]
+        return any(one is None or one.state != "asking" for one in marked)
 
     def start(self) -> None:
         """Begin to listen; nothing if it listens already, or after `close`."""
@@ -172,7 +170,7 @@ class Listener:
         self._closing: asyncio.Task[None] | None = None
         self._slots = Slots(parts.at_once)
         self._runner = Runner(
-            parts.bus, parts.journal, parts.connect, parts.tools, parts.context, self._mark, Births()
+            parts.bus, parts.journal, parts.connect, parts.tools, parts.context, self._mark, Births(), self._workflows
         )  # fmt: skip
         self._clock: asyncio.Task[None] | None = None
         self._reminding = loop.create_task(self._remind()) if parts.resume else None

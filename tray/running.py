@@ -158,6 +158,8 @@ class Runner:
     context: MakeContext
     mark: Callable[[str, State, str], None]
     births: Births
+    workflows: set[str]
+    """Those that are held: if they are let go while they say something, nobody can join them again."""
     clients: set[Client] = field(default_factory=set)
     """The clients of all requests that run."""
     _replies: dict[str, asyncio.Event] = field(default_factory=dict)
@@ -174,6 +176,14 @@ class Runner:
             return lost
         if request.state != "waiting":
             self.journal.running(request.id)
+        if request.asked.kind == "workflow":
+            self.workflows.add(request.id)
+        try:
+            return await self._run(request, patience_s, slot)
+        finally:
+            self.workflows.discard(request.id)
+
+    async def _run(self, request: Request, patience_s: float | None, slot: Slot) -> Failure | None:
         async with await self.connect(request.asked.base_url) as client:
             self.clients.add(client)
             try:
