@@ -173,6 +173,8 @@ def test_storms_of_stops_and_starts_lose_and_repeat_nothing(listen):
         assert [one.app.journal.request(request_id).text for request_id in asked] == [str(n) for n in range(6)]
     assert [received.path for received in cloud.received].count("/v3/chat") == 6
     assert len(one.of(events.DraftWritten)) == 1
+    ends = [event.request_id for kind in (events.RequestDone, events.RequestFailed) for event in one.of(kind)]
+    assert len(ends) == len(set(ends)) == 6 + len(rows)  # each is told once
 
 
 def test_a_journal_that_can_t_be_read_at_the_start_is_read_later(listen, monkeypatch):

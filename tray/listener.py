@@ -125,7 +125,7 @@ class Listener:
         network may stay away before it fails for now (it stays in the journal); None: for ever."""
         with self._guard:
             self._patience_s[request_id] = patience_s
-            self._soon(self._begin, request_id)
+            self._soon(self.begin, request_id)
 
     def answered(self, request_id: str) -> None:
         """The user's answer to a question of that request is in the journal."""
@@ -211,15 +211,8 @@ class Listener:
             return
         for request_id in unfinished:
             if self.parts.resume or request_id in self._patience_s:
-                self._begin(request_id)
+                self.begin(request_id)
         self._settle()
-
-    def _begin(self, request_id: str) -> None:
-        if request_id not in self._tasks and self._closing is None:
-            self._parked.pop(request_id, None)
-            task = asyncio.get_running_loop().create_task(self._request(request_id))
-            self._tasks[request_id] = task
-            self._watch_clock()
 
     def _stand(self, name: str, mailbox: Mailbox) -> None:
         self._fall(name)
@@ -233,6 +226,14 @@ class Listener:
             self.troubled(name, None)
 
     # For mailboxes.
+
+    def begin(self, request_id: str) -> None:
+        """Run a request of the journal that is not finished, if it does not run already."""
+        if request_id not in self._tasks and self._closing is None:
+            self._parked.pop(request_id, None)
+            task = asyncio.get_running_loop().create_task(self._request(request_id))
+            self._tasks[request_id] = task
+            self._watch_clock()
 
     @asynccontextmanager
     async def connected(self, base_url: str) -> AsyncIterator[Client]:
@@ -336,7 +337,7 @@ class Listener:
 
     def _try_journal(self) -> None:
         stuck, self._stuck = self._stuck, set()
-        go_on = self._begin if self.parts.journal.catch_up() else self._wait_for_journal
+        go_on = self.begin if self.parts.journal.catch_up() else self._wait_for_journal
         for request_id in stuck:
             go_on(request_id)
 
@@ -344,7 +345,7 @@ class Listener:
         self.sign_ins += 1
         parked, self._parked = list(self._parked), {}
         for request_id in parked:
-            self._begin(request_id)
+            self.begin(request_id)
         self._signed_in.set()
         self._signed_in.clear()
         self._settle()

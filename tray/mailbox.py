@@ -108,7 +108,7 @@ class Mailbox:
         items = listener.parts.journal.items
         unfinished = items.unfinished(self.key)
         for request_id in unfinished:  # of an earlier life, or what the journal had no room for
-            listener.go_on(request_id)
+            listener.begin(request_id)
         if self.pace.holds and self._repeated & set(unfinished):
             await self._until_one_is_finished(listener)
         is_over = False
@@ -242,7 +242,7 @@ class Mailbox:
                 continue
             came = True
             if delivered.state != "finished" and delivered.request_id:
-                listener.go_on(delivered.request_id)
+                listener.begin(delivered.request_id)
         if more:
             log.info("%s holds %d items more than are taken at a time", self.name, more)
         return came
