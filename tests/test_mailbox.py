@@ -454,9 +454,10 @@ def test_what_can_t_be_read_and_has_no_id_is_told_once(listen, box, cloud):
 def test_a_mailbox_is_run_no_more_often_a_day_than_it_may_be_also_after_a_restart(listen, box, cloud):
     now = [NOON]
     desk = Desk(listen(cloud), cloud, runs_a_day=3, clock=lambda: now[0])
-    assert "3 times on 2026-03-01" in desk.told("tomorrow")
+    told = desk.told("tomorrow")
+    assert "3 times on 2026-03-01" in told
     assert len(box.runs) == 3
-    assert desk.app.listener.state.state == "error"
+    desk.one.until(events.StateChanged, state="idle", detail=told)
     desk.app.close()
     again = Desk(listen(cloud), cloud, runs_a_day=3, clock=lambda: now[0])
     again.told("tomorrow")
@@ -465,15 +466,16 @@ def test_a_mailbox_is_run_no_more_often_a_day_than_it_may_be_also_after_a_restar
     row = box.put(*CALL, device="desk")
     now[0] += 86_400
     wait_until(lambda: row.deliveries, "the next day it is run again")
-    assert again.one.until(events.StateChanged, state="idle")
+    assert again.one.until(events.StateChanged, state="idle", detail="")
 
 
 def test_when_coze_s_quota_is_used_up_it_is_run_again_the_next_day(listen, box, cloud):
     now = [NOON]
     cloud.faults.add(Fault("answer", RUN, body={"code": 4008, "msg": "quota"}))
     desk = Desk(listen(cloud), cloud, clock=lambda: now[0])
-    assert "2026-03-01" in desk.told("quota")
-    assert desk.app.listener.state.state == "error"
+    told = desk.told("quota")
+    assert "2026-03-01" in told
+    desk.one.until(events.StateChanged, state="idle", detail=told)
     time.sleep(4 * QUICK_S)
     assert not box.runs
     now[0] += 86_400

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Generator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -110,10 +110,11 @@ def _done(settings: Settings, wanted: app.NewRequest, given: Mapping[str, str] |
     try:
         with closing(followed.happenings()) as happenings:
             outcome = watching.watch(happenings, followed.answer, given)
+            terminal.show_outcome(outcome)
+            followed.stay()
     except KeyboardInterrupt:
         terminal.show_warning(terminal.kept())
         raise
-    terminal.show_outcome(outcome)
     if outcome.failure is None and (warning := expiry_warning(settings)):
         terminal.show_warning(warning)
     return outcome
@@ -128,6 +129,7 @@ class _Followed:
     settings: Settings
     wanted: app.NewRequest
     _give: Callable[[events.QuestionAsked, str], bool] | None = None
+    _opened: app.App | None = None
 
     def happenings(self) -> Generator[events.Event, None, None]:
         for _attempt in range(100):
@@ -158,8 +160,17 @@ class _Followed:
             threading.Event().wait(0.2)  # who runs it is just changing
         raise instance.taken(self.home)
 
+    def stay(self) -> None:
+        """Until the workflows are over that run here for other processes, or Ctrl-C: nobody can join them again."""
+        if self._opened is None or not self._opened.listener.holds_workflows:
+            return
+        terminal.show_warning(_("A workflow that another coze-tray asked for still runs here; Ctrl-C ends it."))
+        with suppress(KeyboardInterrupt):
+            while self._opened.listener.holds_workflows:
+                threading.Event().wait(0.1)
+
     def _here(self, held: instance.Instance) -> Generator[events.Event, None, None]:
-        opened = app.open_app(self.settings, self.home, held, events.Bus(), resume=False)
+        opened = self._opened = app.open_app(self.settings, self.home, held, events.Bus(), resume=False)
         self._give = lambda question, text: app.answer(opened, question.request_id, question.question_id, text)
         try:
             yield from opened.notices()

@@ -34,11 +34,18 @@ CREATE TABLE mailbox_runs (
 );
 """
 
-LET_GO = """
-UPDATE requests SET asked = json_set(asked, '$.parameters.arguments', '{}')
-WHERE json_extract(asked, '$.kind') = 'item' AND length(asked) > 2000
+
+def json_field(column: str, key: str) -> str:
+    """SQL for one field of a column of JSON, NULL where that is damaged: json_extract alone would fail the whole
+    statement for one such row."""
+    return f"CASE WHEN json_valid({column}) THEN json_extract({column}, '$.{key}') END"
+
+
+LET_GO = f"""
+UPDATE requests SET asked = json_set(asked, '$.parameters.arguments', '{{}}')
+WHERE {json_field("asked", "kind")} = 'item' AND length(asked) > 2000
 AND state IN ('done', 'failed') AND created_us < ?
-"""
+"""  # noqa: S608 - of constants
 """An item carries a whole draft in what was asked."""
 MESSAGE_CHARS = 500
 """So much of a tool's message goes into a result: a run's inputs are small."""
@@ -120,6 +127,12 @@ class Items:
                 "UPDATE items SET result = ?, sent = 0, taken = 0 WHERE mailbox = ? AND item_id = ?",
                 (result, mailbox, item_id),
             )
+
+    def is_run_by(self, request_id: str) -> bool:
+        """Whether the request runs an item that is not finished."""
+        with self.transaction() as db:
+            sql = "SELECT 1 FROM items WHERE result IS NULL AND request_id = ?"
+            return db.execute(sql, (request_id,)).fetchone() is not None
 
     def unfinished(self, mailbox: str) -> list[str]:
         """The requests that run items which are not finished, oldest first. An item whose request is over all the same

@@ -19,7 +19,7 @@ from tray.errors import JournalError
 from tray.events import Failure, Receipt
 from tray.items import LET_GO as ITEMS_LET_GO
 from tray.items import SCHEMA as ITEMS_SCHEMA
-from tray.items import Items
+from tray.items import Items, json_field
 from tray.locale import _
 from tray.text import json_text
 
@@ -366,17 +366,17 @@ _LET_GO = (
     ITEMS_LET_GO,
 )
 _RECENT = "SELECT * FROM requests ORDER BY rowid DESC LIMIT ?"
-_OF_CHAT = """
+_OF_CHAT = f"""
 SELECT id FROM requests WHERE id = ?1
-OR (state <> 'failed' AND json_extract(asked, '$.base_url') = ?2
-    AND json_extract(run, '$.chat_id') = ?3 AND json_extract(run, '$.conversation_id') = ?4)
+OR (state <> 'failed' AND {json_field("asked", "base_url")} = ?2
+    AND {json_field("run", "chat_id")} = ?3 AND {json_field("run", "conversation_id")} = ?4)
 ORDER BY id <> ?1, rowid DESC LIMIT 1
-"""
-_OF_TARGET = """
-SELECT * FROM requests WHERE json_extract(run, '$.conversation_id') IS NOT NULL
-AND json_extract(asked, '$.base_url') = ? AND json_extract(asked, '$.kind') = ?
-AND json_extract(asked, '$.target_id') = ? ORDER BY rowid DESC LIMIT 1
-"""
+"""  # noqa: S608 - of constants
+_OF_TARGET = f"""
+SELECT * FROM requests WHERE {json_field("run", "conversation_id")} IS NOT NULL
+AND {json_field("asked", "base_url")} = ? AND {json_field("asked", "kind")} = ?
+AND {json_field("asked", "target_id")} = ? ORDER BY rowid DESC LIMIT 1
+"""  # noqa: S608 - of constants
 
 
 # For who does not own the journal. Each raises JournalError.

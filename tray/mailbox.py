@@ -82,6 +82,7 @@ class Mailbox:
         self.pace.soon()
         self._trouble, self._lost = None, 0
         while True:
+            sign_ins = listener.sign_ins
             try:
                 await self._until_it_may_run(listener)
                 await self._run(listener)
@@ -89,7 +90,7 @@ class Mailbox:
                 if isinstance(error, CozeError) and error.code not in SIGN_IN:
                     self._failed(listener, Failed(error.code, error.message, error.advice, error.logid))
                     continue
-                await listener.signing_in(self.key, error.message)
+                await listener.signing_in(self.key, error.message, sign_ins)
                 self.pace.soon()
             except NetworkAwayError as error:
                 self._failed(listener, failure_of(error))
@@ -107,14 +108,14 @@ class Mailbox:
         items = listener.parts.journal.items
         unfinished = items.unfinished(self.key)
         for request_id in unfinished:  # of an earlier life, or what the journal had no room for
-            listener.go_on(request_id)
+            listener.begin(request_id)
         if self.pace.holds and self._repeated & set(unfinished):
             await self._until_one_is_finished(listener)
         is_over = False
         while why := self._over_for_today(listener):
             is_over = True
             self._tell(listener, why)
-            self._troubled(listener, "error", why)
+            self._troubled(listener, "idle", why)
             await asyncio.sleep(min(self.nap_s, _until_midnight_s(self.clock())))
         if is_over:
             self._troubled(listener, None)
@@ -241,7 +242,7 @@ class Mailbox:
                 continue
             came = True
             if delivered.state != "finished" and delivered.request_id:
-                listener.go_on(delivered.request_id)
+                listener.begin(delivered.request_id)
         if more:
             log.info("%s holds %d items more than are taken at a time", self.name, more)
         return came
