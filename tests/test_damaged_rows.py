@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tray.asked import Asked
-from tray.journal import Journal, last_in_conversation
+from tray.journal import Journal
+from tray.journal_rows import last_in_conversation
 
 ASKED = Asked("https://coze.test", "bot", "7", "问")
 

@@ -15,7 +15,7 @@ from tray import settings as settings_module
 from tray.asked import Asked
 from tray.errors import HandOffError, SettingsError, TrayError
 from tray.home import home as home_folder
-from tray.journal import Request, last_in_conversation, stored_request
+from tray.journal_rows import Request, last_in_conversation, stored_request
 from tray.locale import _
 from tray.settings import Settings
 from tray.signing_in import expiry_warning

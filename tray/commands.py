@@ -157,7 +157,7 @@ def _text_of(file: Path) -> str:
 def status(*, check: bool) -> dict[str, Any]:
     """Show whether the program runs and is signed in, and the requests asked last. `check`: ask Coze about the account,
     which costs some calls."""
-    from tray.journal import recent_requests
+    from tray.journal_rows import recent_requests
 
     settings, home = settings_module.load_for_people(), home_folder()
     state, detail = _state(home)

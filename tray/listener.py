@@ -17,7 +17,8 @@ from tray.coze.client import Client
 from tray.coze.errors import SIGN_IN, CozeError, NetworkAwayError
 from tray.errors import JournalError, SecretsError, TrayError
 from tray.events import Bus, Failure, Noticed, RequestDone, RequestFailed, RequestStarted, State, StateChanged
-from tray.journal import Journal, UnreadableError
+from tray.journal import Journal
+from tray.journal_rows import UnreadableError
 from tray.locale import _
 from tray.running import Births, Connect, MakeContext, Runner, Slot, Slots, title
 from tray.tools.registry import Registry

@@ -51,7 +51,8 @@ from tray.events import (
     ToolStarted,
 )
 from tray.items import mailbox_of, result_of
-from tray.journal import Journal, Request
+from tray.journal import Journal
+from tray.journal_rows import Request
 from tray.locale import _, ngettext
 from tray.tools.context import ToolContext
 from tray.tools.registry import Registry
