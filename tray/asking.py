@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tray import app, events, instance, locale, targets, terminal, watching
+from tray import app, events, instance, targets, terminal, watching
 from tray import settings as settings_module
 from tray.asked import Asked
 from tray.errors import HandOffError, SettingsError, TrayError
@@ -42,7 +42,7 @@ def ask(
 ) -> terminal.Outcome:
     """Ask a bot or a chatflow, here or by the coze-tray that runs already. `said`: its name or id, None for the
     default."""
-    settings = _settings()
+    settings = settings_module.load_for_people()
     named = targets.find(said, kind, settings)
     prompt = whole_characters(prompt)
     if not prompt.strip():
@@ -64,14 +64,14 @@ def ask(
 
 def workflow(said: str | None, parameters: Mapping[str, Any], wait_s: float) -> terminal.Outcome:
     """Run a workflow. `said`: its name or id, None for the default."""
-    settings = _settings()
+    settings = settings_module.load_for_people()
     named = targets.find(said, "workflow", settings)
     return _done(settings, app.NewRequest(targets.asked(named, settings, parameters=parameters), wait_s))
 
 
 def adopt(conversation_id: str, chat_id: str, wait_s: float) -> terminal.Outcome:
     """Go on with a chat of this account, whoever began it."""
-    settings = _settings()
+    settings = settings_module.load_for_people()
     asked = Asked(settings.base_url, "bot", "", conversation_id=conversation_id)
     run = {"conversation_id": conversation_id, "chat_id": chat_id}
     return _done(settings, app.NewRequest(asked, wait_s, run))
@@ -79,13 +79,13 @@ def adopt(conversation_id: str, chat_id: str, wait_s: float) -> terminal.Outcome
 
 def again(request_id: str, wait_s: float) -> terminal.Outcome:
     """Ask the same once more, as something new."""
-    settings = _settings()
+    settings = settings_module.load_for_people()
     return _done(settings, app.NewRequest(app.asked_again(_stored(request_id)), wait_s))
 
 
 def answer(request_id: str, text: str, wait_s: float) -> terminal.Outcome:
     """Answer the question that a request waits with, and go on with it to its end."""
-    settings = _settings()
+    settings = settings_module.load_for_people()
     request = _stored(request_id)
     if request.state != "waiting" or request.question is None:
         raise TrayError(
@@ -181,10 +181,3 @@ class _Followed:
 
 def _giver(address: instance.Address) -> Callable[[events.QuestionAsked, str], bool]:
     return lambda question, text: app.answer_running(address, question.request_id, question.question_id, text)
-
-
-def _settings() -> Settings:
-    """The settings, in whose language everything is said from now on."""
-    settings = settings_module.load()
-    locale.use(settings.language or None)
-    return settings

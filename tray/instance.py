@@ -86,6 +86,7 @@ class Instance:
                 if self._released.is_set():
                     return
                 log.info("someone knocked and went away: %s", error)
+                self._released.wait(0.1)  # no more open files, say: that may last
                 continue
             talk = (connection, key, answer)
             threading.Thread(target=_converse, args=talk, name="hand-off", daemon=True).start()
@@ -160,6 +161,16 @@ def hand_on(address: Address, message: Message) -> Iterator[Message]:
                 return
 
 
+def tell(home: Path, message: Message) -> None:
+    """Send `message` to the process that holds the lock, where one runs; what it answers does not matter."""
+    if address := running(home):
+        try:
+            for _said in hand_on(address, message):
+                pass
+        except HandOffError as error:
+            log.info("%s", error)
+
+
 def _converse(connection: Connection[Any, Any], key: bytes, answer: Answer) -> None:
     with connection:
         try:
@@ -169,7 +180,7 @@ def _converse(connection: Connection[Any, Any], key: bytes, answer: Answer) -> N
             connection.send_bytes(_HEARD)  # what there is to say may take its time
             with closing(answer(message)) as messages:
                 for message in messages:
-                    connection.send_bytes(json.dumps(message, ensure_ascii=False).encode())
+                    connection.send_bytes(json.dumps(message).encode())
         except AuthenticationError:
             log.warning("someone without the key knocked at the socket")
         except (EOFError, OSError) as error:

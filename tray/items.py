@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tray.asked import Asked
+from tray.text import json_text
 
 SCHEMA = """
 CREATE TABLE items (
@@ -84,7 +85,7 @@ class Items:
             if known is None:
                 db.execute(
                     "INSERT INTO requests (id, created_us, asked, state) VALUES (?, ?, ?, 'queued')",
-                    (request_id, time.time_ns() // 1000, _json(asked.to_json())),
+                    (request_id, time.time_ns() // 1000, json_text(asked.to_json())),
                 )
                 values = mailbox, item_id, request_id
                 db.execute("INSERT INTO items (mailbox, item_id, request_id) VALUES (?, ?, ?)", values)
@@ -204,12 +205,12 @@ def result_of(item_id: str, output: str) -> str:
     if isinstance(drafts, list) and drafts:
         few = [draft for draft in drafts[:MOST_DRAFTS] if isinstance(draft, dict)]
         told["drafts"] = [{key: draft.get(key) for key in ("name", "draft_id", "duration_s")} for draft in few]
-    return _json(told)
+    return json_text(told)
 
 
 def refusal(item_id: str, message: str) -> str:
     """What the cloud is told of something that can't be run."""
-    return _json({"id": item_id, "status": "error", "message": message[:MESSAGE_CHARS]})
+    return json_text({"id": item_id, "status": "error", "message": message[:MESSAGE_CHARS]})
 
 
 def told(acknowledged: Iterable[Acknowledgement]) -> list[dict[str, Any]]:
@@ -241,7 +242,3 @@ def _known(db: sqlite3.Connection, mailbox: str, item_id: str) -> Delivered | No
         return Delivered("unfinished", row["request_id"])
     db.execute("UPDATE items SET taken = 0 WHERE mailbox = ? AND item_id = ?", (mailbox, item_id))
     return Delivered("finished", row["request_id"] or "", row["sent"])
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)

@@ -21,6 +21,7 @@ from tray.items import LET_GO as ITEMS_LET_GO
 from tray.items import SCHEMA as ITEMS_SCHEMA
 from tray.items import Items, json_field
 from tray.locale import _
+from tray.text import json_text
 
 log = logging.getLogger(__name__)
 
@@ -151,8 +152,8 @@ class Journal:
             "INSERT OR IGNORE INTO requests (id, created_us, asked, state, run) VALUES (?, ?, ?, 'queued', ?)",
             request_id,
             _now_us(),
-            _json(asked.to_json()),
-            _json(run) if run else None,
+            json_text(asked.to_json()),
+            json_text(run) if run else None,
         )
 
     def adopt(self, request_id: str, asked: Asked, run: dict[str, Any]) -> str:
@@ -164,7 +165,7 @@ class Journal:
                 return str(row["id"])
             db.execute(
                 "INSERT INTO requests (id, created_us, asked, state, run) VALUES (?, ?, ?, 'queued', ?)",
-                (request_id, _now_us(), _json(asked.to_json()), _json(run)),
+                (request_id, _now_us(), json_text(asked.to_json()), json_text(run)),
             )
         return request_id
 
@@ -191,7 +192,7 @@ class Journal:
 
     def run_is(self, request_id: str, run: dict[str, Any]) -> None:
         """What names the cloud's side of the request from now on."""
-        self._happened("UPDATE requests SET run = ? WHERE id = ?", _json(run), request_id)
+        self._happened("UPDATE requests SET run = ? WHERE id = ?", json_text(run), request_id)
 
     def asking(self, request_id: str, question_id: str) -> str | None:
         """The run waits for the user's answer. Returns the answer if it was given before."""
@@ -235,7 +236,7 @@ class Journal:
     def failed(self, request_id: str, failure: Failure, text: str = "") -> None:
         """The request is over; `text` is what was said until then."""
         sql = "UPDATE requests SET state = 'failed', failure = ?, text = ? WHERE id = ?"
-        self._happened(sql, _json(asdict(failure)), text, request_id)
+        self._happened(sql, json_text(asdict(failure)), text, request_id)
 
     def tool_output(self, scope: str, call_id: str) -> str | None:
         """The stored output of a call that was run before."""
@@ -275,7 +276,7 @@ class Journal:
             "INSERT OR REPLACE INTO drafts (request_id, key, receipt, written, created_us) VALUES (?, ?, ?, ?, ?)",
             request_id,
             key,
-            _json(asdict(receipt)),
+            json_text(asdict(receipt)),
             int(written),
             _now_us(),
         )
@@ -445,10 +446,6 @@ def _receipts(rows: Iterable[sqlite3.Row]) -> Iterator[Receipt]:
             yield Receipt(**json.loads(row["receipt"]))
         except (ValueError, TypeError) as error:
             log.warning("a draft's receipt can't be read any more: %s", error)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _now_us() -> int:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from tray.asked import Asked
 from tray.coze.errors import RETRIED, SIGN_IN, CozeError, NetworkAwayError
-from tray.coze.run import Away, Failed, Finished, Notice, Output, Question, Started, ToolCalls
+from tray.coze.run import Away, Failed, Finished, Notice, Output, Question, Started, ToolCalls, failure_of
 from tray.coze.workflow import Workflow
 from tray.delivered import Item, Unreadable, read
 from tray.errors import SecretsError, TrayError
@@ -93,7 +93,7 @@ class Mailbox:
                 await listener.signing_in(self.key, error.message, sign_ins)
                 self.pace.soon()
             except NetworkAwayError as error:
-                self._failed(listener, Failed(error.code, error.message, error.advice, error.logid, again=True))
+                self._failed(listener, failure_of(error))
             except TrayError as error:
                 self._failed(listener, Failed("failed", error.message, error.advice))
             except Exception as error:  # a bug must not close the mailbox
@@ -169,7 +169,7 @@ class Mailbox:
             async with aclosing(driver.events()) as events:
                 async for event in events:
                     if isinstance(event, Away):
-                        self._troubled(listener, "reconnecting", _away(event))
+                        self._troubled(listener, "reconnecting", str(event))
                     elif isinstance(event, Started):
                         self._lost = 0
                         if self._trouble == "reconnecting":
@@ -298,10 +298,6 @@ _FAILURE = "\0"
 def _until_midnight_s(now: float) -> float:
     day = time.localtime(now)
     return max(1.0, 86_400 - (day.tm_hour * 3600 + day.tm_min * 60 + day.tm_sec) + 1)
-
-
-def _away(event: Away) -> str:
-    return _("again in {n} s; {reason}").format(n=max(1, round(event.pause_s)), reason=event.reason)
 
 
 def _asks_back() -> Failed:

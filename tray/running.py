@@ -243,7 +243,7 @@ class Runner:
         if isinstance(event, Connected):
             self.mark(request.id, "streaming", "")
         elif isinstance(event, Away):
-            self.mark(request.id, "reconnecting", _away(event))
+            self.mark(request.id, "reconnecting", str(event))
         elif isinstance(event, Notice):
             self.bus.publish(Noticed(request.id, event.text))
         elif isinstance(event, Text):
@@ -362,11 +362,6 @@ def _title(asked: Asked) -> str:
         return asked.prompt
     said = ", ".join(f"{name}={value}" for name, value in asked.parameters.items())
     return f"{asked.target or asked.target_id} {said}"
-
-
-def _away(event: Away) -> str:
-    seconds = max(1, round(event.pause_s))
-    return _("again in {n} s; {reason}").format(n=seconds, reason=event.reason)
 
 
 def _deadly(n: int) -> str:

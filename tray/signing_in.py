@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from tray import instance, locale, secrets
+from tray import instance, secrets
 from tray import settings as settings_module
 from tray.coze.credential import Credential, FixedToken
 from tray.coze.stored import StoredCredential, bearer, locked
-from tray.errors import HandOffError, SecretsError, SettingsError, TrayError
+from tray.errors import SecretsError, SettingsError, TrayError
 from tray.home import home as home_folder
 from tray.home import write_private
 from tray.locale import _, ngettext
@@ -77,8 +77,7 @@ def login(told: Login) -> None:
 
     if told.region is not None and told.region not in settings_module.REGIONS:
         raise SettingsError(_("The region is “{region}”.").format(region=told.region), _("It is cn or com."))
-    settings = settings_module.load()
-    locale.use(settings.language or None)
+    settings = settings_module.load_for_people()
     if told.region is not None:
         settings = settings.model_copy(update={"region": told.region, "api_base": ""})
     if told.client_id is not None:
@@ -105,22 +104,21 @@ def login(told: Login) -> None:
         terminal.out.print(line, markup=False)
     if secrets.environment_token():
         terminal.show_warning(_("COZE_API_TOKEN is set and is used instead of it."))
-    _tell_running()
+    instance.tell(home_folder(), {"op": "signed_in"})
 
 
 def logout() -> None:
     """Delete what the keyring holds."""
     from tray import terminal
 
-    settings = settings_module.load()
-    locale.use(settings.language or None)
+    settings = settings_module.load_for_people()
     host = settings.api_host
     with locked(_lock()):
         deleted = secrets.delete(host)
     _remember(host, None)
     if deleted:
         terminal.out.print(_("Signed out of {host}; the token is deleted.").format(host=host))
-        _tell_running()
+        instance.tell(home_folder(), {"op": "signed_in"})
     else:
         terminal.out.print(_("There was no token for {host}.").format(host=host))
 
@@ -334,18 +332,6 @@ def _remember(host: str, what: dict[str, Any] | None) -> None:
     if not known and not path.exists():
         return
     write_private(path, json.dumps(known, ensure_ascii=False, indent=1))
-
-
-def _tell_running() -> None:
-    """Let a coze-tray that runs look into the keyring again."""
-    address = instance.running(home_folder())
-    if address is None:
-        return
-    try:
-        for _answer in instance.hand_on(address, {"op": "signed_in"}):
-            pass
-    except HandOffError as error:
-        log.info("%s", error)
 
 
 def _lock() -> Path:

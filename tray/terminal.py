@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -14,7 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from tray import words
 from tray.events import Failure, Receipt
 from tray.locale import _
-from tray.text import UNFIT, for_terminal
+from tray.text import for_terminal, json_text
 
 out = Console(highlight=False, soft_wrap=True, emoji=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
@@ -171,8 +170,7 @@ def show_problem(text: str, advice: str = "", logid: str = "") -> None:
 
 def show_json(value: Any) -> None:
     """The one line of JSON that standard output ends with."""
-    text = json.dumps(value, ensure_ascii=False)
-    sys.stdout.write(UNFIT.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
+    sys.stdout.write(f"{json_text(value)}\n")
     sys.stdout.flush()
 
 
