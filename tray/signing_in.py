@@ -196,13 +196,15 @@ def expiry_warning(settings: Settings) -> str | None:
 
 
 def _expiry(days: float) -> str:
-    advice = _("Sign in again: coze-tray login")
     if days <= 0:
-        return f"{_('The sign-in has expired.')} {advice}"
-    if days < 1:
-        return f"{_('The sign-in expires within a day.')} {advice}"
-    n = math.floor(days)
-    return f"{ngettext('The sign-in expires in {n} day.', 'The sign-in expires in {n} days.', n).format(n=n)} {advice}"
+        said = _("The sign-in has expired.")
+    elif days < 1:
+        said = _("The sign-in expires within a day.")
+    else:
+        n = math.floor(days)
+        said = ngettext("The sign-in expires in {n} day.", "The sign-in expires in {n} days.", n).format(n=n)
+    advice = _("Sign in again: coze-tray login")
+    return f"{said} {advice}"
 
 
 def _by_token(settings: Settings, told: Login) -> Stored:

@@ -134,7 +134,7 @@ class Chats:
 
     def _create(self, exchange: Exchange, conversation_id: str) -> None:
         body = exchange.body
-        if any(chat.busy for chat in self.chats.values() if chat.conversation_id == conversation_id):
+        if any(chat.busy for chat in list(self.chats.values()) if chat.conversation_id == conversation_id):
             exchange.refuse(4016, "conversation is occupied")
             return
         chat = SimulatedChat(
