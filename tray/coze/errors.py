@@ -80,6 +80,12 @@ CODES: dict[str, Code] = {
         N_("Run it again; if it stays, report it to Coze with the logid."),
     ),
     "700012006": _SIGN_IN,
+    # Signing in by OAuth.
+    "invalid_client": Code(
+        "fail",
+        N_("Coze knows no such OAuth app."),
+        N_("Check its client id (it ends with .app.coze), its kind and its region; the README has the steps."),
+    ),
     # HTTP statuses, where a gateway answers and gives no code.
     "401": _SIGN_IN,
     "403": _SCOPE,
