@@ -13,7 +13,7 @@ from typing import Any
 from tray import app, events, instance, targets, terminal, watching
 from tray import settings as settings_module
 from tray.asked import Asked
-from tray.errors import HandOffError, SettingsError, TrayError
+from tray.errors import HandOffError, JournalError, SettingsError, TrayError
 from tray.home import home as home_folder
 from tray.journal_rows import Request, last_in_conversation, stored_request
 from tray.locale import _
@@ -52,13 +52,10 @@ def ask(
     if talk.goes_on or talk.clear:
         last = last_in_conversation(home_folder() / "journal.db", asked.base_url, asked.kind, asked.target_id)
         if last is None or last.run is None:
-            raise TrayError(
-                _("There is no conversation with {target} to go on with.").format(
-                    target=asked.target or asked.target_id
-                ),
-                _("Ask without --continue first."),
-            )
-        asked = replace(asked, conversation_id=str(last.run["conversation_id"]), clear=talk.clear)
+            text = _("There is no conversation with {target} yet: a new one is begun.")
+            terminal.show_warning(text.format(target=asked.target or asked.target_id))
+        else:
+            asked = replace(asked, conversation_id=str(last.run["conversation_id"]), clear=talk.clear)
     return _done(settings, app.NewRequest(asked, wait_s))
 
 
@@ -113,21 +110,33 @@ def _done(settings: Settings, wanted: app.NewRequest, given: Mapping[str, str] |
             terminal.show_outcome(outcome)
             followed.stay()
     except KeyboardInterrupt:
-        terminal.show_warning(terminal.kept())
+        terminal.show_warning(_left(followed))
         raise
     if outcome.failure is None and (warning := expiry_warning(settings)):
         terminal.show_warning(warning)
     return outcome
 
 
+def _left(followed: _Followed) -> str:
+    """What becomes of a request that is followed no longer."""
+    request: Request | None = None
+    with suppress(JournalError):
+        request = stored_request(followed.home / "journal.db", followed.wanted.request_id)
+    if followed.is_here and request and request.asked.kind == "workflow" and request.run:
+        if not request.run.get("event_id"):  # it waits at none
+            return _("Coze may go on with the run, but nobody can join it again. If you need it, run it once more.")
+    return terminal.kept()
+
+
 @dataclass
 class _Followed:
-    """A request's events: from the listener made here, or from the program that holds the lock; should that end in the
-    middle, the request is gone on with here."""
+    """A request's events: from the listener made here (`is_here`), or from the program that holds the lock; should that
+    end in the middle, the request is gone on with here."""
 
     home: Path
     settings: Settings
     wanted: app.NewRequest
+    is_here: bool = False
     _give: Callable[[events.QuestionAsked, str], bool] | None = None
     _opened: app.App | None = None
 
@@ -170,6 +179,7 @@ class _Followed:
                 threading.Event().wait(0.1)
 
     def _here(self, held: instance.Instance) -> Generator[events.Event, None, None]:
+        self.is_here = True
         opened = self._opened = app.open_app(self.settings, self.home, held, events.Bus(), resume=False)
         self._give = lambda question, text: app.answer(opened, question.request_id, question.question_id, text)
         try:

@@ -217,7 +217,12 @@ def _by_token(settings: Settings, told: Login) -> Stored:
         terminal.err.print(
             _("Make a token at {url}/open/oauth/pats (scopes: see the README), and paste it here.").format(url=site)
         )
-        token = secrets.checked(getpass.getpass(_("Token (not shown): ")), _("the input"))
+        try:
+            said = getpass.getpass(_("Token (not shown): "))
+        except KeyboardInterrupt:
+            terminal.err.print()  # the prompt's line ends
+            raise
+        token = secrets.checked(said, _("the input"))
         if days is None:
             days = _asked_days()
     else:
@@ -258,11 +263,12 @@ def _by_browser(settings: Settings, _told: Login) -> Stored:
 
     client_id = _client_id(settings)
     begun = auth.consent(settings.base_url, client_id, redirect())
-    with Callback(begun.state) as callback, terminal.Bar() as bar:
+    with Callback(begun.state) as callback:
         terminal.out.print(_("Open {url} and agree.").format(url=begun.url), markup=False)
         _show_page(begun.url)
-        bar.say(_("Waiting until you agree in the browser"))
-        code = callback.code(BROWSER_S)
+        with terminal.Bar() as bar:
+            bar.say(_("Waiting until you agree in the browser"))
+            code = callback.code(BROWSER_S)
     return auth.consented(settings.base_url, client_id, begun, code)
 
 
