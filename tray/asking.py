@@ -123,7 +123,8 @@ def _left(followed: _Followed) -> str:
     with suppress(JournalError):
         request = stored_request(followed.home / "journal.db", followed.wanted.request_id)
     if followed.is_here and request and request.asked.kind == "workflow" and request.run:
-        if not request.run.get("event_id"):  # it waits at none
+        waits = bool(request.run.get("event_id"))
+        if not waits:
             return _("Coze may go on with the run, but nobody can join it again. If you need it, run it once more.")
     return terminal.kept()
 

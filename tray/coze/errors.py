@@ -179,7 +179,8 @@ def code_of(code: str, message: str) -> str:
 
 def advice(code: str) -> str:
     """What the user can do about `code`."""
-    return _(CODES[code].advice if code in CODES else CODES["5000"].advice)
+    known = CODES[code] if code in CODES else CODES["5000"]
+    return _(known.advice)
 
 
 def may_succeed(code: str) -> bool:
