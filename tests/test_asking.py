@@ -264,10 +264,13 @@ def bot(prompts: list[str] | None = None) -> Callable[[SimulatedChat], Frames]:
 def test_ask_goes_on_with_the_last_conversation_of_the_same_target(tmp_path, root):
     with Simulator(bot()) as cloud:
         env = env_on(cloud, tmp_path, root, COZE_BOT_ID="7")
-        none = coze_tray("ask", "一", "--continue", "--json", env=env)
-        assert (none.returncode, last_line(none)["status"]) == (1, "failed") and "no conversation" in none.stderr
-        for arguments in (["一"], ["别的", "--bot", "8"], ["二", "--continue"]):
-            assert coze_tray("ask", *arguments, env=env).returncode == 0
+        first = coze_tray("ask", "一", "--continue", "--json", env=env)
+        assert (first.returncode, last_line(first)["status"]) == (0, "done"), first.stderr
+        assert "no conversation with 7 yet: a new one is begun" in first.stderr
+        other = coze_tray("ask", "别的", "--bot", "8", "--clear", env=env)
+        assert other.returncode == 0 and "no conversation with 8 yet" in other.stderr
+        second = coze_tray("ask", "二", "--continue", env=env)
+        assert second.returncode == 0 and "no conversation" not in second.stderr
         cleared = f"/v1/conversations/{next(iter(cloud.chats.values())).conversation_id}/clear"
         assert cleared not in [r.path for r in cloud.received]
         assert coze_tray("ask", "三", "--clear", env=env).returncode == 0

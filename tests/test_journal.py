@@ -21,7 +21,8 @@ from tray import journal_file
 from tray.asked import Asked
 from tray.errors import JournalError
 from tray.events import Failure, Receipt
-from tray.journal import Journal, UnreadableError, recent_requests
+from tray.journal import Journal
+from tray.journal_rows import UnreadableError, recent_requests
 from tray.simulator import demo
 
 ASKED = Asked("http://127.0.0.1", "bot", "7", "问")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import string
 from pathlib import Path
@@ -23,6 +24,15 @@ def said() -> set[str | tuple[str, ...]]:
     keywords = {"_": None, "N_": None, "ngettext": (1, 2)}
     found = extract_from_dir(CHECKOUT / "tray", [("**.py", "python")], keywords=keywords)
     return {message for _file, _line, message, _comments, _context in found}
+
+
+def test_no_message_stands_in_an_f_string_where_it_would_not_be_found():
+    """Before Python 3.12 an f-string is one token."""
+    for file in (CHECKOUT / "tray").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            within = ast.walk(node) if isinstance(node, ast.JoinedStr) else ()
+            called = [n.func.id for n in within if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
+            assert not {"_", "N_", "ngettext"} & set(called), f"{file.name}:{getattr(node, 'lineno', 0)}"
 
 
 def translated() -> dict[str | tuple[str, ...], list[str]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from factory import draft, export, segment, send, track
+from factory import draft, export, png, segment, send, track
 from program import wait_until
 from test_listener import Listening
 from tray import app, events
@@ -98,8 +98,6 @@ def names(root: Path) -> list[str]:
 
 def stalled(media: Any) -> tuple[str, threading.Event, threading.Event]:
     """An export with a picture that is sent when told: the export, when it is asked for, and to be set to send it."""
-    from factory import png
-
     asked, go_on = threading.Event(), threading.Event()
 
     def reply(handler: Any) -> None:
@@ -125,6 +123,30 @@ def test_a_draft_put_down_in_the_cloud_arrives_and_is_acknowledged_with_its_resu
     assert str(root) not in json.dumps(result)  # the cloud is not told the user's paths
     assert other.status == "pending" and not other.deliveries
     assert box.runs[0].parameters == {"team": "a", "device": "desk", "limit": 20, "ack": "[]", "results": "[]"}
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [("{path}", "../../x"), ("file://{path}", "/tmp/x"), ("../outside/own.png", ".."), ("~/own.png", "a/b\\c")],
+)
+def test_an_item_reaches_no_file_of_this_computer_and_no_other_folder(
+    address, name, listen, box, cloud, root, tmp_path
+):
+    own = tmp_path / "outside" / "own.png"
+    own.parent.mkdir()
+    own.write_bytes(png())
+    pictured = draft(track(segment("image", url=address.format(path=own))), name="a")
+    rows = [
+        box.put("generate_draft", {"content": export(pictured)}, device="desk", id=f"{name}1"),
+        box.put("generate_draft", {"content": export(draft(track(segment()), name=name))}, device="desk", id=name),
+        box.put("generate_draft", {"content": SAID, "output_folder": str(tmp_path)}, device="desk", id=f"{name}2"),
+    ]
+    Desk(listen(cloud), cloud)
+    refused, built, elsewhere = map(done, rows)
+    assert (refused["status"], built["status"], elsewhere["status"]) == ("error", "ok", "error")
+    assert own.read_bytes() == png() and {path.name for path in own.parent.iterdir()} == {"own.png"}
+    assert len(names(root)) == 1 and names(root)[0].strip(".")
+    assert not [path for path in root.rglob("*.png") if path.read_bytes() == png()]
 
 
 def test_a_mailbox_with_nothing_in_it_is_no_state_of_its_own(listen, box, cloud):
@@ -275,8 +297,6 @@ def test_a_failed_item_that_the_user_runs_again_is_told_anew(listen, box, cloud,
     desk = Desk(listen(cloud), cloud)
     failed = desk.one.until(events.RequestFailed)
     assert done(row)["status"] == "error"
-    from factory import png
-
     media.serve("/p.png", send(png()))
     asked = app.asked_again(desk.app.journal.request(failed.request_id))
     list(app.ask(desk.app, app.NewRequest(asked, None)))
@@ -434,9 +454,10 @@ def test_what_can_t_be_read_and_has_no_id_is_told_once(listen, box, cloud):
 def test_a_mailbox_is_run_no_more_often_a_day_than_it_may_be_also_after_a_restart(listen, box, cloud):
     now = [NOON]
     desk = Desk(listen(cloud), cloud, runs_a_day=3, clock=lambda: now[0])
-    assert "3 times on 2026-03-01" in desk.told("tomorrow")
+    told = desk.told("tomorrow")
+    assert "3 times on 2026-03-01" in told
     assert len(box.runs) == 3
-    assert desk.app.listener.state.state == "error"
+    desk.one.until(events.StateChanged, state="idle", detail=told)
     desk.app.close()
     again = Desk(listen(cloud), cloud, runs_a_day=3, clock=lambda: now[0])
     again.told("tomorrow")
@@ -445,15 +466,16 @@ def test_a_mailbox_is_run_no_more_often_a_day_than_it_may_be_also_after_a_restar
     row = box.put(*CALL, device="desk")
     now[0] += 86_400
     wait_until(lambda: row.deliveries, "the next day it is run again")
-    assert again.one.until(events.StateChanged, state="idle")
+    assert again.one.until(events.StateChanged, state="idle", detail="")
 
 
 def test_when_coze_s_quota_is_used_up_it_is_run_again_the_next_day(listen, box, cloud):
     now = [NOON]
     cloud.faults.add(Fault("answer", RUN, body={"code": 4008, "msg": "quota"}))
     desk = Desk(listen(cloud), cloud, clock=lambda: now[0])
-    assert "2026-03-01" in desk.told("quota")
-    assert desk.app.listener.state.state == "error"
+    told = desk.told("quota")
+    assert "2026-03-01" in told
+    desk.one.until(events.StateChanged, state="idle", detail=told)
     time.sleep(4 * QUICK_S)
     assert not box.runs
     now[0] += 86_400

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from chats import bodies, bot, chatflow, client_of, no_outputs, of, paths, run, say
+from program import coze_tray, environment
 from tray.coze import upload
 from tray.coze.run import Away, Failed, Finished, Notice, Started
 from tray.simulator.chats import SimulatedChat
@@ -38,6 +40,16 @@ def test_a_conversation_is_cleared_once_before_it_is_continued(cloud):
     events = run(cloud, bot(conversation_id="7/7", clear=True))
     assert isinstance(events[-1], Finished)
     assert paths(cloud) == ["/v1/conversations/7%2F7/clear", CREATE, CREATE]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a file's name is whole text")
+def test_a_file_whose_name_is_no_text_is_sent_all_the_same(cloud, tmp_path):
+    file = tmp_path / os.fsdecode(b"\xff\xe4.png")
+    file.write_bytes(b"x")
+    env = environment(tmp_path / "home", COZE_API_BASE=cloud.base_url, COZE_API_TOKEN="t", COZE_BOT_ID="7")
+    done = coze_tray("ask", "hi", "--file", str(file), env=env)
+    assert (done.returncode, done.stdout) == (0, "好\n")
+    assert UPLOAD in paths(cloud)
 
 
 def test_there_is_nothing_to_clear_without_a_conversation(cloud):

@@ -568,6 +568,7 @@ def test_without_a_client_id_it_says_how_to_make_one(env, how):
 def test_an_unknown_client_id_is_said(oauth, env):
     done = coze_tray("login", "--device", "--client-id", "9", env=env)
     assert done.returncode == 1 and "invalid_client" in done.stderr and "Traceback" not in done.stderr
+    assert "Check its client id" in done.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")

@@ -28,7 +28,8 @@ from tray.draft.publish import sweep
 from tray.errors import JournalError, TrayError
 from tray.events import Bus
 from tray.home import private
-from tray.journal import Journal, Request
+from tray.journal import Journal
+from tray.journal_rows import Request
 from tray.listener import Listener, Parts
 from tray.locale import _
 from tray.questions import OpenQuestions

@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Generator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tray import app, events, instance, locale, targets, terminal, watching
+from tray import app, events, instance, targets, terminal, watching
 from tray import settings as settings_module
 from tray.asked import Asked
-from tray.errors import HandOffError, SettingsError, TrayError
+from tray.errors import HandOffError, JournalError, SettingsError, TrayError
 from tray.home import home as home_folder
-from tray.journal import Request, last_in_conversation, stored_request
+from tray.journal_rows import Request, last_in_conversation, stored_request
 from tray.locale import _
 from tray.settings import Settings
 from tray.signing_in import expiry_warning
@@ -42,7 +42,7 @@ def ask(
 ) -> terminal.Outcome:
     """Ask a bot or a chatflow, here or by the coze-tray that runs already. `said`: its name or id, None for the
     default."""
-    settings = _settings()
+    settings = settings_module.load_for_people()
     named = targets.find(said, kind, settings)
     prompt = whole_characters(prompt)
     if not prompt.strip():
@@ -52,26 +52,23 @@ def ask(
     if talk.goes_on or talk.clear:
         last = last_in_conversation(home_folder() / "journal.db", asked.base_url, asked.kind, asked.target_id)
         if last is None or last.run is None:
-            raise TrayError(
-                _("There is no conversation with {target} to go on with.").format(
-                    target=asked.target or asked.target_id
-                ),
-                _("Ask without --continue first."),
-            )
-        asked = replace(asked, conversation_id=str(last.run["conversation_id"]), clear=talk.clear)
+            text = _("There is no conversation with {target} yet: a new one is begun.")
+            terminal.show_warning(text.format(target=asked.target or asked.target_id))
+        else:
+            asked = replace(asked, conversation_id=str(last.run["conversation_id"]), clear=talk.clear)
     return _done(settings, app.NewRequest(asked, wait_s))
 
 
 def workflow(said: str | None, parameters: Mapping[str, Any], wait_s: float) -> terminal.Outcome:
     """Run a workflow. `said`: its name or id, None for the default."""
-    settings = _settings()
+    settings = settings_module.load_for_people()
     named = targets.find(said, "workflow", settings)
     return _done(settings, app.NewRequest(targets.asked(named, settings, parameters=parameters), wait_s))
 
 
 def adopt(conversation_id: str, chat_id: str, wait_s: float) -> terminal.Outcome:
     """Go on with a chat of this account, whoever began it."""
-    settings = _settings()
+    settings = settings_module.load_for_people()
     asked = Asked(settings.base_url, "bot", "", conversation_id=conversation_id)
     run = {"conversation_id": conversation_id, "chat_id": chat_id}
     return _done(settings, app.NewRequest(asked, wait_s, run))
@@ -79,13 +76,13 @@ def adopt(conversation_id: str, chat_id: str, wait_s: float) -> terminal.Outcome
 
 def again(request_id: str, wait_s: float) -> terminal.Outcome:
     """Ask the same once more, as something new."""
-    settings = _settings()
+    settings = settings_module.load_for_people()
     return _done(settings, app.NewRequest(app.asked_again(_stored(request_id)), wait_s))
 
 
 def answer(request_id: str, text: str, wait_s: float) -> terminal.Outcome:
     """Answer the question that a request waits with, and go on with it to its end."""
-    settings = _settings()
+    settings = settings_module.load_for_people()
     request = _stored(request_id)
     if request.state != "waiting" or request.question is None:
         raise TrayError(
@@ -110,24 +107,39 @@ def _done(settings: Settings, wanted: app.NewRequest, given: Mapping[str, str] |
     try:
         with closing(followed.happenings()) as happenings:
             outcome = watching.watch(happenings, followed.answer, given)
+            terminal.show_outcome(outcome)
+            followed.stay()
     except KeyboardInterrupt:
-        terminal.show_warning(terminal.kept())
+        terminal.show_warning(_left(followed))
         raise
-    terminal.show_outcome(outcome)
     if outcome.failure is None and (warning := expiry_warning(settings)):
         terminal.show_warning(warning)
     return outcome
 
 
+def _left(followed: _Followed) -> str:
+    """What becomes of a request that is followed no longer."""
+    request: Request | None = None
+    with suppress(JournalError):
+        request = stored_request(followed.home / "journal.db", followed.wanted.request_id)
+    if followed.is_here and request and request.asked.kind == "workflow" and request.run:
+        waits = bool(request.run.get("event_id"))
+        if not waits:
+            return _("Coze may go on with the run, but nobody can join it again. If you need it, run it once more.")
+    return terminal.kept()
+
+
 @dataclass
 class _Followed:
-    """A request's events: from the listener made here, or from the program that holds the lock; should that end in the
-    middle, the request is gone on with here."""
+    """A request's events: from the listener made here (`is_here`), or from the program that holds the lock; should that
+    end in the middle, the request is gone on with here."""
 
     home: Path
     settings: Settings
     wanted: app.NewRequest
+    is_here: bool = False
     _give: Callable[[events.QuestionAsked, str], bool] | None = None
+    _opened: app.App | None = None
 
     def happenings(self) -> Generator[events.Event, None, None]:
         for _attempt in range(100):
@@ -158,8 +170,18 @@ class _Followed:
             threading.Event().wait(0.2)  # who runs it is just changing
         raise instance.taken(self.home)
 
+    def stay(self) -> None:
+        """Until the workflows are over that run here for other processes, or Ctrl-C: nobody can join them again."""
+        if self._opened is None or not self._opened.listener.holds_workflows:
+            return
+        terminal.show_warning(_("A workflow that another coze-tray asked for still runs here; Ctrl-C ends it."))
+        with suppress(KeyboardInterrupt):
+            while self._opened.listener.holds_workflows:
+                threading.Event().wait(0.1)
+
     def _here(self, held: instance.Instance) -> Generator[events.Event, None, None]:
-        opened = app.open_app(self.settings, self.home, held, events.Bus(), resume=False)
+        self.is_here = True
+        opened = self._opened = app.open_app(self.settings, self.home, held, events.Bus(), resume=False)
         self._give = lambda question, text: app.answer(opened, question.request_id, question.question_id, text)
         try:
             yield from opened.notices()
@@ -170,10 +192,3 @@ class _Followed:
 
 def _giver(address: instance.Address) -> Callable[[events.QuestionAsked, str], bool]:
     return lambda question, text: app.answer_running(address, question.request_id, question.question_id, text)
-
-
-def _settings() -> Settings:
-    """The settings, in whose language everything is said from now on."""
-    settings = settings_module.load()
-    locale.use(settings.language or None)
-    return settings

@@ -103,7 +103,7 @@ class BuildOptions:
 
 def build(export: Path, options: BuildOptions) -> Built:
     """Build the drafts in the file and show what became of each."""
-    settings = _settings()
+    settings = settings_module.load_for_people()
     said = {"profile": options.profile, "time_unit": options.time_unit, "strict": options.strict or None}
     settings = settings.model_copy(update={key: value for key, value in said.items() if value is not None})
     try:
@@ -157,9 +157,9 @@ def _text_of(file: Path) -> str:
 def status(*, check: bool) -> dict[str, Any]:
     """Show whether the program runs and is signed in, and the requests asked last. `check`: ask Coze about the account,
     which costs some calls."""
-    from tray.journal import recent_requests
+    from tray.journal_rows import recent_requests
 
-    settings, home = _settings(), home_folder()
+    settings, home = settings_module.load_for_people(), home_folder()
     state, detail = _state(home)
     if check:
         signing_in.check(settings)
@@ -212,7 +212,7 @@ def doctor() -> int:
     from tray.doctor import checks
 
     with suppress(SettingsError):  # the checks say what is wrong with them
-        _settings()
+        settings_module.load_for_people()
     missing = 0
     for check in checks():
         sign = {True: "[green]✓[/green]", False: "[red]✗[/red]", None: "·"}[check.ok]
@@ -223,13 +223,6 @@ def doctor() -> int:
             if check.mend:
                 terminal.out.print(f"  → {check.mend}", markup=False)
     return 1 if missing else 0
-
-
-def _settings() -> Settings:
-    """The settings, in whose language everything is said from now on."""
-    settings = settings_module.load()
-    locale.use(settings.language or None)
-    return settings
 
 
 def _state(home: Path) -> tuple[str, str]:

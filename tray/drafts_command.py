@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tray import locale, terminal, words
 from tray import settings as settings_module
+from tray import terminal, words
 from tray.draft import folders
 from tray.draft.folders import Listed
 from tray.draft.problems import DraftError
@@ -104,9 +104,7 @@ def find(name: str, drafts: Sequence[Listed]) -> Listed:
 
 
 def _root(drafts_dir: Path | None) -> Path:
-    settings = settings_module.load()
-    locale.use(settings.language or None)
-    return folders.drafts_folder(drafts_dir or settings.drafts_dir)
+    return folders.drafts_folder(drafts_dir or settings_module.load_for_people().drafts_dir)
 
 
 def _plain(name: str) -> str:

@@ -16,7 +16,8 @@ log = logging.getLogger(__name__)
 State = Literal["stopped", "idle", "connecting", "streaming", "working", "asking", "reconnecting", "sign_in", "error"]
 """stopped: not listening. idle: nothing to do. connecting: opening a stream. streaming: reading one. working: running
 a tool. asking: a run waits for the user's answer. reconnecting: the network or the cloud is away, another try follows.
-sign_in: Coze takes no token, requests wait until the user has signed in. error: the last request failed."""
+sign_in: Coze takes no token, requests wait until the user has signed in. error: the last request failed, or a
+mailbox does each time."""
 
 
 @dataclass(frozen=True)

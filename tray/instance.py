@@ -30,6 +30,7 @@ from tray.locale import _
 log = logging.getLogger(__name__)
 
 ANSWER_WITHIN_S = 10.0
+_HEARD = b"{}"
 _FAMILY = "AF_PIPE" if sys.platform == "win32" else "AF_UNIX"
 
 Message = dict[str, Any]
@@ -85,6 +86,7 @@ class Instance:
                 if self._released.is_set():
                     return
                 log.info("someone knocked and went away: %s", error)
+                self._released.wait(0.1)  # no more open files, say: that may last
                 continue
             talk = (connection, key, answer)
             threading.Thread(target=_converse, args=talk, name="hand-off", daemon=True).start()
@@ -131,7 +133,8 @@ def running(home: Path) -> Address | None:
 
 
 def hand_on(address: Address, message: Message) -> Iterator[Message]:
-    """Send `message` to the running process and yield its answers as they come, to their end. Raises HandOffError."""
+    """Send `message` to the running process and yield its answers as they come, to their end. Raises HandOffError where
+    none comes."""
     silent = HandOffError(
         _("coze-tray (process {pid}) runs already, but does not answer.").format(pid=address.pid),
         _("Quit it from its tray menu, or end that process, and try again."),
@@ -145,15 +148,27 @@ def hand_on(address: Address, message: Message) -> Iterator[Message]:
         connection.send_bytes(json.dumps(message).encode())
         if not connection.poll(ANSWER_WITHIN_S):
             raise silent
+        connection.recv_bytes()
+        answer = json.loads(connection.recv_bytes())
     except (OSError, EOFError, AuthenticationError):
         raise silent from None
     with connection:
         while True:
+            yield answer
             try:
                 answer = json.loads(connection.recv_bytes())
             except (EOFError, OSError):
                 return
-            yield answer
+
+
+def tell(home: Path, message: Message) -> None:
+    """Send `message` to the process that holds the lock, where one runs; what it answers does not matter."""
+    if address := running(home):
+        try:
+            for _said in hand_on(address, message):
+                pass
+        except HandOffError as error:
+            log.info("%s", error)
 
 
 def _converse(connection: Connection[Any, Any], key: bytes, answer: Answer) -> None:
@@ -161,9 +176,11 @@ def _converse(connection: Connection[Any, Any], key: bytes, answer: Answer) -> N
         try:
             deliver_challenge(connection, key)
             answer_challenge(connection, key)
-            with closing(answer(json.loads(connection.recv_bytes()))) as messages:
+            message = json.loads(connection.recv_bytes())
+            connection.send_bytes(_HEARD)  # what there is to say may take its time
+            with closing(answer(message)) as messages:
                 for message in messages:
-                    connection.send_bytes(json.dumps(message, ensure_ascii=False).encode())
+                    connection.send_bytes(json.dumps(message).encode())
         except AuthenticationError:
             log.warning("someone without the key knocked at the socket")
         except (EOFError, OSError) as error:

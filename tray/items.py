@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tray.asked import Asked
+from tray.text import json_text
 
 SCHEMA = """
 CREATE TABLE items (
@@ -33,11 +34,18 @@ CREATE TABLE mailbox_runs (
 );
 """
 
-LET_GO = """
-UPDATE requests SET asked = json_set(asked, '$.parameters.arguments', '{}')
-WHERE json_extract(asked, '$.kind') = 'item' AND length(asked) > 2000
+
+def json_field(column: str, key: str) -> str:
+    """SQL for one field of a column of JSON, NULL where that is damaged: json_extract alone would fail the whole
+    statement for one such row."""
+    return f"CASE WHEN json_valid({column}) THEN json_extract({column}, '$.{key}') END"
+
+
+LET_GO = f"""
+UPDATE requests SET asked = json_set(asked, '$.parameters.arguments', '{{}}')
+WHERE {json_field("asked", "kind")} = 'item' AND length(asked) > 2000
 AND state IN ('done', 'failed') AND created_us < ?
-"""
+"""  # noqa: S608 - of constants
 """An item carries a whole draft in what was asked."""
 MESSAGE_CHARS = 500
 """So much of a tool's message goes into a result: a run's inputs are small."""
@@ -77,7 +85,7 @@ class Items:
             if known is None:
                 db.execute(
                     "INSERT INTO requests (id, created_us, asked, state) VALUES (?, ?, ?, 'queued')",
-                    (request_id, time.time_ns() // 1000, _json(asked.to_json())),
+                    (request_id, time.time_ns() // 1000, json_text(asked.to_json())),
                 )
                 values = mailbox, item_id, request_id
                 db.execute("INSERT INTO items (mailbox, item_id, request_id) VALUES (?, ?, ?)", values)
@@ -119,6 +127,12 @@ class Items:
                 "UPDATE items SET result = ?, sent = 0, taken = 0 WHERE mailbox = ? AND item_id = ?",
                 (result, mailbox, item_id),
             )
+
+    def is_run_by(self, request_id: str) -> bool:
+        """Whether the request runs an item that is not finished."""
+        with self.transaction() as db:
+            sql = "SELECT 1 FROM items WHERE result IS NULL AND request_id = ?"
+            return db.execute(sql, (request_id,)).fetchone() is not None
 
     def unfinished(self, mailbox: str) -> list[str]:
         """The requests that run items which are not finished, oldest first. An item whose request is over all the same
@@ -191,12 +205,12 @@ def result_of(item_id: str, output: str) -> str:
     if isinstance(drafts, list) and drafts:
         few = [draft for draft in drafts[:MOST_DRAFTS] if isinstance(draft, dict)]
         told["drafts"] = [{key: draft.get(key) for key in ("name", "draft_id", "duration_s")} for draft in few]
-    return _json(told)
+    return json_text(told)
 
 
 def refusal(item_id: str, message: str) -> str:
     """What the cloud is told of something that can't be run."""
-    return _json({"id": item_id, "status": "error", "message": message[:MESSAGE_CHARS]})
+    return json_text({"id": item_id, "status": "error", "message": message[:MESSAGE_CHARS]})
 
 
 def told(acknowledged: Iterable[Acknowledgement]) -> list[dict[str, Any]]:
@@ -228,7 +242,3 @@ def _known(db: sqlite3.Connection, mailbox: str, item_id: str) -> Delivered | No
         return Delivered("unfinished", row["request_id"])
     db.execute("UPDATE items SET taken = 0 WHERE mailbox = ? AND item_id = ?", (mailbox, item_id))
     return Delivered("finished", row["request_id"] or "", row["sent"])
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)

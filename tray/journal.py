@@ -2,95 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from tray import journal_file
 from tray.asked import Asked
 from tray.errors import JournalError
 from tray.events import Failure, Receipt
 from tray.items import LET_GO as ITEMS_LET_GO
-from tray.items import SCHEMA as ITEMS_SCHEMA
-from tray.items import Items
+from tray.items import Items, json_field
+from tray.journal_rows import RECENT, SCHEMA, VERSION, Request, connected, receipts_of, request_of, requests_of
 from tray.locale import _
+from tray.text import json_text
 
 log = logging.getLogger(__name__)
-
-RequestState = Literal["queued", "running", "waiting", "done", "failed"]
-"""waiting: for the user's answer."""
 
 KEPT_DAYS = 30
 """What requests carried that ended so long ago is let go: their tools' arguments and what was said in full, drafts
 within. What was asked, the beginning of the answer and what their tools answered stays."""
 
 _DAY_US = 24 * 3600 * 1_000_000
-_VERSION = 2
-_SCHEMA = """
-CREATE TABLE requests (
-    id TEXT PRIMARY KEY,
-    created_us INTEGER NOT NULL,
-    asked TEXT NOT NULL,                -- JSON of asked.Asked
-    state TEXT NOT NULL,
-    posted INTEGER NOT NULL DEFAULT 0,  -- its creation was sent; without a run nobody knows if it arrived
-    run TEXT,                           -- JSON: what names the cloud's side of it (coze.run.Started)
-    question TEXT,                      -- the id of the open question
-    reply TEXT,                         -- the user's answer to it
-    text TEXT NOT NULL DEFAULT '',
-    failure TEXT                        -- JSON of events.Failure
-);
-CREATE TABLE outputs (
-    request_id TEXT NOT NULL REFERENCES requests (id),
-    output_id TEXT NOT NULL,
-    text TEXT NOT NULL,
-    PRIMARY KEY (request_id, output_id)
-);
-CREATE TABLE tool_calls (
-    scope TEXT NOT NULL,                -- what call ids are unique in: the chat's id, or the request's
-    call_id TEXT NOT NULL,
-    request_id TEXT NOT NULL REFERENCES requests (id),
-    name TEXT NOT NULL,
-    arguments TEXT NOT NULL,
-    output TEXT,                        -- NULL until the tool has run
-    created_us INTEGER NOT NULL,
-    PRIMARY KEY (scope, call_id)
-);
-CREATE TABLE drafts (
-    request_id TEXT NOT NULL REFERENCES requests (id),
-    key TEXT NOT NULL,                  -- hash of what was said; the same draft said twice has the same
-    receipt TEXT NOT NULL,              -- JSON of events.Receipt
-    written INTEGER NOT NULL,           -- 0: finished, about to be moved in
-    created_us INTEGER NOT NULL,
-    PRIMARY KEY (request_id, key)
-);
-"""
-
-
-class UnreadableError(JournalError):
-    """One request can't be read; the others can."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """One thing asked of a target, as stored."""
-
-    id: str
-    created_us: int
-    asked: Asked
-    state: RequestState
-    posted: bool
-    run: dict[str, Any] | None
-    question: str | None
-    reply: str | None
-    text: str
-    failure: Failure | None
 
 
 class Journal:
@@ -114,14 +52,14 @@ class Journal:
         """What mailboxes delivered."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if not journal_file.is_whole(path, _VERSION, _SCHEMA + ITEMS_SCHEMA):
+            if not journal_file.is_whole(path, VERSION, SCHEMA):
                 self.set_aside = journal_file.move_aside(path)
             path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
-            self._db = _connected(sqlite3.connect(path, check_same_thread=False, isolation_level=None))
+            self._db = connected(sqlite3.connect(path, check_same_thread=False, isolation_level=None))
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA foreign_keys = ON")
             if not self._db.execute("PRAGMA user_version").fetchone()[0]:
-                self._db.executescript(f"BEGIN; {_SCHEMA} {ITEMS_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;")
+                self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
         except (sqlite3.Error, OSError) as error:
             raise JournalError(
                 _("The journal can't be opened: {path}: {error}").format(path=path, error=error),
@@ -138,7 +76,7 @@ class Journal:
     def catch_up(self) -> bool:
         """Write what could not be written before. Whether the journal can be written again."""
         try:
-            self._run(f"PRAGMA user_version = {_VERSION}")  # a write that changes nothing
+            self._run(f"PRAGMA user_version = {VERSION}")  # a write that changes nothing
         except JournalError:
             return False
         return True
@@ -151,8 +89,8 @@ class Journal:
             "INSERT OR IGNORE INTO requests (id, created_us, asked, state, run) VALUES (?, ?, ?, 'queued', ?)",
             request_id,
             _now_us(),
-            _json(asked.to_json()),
-            _json(run) if run else None,
+            json_text(asked.to_json()),
+            json_text(run) if run else None,
         )
 
     def adopt(self, request_id: str, asked: Asked, run: dict[str, Any]) -> str:
@@ -164,7 +102,7 @@ class Journal:
                 return str(row["id"])
             db.execute(
                 "INSERT INTO requests (id, created_us, asked, state, run) VALUES (?, ?, ?, 'queued', ?)",
-                (request_id, _now_us(), _json(asked.to_json()), _json(run)),
+                (request_id, _now_us(), json_text(asked.to_json()), json_text(run)),
             )
         return request_id
 
@@ -173,7 +111,7 @@ class Journal:
         rows = self._run("SELECT * FROM requests WHERE id = ?", request_id)
         if not rows:
             raise KeyError(request_id)
-        return _request(rows[0])
+        return request_of(rows[0])
 
     def unfinished(self) -> list[str]:
         """The ids of requests that are neither done nor failed, oldest first."""
@@ -191,7 +129,7 @@ class Journal:
 
     def run_is(self, request_id: str, run: dict[str, Any]) -> None:
         """What names the cloud's side of the request from now on."""
-        self._happened("UPDATE requests SET run = ? WHERE id = ?", _json(run), request_id)
+        self._happened("UPDATE requests SET run = ? WHERE id = ?", json_text(run), request_id)
 
     def asking(self, request_id: str, question_id: str) -> str | None:
         """The run waits for the user's answer. Returns the answer if it was given before."""
@@ -235,7 +173,7 @@ class Journal:
     def failed(self, request_id: str, failure: Failure, text: str = "") -> None:
         """The request is over; `text` is what was said until then."""
         sql = "UPDATE requests SET state = 'failed', failure = ?, text = ? WHERE id = ?"
-        self._happened(sql, _json(asdict(failure)), text, request_id)
+        self._happened(sql, json_text(asdict(failure)), text, request_id)
 
     def tool_output(self, scope: str, call_id: str) -> str | None:
         """The stored output of a call that was run before."""
@@ -265,7 +203,7 @@ class Journal:
     def draft(self, request_id: str, key: str) -> tuple[Receipt, bool] | None:
         """The draft with this key that the request wrote: its receipt, and whether it is known to be in place."""
         rows = self._run("SELECT receipt, written FROM drafts WHERE request_id = ? AND key = ?", request_id, key)
-        for receipt in _receipts(rows):
+        for receipt in receipts_of(rows):
             return receipt, bool(rows[0]["written"])
         return None
 
@@ -275,7 +213,7 @@ class Journal:
             "INSERT OR REPLACE INTO drafts (request_id, key, receipt, written, created_us) VALUES (?, ?, ?, ?, ?)",
             request_id,
             key,
-            _json(asdict(receipt)),
+            json_text(asdict(receipt)),
             int(written),
             _now_us(),
         )
@@ -283,16 +221,16 @@ class Journal:
     def drafts_of(self, request_id: str) -> list[Receipt]:
         """The drafts that the request has written, oldest first."""
         rows = self._run("SELECT receipt FROM drafts WHERE request_id = ? AND written ORDER BY rowid", request_id)
-        return list(_receipts(rows))
+        return list(receipts_of(rows))
 
     def recent_drafts(self, limit: int = 10) -> list[Receipt]:
         """The drafts last written, newest first."""
         rows = self._run("SELECT receipt FROM drafts WHERE written ORDER BY rowid DESC LIMIT ?", limit)
-        return list(_receipts(rows))
+        return list(receipts_of(rows))
 
     def recent_requests(self, limit: int = 10) -> list[Request]:
         """The requests last made, newest first."""
-        return list(_requests(self._run(_RECENT, limit)))
+        return list(requests_of(self._run(RECENT, limit)))
 
     def _run(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         with self._transaction() as db:
@@ -364,91 +302,12 @@ _LET_GO = (
     " WHERE state IN ('done', 'failed') AND created_us < ? AND length(text) > 2000",
     ITEMS_LET_GO,
 )
-_RECENT = "SELECT * FROM requests ORDER BY rowid DESC LIMIT ?"
-_OF_CHAT = """
+_OF_CHAT = f"""
 SELECT id FROM requests WHERE id = ?1
-OR (state <> 'failed' AND json_extract(asked, '$.base_url') = ?2
-    AND json_extract(run, '$.chat_id') = ?3 AND json_extract(run, '$.conversation_id') = ?4)
+OR (state <> 'failed' AND {json_field("asked", "base_url")} = ?2
+    AND {json_field("run", "chat_id")} = ?3 AND {json_field("run", "conversation_id")} = ?4)
 ORDER BY id <> ?1, rowid DESC LIMIT 1
-"""
-_OF_TARGET = """
-SELECT * FROM requests WHERE json_extract(run, '$.conversation_id') IS NOT NULL
-AND json_extract(asked, '$.base_url') = ? AND json_extract(asked, '$.kind') = ?
-AND json_extract(asked, '$.target_id') = ? ORDER BY rowid DESC LIMIT 1
-"""
-
-
-# For who does not own the journal. Each raises JournalError.
-
-
-def recent_requests(path: Path, limit: int = 10) -> list[Request]:
-    """The requests last made, newest first."""
-    return _read(path, _RECENT, limit)
-
-
-def stored_request(path: Path, request_id: str) -> Request | None:
-    return next(iter(_read(path, "SELECT * FROM requests WHERE id = ?", request_id)), None)
-
-
-def last_in_conversation(path: Path, base_url: str, kind: str, target_id: str) -> Request | None:
-    """The request that the target was last asked in a conversation."""
-    return next(iter(_read(path, _OF_TARGET, base_url, kind, target_id)), None)
-
-
-def _read(path: Path, sql: str, *values: Any) -> list[Request]:
-    if not path.exists():
-        return []
-    try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
-            if _connected(db).execute("PRAGMA user_version").fetchone()[0] != _VERSION:
-                return []  # the next start sets it aside
-            return list(_requests(db.execute(sql, values)))
-    except (sqlite3.Error, UnicodeDecodeError) as error:
-        raise JournalError(_("The journal can't be opened: {path}: {error}").format(path=path, error=error)) from None
-
-
-def _connected(db: sqlite3.Connection) -> sqlite3.Connection:
-    db.row_factory = sqlite3.Row
-    db.text_factory = lambda raw: raw.decode("utf-8", "replace")  # a broken byte spoils one text, not the whole list
-    return db
-
-
-def _request(row: sqlite3.Row) -> Request:
-    """Raises UnreadableError."""
-    fields = dict(row)
-    try:
-        fields["posted"] = bool(fields["posted"])
-        fields["asked"] = Asked.from_json(json.loads(fields["asked"]))
-        fields["run"] = json.loads(fields["run"]) if fields["run"] else None
-        fields["failure"] = Failure(**json.loads(fields["failure"])) if fields["failure"] else None
-        return Request(**fields)
-    except (ValueError, TypeError, KeyError) as error:
-        raise UnreadableError(
-            _("The request {id} can't be read any more: the journal is damaged ({error}).").format(
-                id=fields.get("id"), error=error
-            ),
-            _("Ask again."),
-        ) from None
-
-
-def _requests(rows: Iterable[sqlite3.Row]) -> Iterator[Request]:
-    """Those that can be read."""
-    for row in rows:
-        with suppress(UnreadableError):
-            yield _request(row)
-
-
-def _receipts(rows: Iterable[sqlite3.Row]) -> Iterator[Receipt]:
-    """Those that can be read."""
-    for row in rows:
-        try:
-            yield Receipt(**json.loads(row["receipt"]))
-        except (ValueError, TypeError) as error:
-            log.warning("a draft's receipt can't be read any more: %s", error)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+"""  # noqa: S608 - of constants
 
 
 def _now_us() -> int:

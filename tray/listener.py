@@ -16,17 +16,9 @@ from typing import Any
 from tray.coze.client import Client
 from tray.coze.errors import SIGN_IN, CozeError, NetworkAwayError
 from tray.errors import JournalError, SecretsError, TrayError
-from tray.events import (
-    Bus,
-    Failure,
-    Noticed,
-    RequestDone,
-    RequestFailed,
-    RequestStarted,
-    State,
-    StateChanged,
-)
-from tray.journal import Journal, UnreadableError
+from tray.events import Bus, Failure, Noticed, RequestDone, RequestFailed, RequestStarted, State, StateChanged
+from tray.journal import Journal
+from tray.journal_rows import UnreadableError
 from tray.locale import _
 from tray.running import Births, Connect, MakeContext, Runner, Slot, Slots, title
 from tray.tools.registry import Registry
@@ -42,7 +34,7 @@ JOURNAL_AGAIN_S = 30.0
 """How often it is tried whether a journal that could not be written can be again."""
 
 _LIVELIEST: tuple[State, ...] = (
-    "working", "asking", "streaming", "connecting", "reconnecting", "sign_in", "error"
+    "working", "asking", "streaming", "connecting", "reconnecting", "sign_in", "error", "idle"
 )  # fmt: skip
 
 Mailbox = Callable[["Listener"], Coroutine[Any, Any, None]]
@@ -91,7 +83,10 @@ class Listener:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._patience_s: dict[str, float | None] = {}  # of requests asked here and not finished
         self._mailboxes = dict(parts.mailboxes)
+        self._workflows: set[str] = set()
         self._state = StateChanged("stopped")
+        self.sign_ins = 0
+        """How often the user has signed in."""
 
     @property
     def state(self) -> StateChanged:
@@ -101,6 +96,12 @@ class Listener:
     @property
     def listening(self) -> bool:
         return self._thread is not None
+
+    @property
+    def holds_workflows(self) -> bool:
+        """Whether a workflow runs that a stop would cut for good: one that waits for the user can be gone on with."""
+        marked = [self._states.get(request_id) for request_id in tuple(self._workflows)]
+        return any(one is None or one.state != "asking" for one in marked)
 
     def start(self) -> None:
         """Begin to listen; nothing if it listens already, or after `close`."""
@@ -137,7 +138,7 @@ class Listener:
         network may stay away before it fails for now (it stays in the journal); None: for ever."""
         with self._guard:
             self._patience_s[request_id] = patience_s
-            self._soon(self._begin, request_id)
+            self._soon(self.begin, request_id)
 
     def answered(self, request_id: str) -> None:
         """The user's answer to a question of that request is in the journal."""
@@ -179,19 +180,15 @@ class Listener:
         self._standing: dict[str, asyncio.Task[None]] = {}
         self._troubles: dict[str, StateChanged] = {}  # of mailboxes
         self._signed_in = asyncio.Event()
+        self._closing: asyncio.Task[None] | None = None
         self._slots = Slots(parts.at_once)
         self._runner = Runner(
-            parts.bus, parts.journal, parts.connect, parts.tools, parts.context, self._mark, Births()
+            parts.bus, parts.journal, parts.connect, parts.tools, parts.context, self._mark, Births(), self._workflows
         )  # fmt: skip
         self._clock: asyncio.Task[None] | None = None
         self._reminding = loop.create_task(self._remind()) if parts.resume else None
         self._publish("idle")
-        try:
-            unfinished = parts.journal.unfinished()
-            for request_id in unfinished if parts.resume else [i for i in unfinished if i in self._patience_s]:
-                loop.call_soon(self._begin, request_id)
-        except JournalError as error:
-            self._publish("error", str(error))
+        loop.call_soon(self._take_up)
         for name, mailbox in list(self._mailboxes.items()):
             loop.call_soon(self._stand, name, mailbox)
         try:
@@ -203,25 +200,32 @@ class Listener:
 
     def _cancel_all(self, loop: asyncio.AbstractEventLoop, grace_s: float) -> None:
         async def cancel() -> None:
-            for task in self._standing.values():
+            births, tasks = self._runner.births, dict(self._tasks)
+            awaited = [tasks.pop(request_id) for request_id in births.unborn if request_id in tasks]
+            others = [*tasks.values(), *self._standing.values(), *filter(None, (self._clock, self._reminding))]
+            for task in others:  # at once: else they begin something new meanwhile
                 task.cancel()
             with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._runner.births.all_born.wait(), grace_s)
-            tasks = [*self._tasks.values(), *self._standing.values()]
-            tasks += [chore for chore in (self._clock, self._reminding) if chore]
-            for task in tasks:
+                await asyncio.wait_for(births.all_born.wait(), grace_s)
+            for task in awaited:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*awaited, *others, return_exceptions=True)
             loop.stop()
 
         self._closing = loop.create_task(cancel())
 
-    def _begin(self, request_id: str) -> None:
-        if request_id not in self._tasks:
-            self._parked.pop(request_id, None)
-            task = asyncio.get_running_loop().create_task(self._request(request_id))
-            self._tasks[request_id] = task
-            self._watch_clock()
+    def _take_up(self) -> None:
+        """Begin what is unfinished in the journal, as soon as that can be read."""
+        try:
+            unfinished = self.parts.journal.unfinished()
+        except JournalError as error:
+            asyncio.get_running_loop().call_later(JOURNAL_AGAIN_S, self._take_up)
+            self._settle(str(error))
+            return
+        for request_id in unfinished:
+            if self.parts.resume or request_id in self._patience_s:
+                self.begin(request_id)
+        self._settle()
 
     def _stand(self, name: str, mailbox: Mailbox) -> None:
         self._fall(name)
@@ -236,6 +240,14 @@ class Listener:
 
     # For mailboxes.
 
+    def begin(self, request_id: str) -> None:
+        """Run a request of the journal that is not finished, if it does not run already."""
+        if request_id not in self._tasks and self._closing is None:
+            self._parked.pop(request_id, None)
+            task = asyncio.get_running_loop().create_task(self._request(request_id))
+            self._tasks[request_id] = task
+            self._watch_clock()
+
     @asynccontextmanager
     async def connected(self, base_url: str) -> AsyncIterator[Client]:
         """A client; when the machine has slept, its streams are broken as those of requests are. Raises TrayError."""
@@ -247,37 +259,41 @@ class Listener:
                 self._runner.clients.discard(client)
 
     def troubled(self, name: str, state: State | None, detail: str = "") -> None:
-        """What troubles a mailbox: reconnecting, sign_in or error; None for nothing. A mailbox that is open and fine
-        is no state of its own."""
+        """What troubles a mailbox: reconnecting, sign_in or error; idle for what keeps it shut though nothing is wrong;
+        None for nothing. A mailbox that is open and fine is no state of its own."""
         before = self._troubles.pop(name, None)
         if state is not None:
             self._troubles[name] = StateChanged(state, detail)
         if before != self._troubles.get(name):
             self._settle()
 
-    async def signing_in(self, name: str, why: str) -> None:
-        """Wait, in that state, until there is a token."""
+    async def signing_in(self, name: str, why: str, sign_ins: int) -> None:
+        """Wait, in that state, until there is a token; not where the user has signed in since there were `sign_ins`."""
         self.troubled(name, "sign_in", why)
         try:
-            await self._signed_in.wait()
+            while self.sign_ins == sign_ins:
+                await self._signed_in.wait()
         finally:
             self.troubled(name, None)
 
     async def _request(self, request_id: str) -> None:
         goes_on = True
         while goes_on:
-            async with self._slots.one() as slot:
-                text = ""
-                try:
+            text = ""
+            try:
+                async with self._slots.one(is_item=self.parts.journal.items.is_run_by(request_id)) as slot:
+                    sign_ins = self.sign_ins
                     failure = await self._run(request_id, slot)
-                    if failure is None:
-                        text = self.parts.journal.request(request_id).text
-                    if failure is not None and failure.kept and failure.code == "sign_in":
-                        self._parked[request_id] = failure.message
-                except JournalError as error:
-                    failure = Failure("journal", error.message, error.advice, kept=True)
-                    self._wait_for_journal(request_id)
-                self._ended(request_id, failure, text)
+                if failure is None:
+                    text = self.parts.journal.request(request_id).text
+                if failure is not None and failure.kept and failure.code == "sign_in":
+                    if self.sign_ins != sign_ins:  # meanwhile: it was refused the token of before
+                        continue
+                    self._parked[request_id] = failure.message
+            except JournalError as error:
+                failure = Failure("journal", error.message, error.advice, kept=True)
+                self._wait_for_journal(request_id)
+            self._ended(request_id, failure, text)
             # Who asked has lost patience; the program that stays never does.
             goes_on = self.parts.resume and failure is not None and failure.kept and failure.code in ("network", "tls")
         del self._tasks[request_id]  # at once: it may be asked for again in the next moment
@@ -333,14 +349,15 @@ class Listener:
 
     def _try_journal(self) -> None:
         stuck, self._stuck = self._stuck, set()
-        go_on = self._begin if self.parts.journal.catch_up() else self._wait_for_journal
+        go_on = self.begin if self.parts.journal.catch_up() else self._wait_for_journal
         for request_id in stuck:
             go_on(request_id)
 
     def _unpark(self) -> None:
+        self.sign_ins += 1
         parked, self._parked = list(self._parked), {}
         for request_id in parked:
-            self._begin(request_id)
+            self.begin(request_id)
         self._signed_in.set()
         self._signed_in.clear()
         self._settle()
@@ -371,12 +388,12 @@ class Listener:
         self._states[request_id] = StateChanged(state, detail)
         self._settle()
 
-    def _settle(self, error: str = "") -> None:
+    def _settle(self, error: str | None = None) -> None:
         """Publish the listener's state: that of its liveliest request or mailbox, else what the user has to do, else
         the error that has just ended one or keeps a mailbox shut, else idle."""
         shown = [*self._states.values(), *self._troubles.values()]
         shown += [StateChanged("sign_in", why) for why in self._parked.values()]
-        shown += [StateChanged("error", error)] if error else []
+        shown += [StateChanged("error", error)] if error is not None else []
         for state in _LIVELIEST:
             for marked in shown:
                 if marked.state == state:

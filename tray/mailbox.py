@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from tray.asked import Asked
 from tray.coze.errors import RETRIED, SIGN_IN, CozeError, NetworkAwayError
-from tray.coze.run import Away, Failed, Finished, Notice, Output, Question, Started, ToolCalls
+from tray.coze.run import Away, Failed, Finished, Notice, Output, Question, Started, ToolCalls, failure_of
 from tray.coze.workflow import Workflow
 from tray.delivered import Item, Unreadable, read
 from tray.errors import SecretsError, TrayError
@@ -82,6 +82,7 @@ class Mailbox:
         self.pace.soon()
         self._trouble, self._lost = None, 0
         while True:
+            sign_ins = listener.sign_ins
             try:
                 await self._until_it_may_run(listener)
                 await self._run(listener)
@@ -89,10 +90,10 @@ class Mailbox:
                 if isinstance(error, CozeError) and error.code not in SIGN_IN:
                     self._failed(listener, Failed(error.code, error.message, error.advice, error.logid))
                     continue
-                await listener.signing_in(self.key, error.message)
+                await listener.signing_in(self.key, error.message, sign_ins)
                 self.pace.soon()
             except NetworkAwayError as error:
-                self._failed(listener, Failed(error.code, error.message, error.advice, error.logid, again=True))
+                self._failed(listener, failure_of(error))
             except TrayError as error:
                 self._failed(listener, Failed("failed", error.message, error.advice))
             except Exception as error:  # a bug must not close the mailbox
@@ -107,14 +108,14 @@ class Mailbox:
         items = listener.parts.journal.items
         unfinished = items.unfinished(self.key)
         for request_id in unfinished:  # of an earlier life, or what the journal had no room for
-            listener.go_on(request_id)
+            listener.begin(request_id)
         if self.pace.holds and self._repeated & set(unfinished):
             await self._until_one_is_finished(listener)
         is_over = False
         while why := self._over_for_today(listener):
             is_over = True
             self._tell(listener, why)
-            self._troubled(listener, "error", why)
+            self._troubled(listener, "idle", why)
             await asyncio.sleep(min(self.nap_s, _until_midnight_s(self.clock())))
         if is_over:
             self._troubled(listener, None)
@@ -168,7 +169,7 @@ class Mailbox:
             async with aclosing(driver.events()) as events:
                 async for event in events:
                     if isinstance(event, Away):
-                        self._troubled(listener, "reconnecting", _away(event))
+                        self._troubled(listener, "reconnecting", str(event))
                     elif isinstance(event, Started):
                         self._lost = 0
                         if self._trouble == "reconnecting":
@@ -241,7 +242,7 @@ class Mailbox:
                 continue
             came = True
             if delivered.state != "finished" and delivered.request_id:
-                listener.go_on(delivered.request_id)
+                listener.begin(delivered.request_id)
         if more:
             log.info("%s holds %d items more than are taken at a time", self.name, more)
         return came
@@ -297,10 +298,6 @@ _FAILURE = "\0"
 def _until_midnight_s(now: float) -> float:
     day = time.localtime(now)
     return max(1.0, 86_400 - (day.tm_hour * 3600 + day.tm_min * 60 + day.tm_sec) + 1)
-
-
-def _away(event: Away) -> str:
-    return _("again in {n} s; {reason}").format(n=max(1, round(event.pause_s)), reason=event.reason)
 
 
 def _asks_back() -> Failed:

@@ -6,7 +6,7 @@ import logging
 import sys
 import threading
 from collections.abc import Generator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import typer
 from pydantic import ValidationError
 from tomlkit import TOMLDocument
 
-from tray import app, events, instance, locale, standing, targets, terminal, words
+from tray import app, events, instance, standing, targets, terminal, words
 from tray import settings as settings_module
 from tray.draft.problems import in_words
 from tray.errors import HandOffError, SettingsError
@@ -34,7 +34,7 @@ _TRIES = 100
 def listen(said: str | None, interval: str | None) -> terminal.Outcome:
     """Listen to a mailbox until Ctrl-C, here or by the coze-tray that runs already. `said`: its name or id, None for
     the default; `interval`: as in the settings, None for theirs."""
-    settings = _settings()
+    settings = settings_module.load_for_people()
     name, target = targets.find(said, "workflow", settings)
     wanted = Wanted.of((name, _with_interval(target, interval)), settings)
     terminal.err.print(cost(wanted.interval_s, wanted.runs_a_day), markup=False)
@@ -56,7 +56,7 @@ def listen(said: str | None, interval: str | None) -> terminal.Outcome:
 def listen_always(name: str, on: bool, interval: str | None, yes: bool) -> None:
     """Write into the settings whether the program listens to that target whenever it runs; what it costs is shown
     before, and unless `yes`, agreed to. Raises SettingsError."""
-    settings = _settings()
+    settings = settings_module.load_for_people()
     if name not in settings.targets:
         raise SettingsError(
             _("There is no target “{name}”.").format(name=name),
@@ -76,7 +76,7 @@ def listen_always(name: str, on: bool, interval: str | None, yes: bool) -> None:
         tables[name].update(changes)
 
     settings_module.edit(change)
-    _tell_running()
+    instance.tell(home_folder(), {"op": "settings"})
     text = _("coze-tray listens to {name} whenever it runs.") if on else _("coze-tray no longer listens to {name}.")
     terminal.out.print(text.format(name=name), markup=False)
 
@@ -202,24 +202,9 @@ def _agrees() -> bool:
     return typer.confirm(_("Listen to it whenever coze-tray runs?"), err=True)
 
 
-def _tell_running() -> None:
-    """Let the program that runs begin or end listening now."""
-    if address := instance.running(home_folder()):
-        with suppress(HandOffError):
-            for _said in instance.hand_on(address, {"op": "settings"}):
-                pass
-
-
 def _in_words(interval_s: float) -> str:
     if interval_s % 3600 == 0:
         return _("{n} h").format(n=round(interval_s / 3600))
     if interval_s % 60 == 0 and interval_s > 60:
         return _("{n} min").format(n=round(interval_s / 60))
     return _("{n:g} s").format(n=interval_s)
-
-
-def _settings() -> Settings:
-    """The settings, in whose language everything is said from now on."""
-    settings = settings_module.load()
-    locale.use(settings.language or None)
-    return settings

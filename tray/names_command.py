@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from tray import locale, terminal
 from tray import settings as settings_module
+from tray import terminal
 from tray.draft import names as catalogue
 from tray.locale import _, ngettext
 
@@ -14,7 +14,7 @@ from tray.locale import _, ngettext
 def names(group: str, query: str) -> tuple[list[dict[str, Any]], list[str]]:
     """List the names of the kinds in `group` (a key of the catalogue's GROUPS); where there are none, the near ones.
     Returns both."""
-    locale.use(settings_module.load().language or None)
+    settings_module.load_for_people()
     found: list[dict[str, Any]] = []
     kinds = catalogue.GROUPS[group]
     single = {of[0]: name for name, of in catalogue.GROUPS.items() if len(of) == 1}

@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -51,7 +51,8 @@ from tray.events import (
     ToolStarted,
 )
 from tray.items import mailbox_of, result_of
-from tray.journal import Journal, Request
+from tray.journal import Journal
+from tray.journal_rows import Request
 from tray.locale import _, ngettext
 from tray.tools.context import ToolContext
 from tray.tools.registry import Registry
@@ -96,19 +97,22 @@ class DraftLedger:
 
 
 class Slots:
-    """How many requests work at the same time. One that waits for the user takes none."""
+    """How many requests work at the same time. One that waits for the user takes none. Items of mailboxes, which may be
+    many, leave one free; where there is but one, the next goes to whoever asked before the next item."""
 
     def __init__(self, at_once: int) -> None:
         self._free = asyncio.Semaphore(at_once)
+        self._for_items = asyncio.Semaphore(max(1, at_once - 1))
 
     @asynccontextmanager
-    async def one(self) -> AsyncIterator[Slot]:
+    async def one(self, *, is_item: bool) -> AsyncIterator[Slot]:
         slot = Slot(self._free)
-        await slot.take()
-        try:
-            yield slot
-        finally:
-            slot.leave()
+        async with self._for_items if is_item else nullcontext():
+            await slot.take()
+            try:
+                yield slot
+            finally:
+                slot.leave()
 
 
 @dataclass
@@ -117,8 +121,10 @@ class Slot:
     _held: bool = False
 
     async def take(self) -> None:
-        await self._free.acquire()
-        self._held = True
+        """Nothing where it is held."""
+        if not self._held:
+            await self._free.acquire()
+            self._held = True
 
     def leave(self) -> None:
         if self._held:
@@ -130,18 +136,18 @@ class Births:
     """The runs whose creation went out and whose names are not known yet: whoever stops waits for them a moment."""
 
     def __init__(self) -> None:
-        self._unborn: set[str] = set()
+        self.unborn: set[str] = set()
         self.all_born = asyncio.Event()
         self.all_born.set()
 
     def posting(self, request_id: str) -> None:
-        self._unborn.add(request_id)
+        self.unborn.add(request_id)
         self.all_born.clear()
 
     def born(self, request_id: str) -> None:
         """Its name is known, or its creation came to nothing for sure."""
-        self._unborn.discard(request_id)
-        if not self._unborn:
+        self.unborn.discard(request_id)
+        if not self.unborn:
             self.all_born.set()
 
 
@@ -156,6 +162,8 @@ class Runner:
     context: MakeContext
     mark: Callable[[str, State, str], None]
     births: Births
+    workflows: set[str]
+    """Those that are held: if they are let go while they say something, nobody can join them again."""
     clients: set[Client] = field(default_factory=set)
     """The clients of all requests that run."""
     _replies: dict[str, asyncio.Event] = field(default_factory=dict)
@@ -172,6 +180,14 @@ class Runner:
             return lost
         if request.state != "waiting":
             self.journal.running(request.id)
+        if request.asked.kind == "workflow":
+            self.workflows.add(request.id)
+        try:
+            return await self._run(request, patience_s, slot)
+        finally:
+            self.workflows.discard(request.id)
+
+    async def _run(self, request: Request, patience_s: float | None, slot: Slot) -> Failure | None:
         async with await self.connect(request.asked.base_url) as client:
             self.clients.add(client)
             try:
@@ -228,7 +244,7 @@ class Runner:
         if isinstance(event, Connected):
             self.mark(request.id, "streaming", "")
         elif isinstance(event, Away):
-            self.mark(request.id, "reconnecting", _away(event))
+            self.mark(request.id, "reconnecting", str(event))
         elif isinstance(event, Notice):
             self.bus.publish(Noticed(request.id, event.text))
         elif isinstance(event, Text):
@@ -238,7 +254,6 @@ class Runner:
             self.mark(request.id, "connecting", "")
         elif isinstance(event, Question):
             driver.reply(await self._reply(request, event, slot))
-            self.mark(request.id, "connecting", "")
         elif isinstance(event, Output):
             self.journal.said(request.id, event.id, event.text)
             if holds_draft(event.text):
@@ -265,10 +280,11 @@ class Runner:
                 self.mark(request.id, "asking", short(text, LONGEST_DETAIL))
                 await answered.wait()
                 answered.clear()
-                await slot.take()
         finally:
             del self._replies[request.id]
         self.bus.publish(QuestionAnswered(request.id, question.id))
+        self.mark(request.id, "connecting", "")  # also while it waits until it may work again
+        await slot.take()
         return reply
 
     async def _item(self, request: Request) -> Failure | None:
@@ -347,11 +363,6 @@ def _title(asked: Asked) -> str:
         return asked.prompt
     said = ", ".join(f"{name}={value}" for name, value in asked.parameters.items())
     return f"{asked.target or asked.target_id} {said}"
-
-
-def _away(event: Away) -> str:
-    seconds = max(1, round(event.pause_s))
-    return _("again in {n} s; {reason}").format(n=seconds, reason=event.reason)
 
 
 def _deadly(n: int) -> str:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from tomlkit import TOMLDocument
 from tomlkit.exceptions import TOMLKitError
 
+from tray import locale
 from tray.errors import SettingsError
 from tray.home import home, write_private
 from tray.locale import _
@@ -171,6 +172,13 @@ def load() -> Settings:
     _check(settings)
     for target in settings.targets.values():
         check_base_url(settings.base_url_of(target))
+    return settings
+
+
+def load_for_people() -> Settings:
+    """As `load`; everything is said in their language from now on."""
+    settings = load()
+    locale.use(settings.language or None)
     return settings
 
 

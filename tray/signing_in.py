@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from tray import instance, locale, secrets
+from tray import instance, secrets
 from tray import settings as settings_module
 from tray.coze.credential import Credential, FixedToken
 from tray.coze.stored import StoredCredential, bearer, locked
-from tray.errors import HandOffError, SecretsError, SettingsError, TrayError
+from tray.errors import SecretsError, SettingsError, TrayError
 from tray.home import home as home_folder
 from tray.home import write_private
 from tray.locale import _, ngettext
@@ -77,8 +77,7 @@ def login(told: Login) -> None:
 
     if told.region is not None and told.region not in settings_module.REGIONS:
         raise SettingsError(_("The region is “{region}”.").format(region=told.region), _("It is cn or com."))
-    settings = settings_module.load()
-    locale.use(settings.language or None)
+    settings = settings_module.load_for_people()
     if told.region is not None:
         settings = settings.model_copy(update={"region": told.region, "api_base": ""})
     if told.client_id is not None:
@@ -105,22 +104,21 @@ def login(told: Login) -> None:
         terminal.out.print(line, markup=False)
     if secrets.environment_token():
         terminal.show_warning(_("COZE_API_TOKEN is set and is used instead of it."))
-    _tell_running()
+    instance.tell(home_folder(), {"op": "signed_in"})
 
 
 def logout() -> None:
     """Delete what the keyring holds."""
     from tray import terminal
 
-    settings = settings_module.load()
-    locale.use(settings.language or None)
+    settings = settings_module.load_for_people()
     host = settings.api_host
     with locked(_lock()):
         deleted = secrets.delete(host)
     _remember(host, None)
     if deleted:
         terminal.out.print(_("Signed out of {host}; the token is deleted.").format(host=host))
-        _tell_running()
+        instance.tell(home_folder(), {"op": "signed_in"})
     else:
         terminal.out.print(_("There was no token for {host}.").format(host=host))
 
@@ -198,13 +196,15 @@ def expiry_warning(settings: Settings) -> str | None:
 
 
 def _expiry(days: float) -> str:
-    advice = _("Sign in again: coze-tray login")
     if days <= 0:
-        return f"{_('The sign-in has expired.')} {advice}"
-    if days < 1:
-        return f"{_('The sign-in expires within a day.')} {advice}"
-    n = math.floor(days)
-    return f"{ngettext('The sign-in expires in {n} day.', 'The sign-in expires in {n} days.', n).format(n=n)} {advice}"
+        said = _("The sign-in has expired.")
+    elif days < 1:
+        said = _("The sign-in expires within a day.")
+    else:
+        n = math.floor(days)
+        said = ngettext("The sign-in expires in {n} day.", "The sign-in expires in {n} days.", n).format(n=n)
+    advice = _("Sign in again: coze-tray login")
+    return f"{said} {advice}"
 
 
 def _by_token(settings: Settings, told: Login) -> Stored:
@@ -217,7 +217,12 @@ def _by_token(settings: Settings, told: Login) -> Stored:
         terminal.err.print(
             _("Make a token at {url}/open/oauth/pats (scopes: see the README), and paste it here.").format(url=site)
         )
-        token = secrets.checked(getpass.getpass(_("Token (not shown): ")), _("the input"))
+        try:
+            said = getpass.getpass(_("Token (not shown): "))
+        except KeyboardInterrupt:
+            terminal.err.print()  # the prompt's line ends
+            raise
+        token = secrets.checked(said, _("the input"))
         if days is None:
             days = _asked_days()
     else:
@@ -258,11 +263,12 @@ def _by_browser(settings: Settings, _told: Login) -> Stored:
 
     client_id = _client_id(settings)
     begun = auth.consent(settings.base_url, client_id, redirect())
-    with Callback(begun.state) as callback, terminal.Bar() as bar:
+    with Callback(begun.state) as callback:
         terminal.out.print(_("Open {url} and agree.").format(url=begun.url), markup=False)
         _show_page(begun.url)
-        bar.say(_("Waiting until you agree in the browser"))
-        code = callback.code(BROWSER_S)
+        with terminal.Bar() as bar:
+            bar.say(_("Waiting until you agree in the browser"))
+            code = callback.code(BROWSER_S)
     return auth.consented(settings.base_url, client_id, begun, code)
 
 
@@ -332,18 +338,6 @@ def _remember(host: str, what: dict[str, Any] | None) -> None:
     if not known and not path.exists():
         return
     write_private(path, json.dumps(known, ensure_ascii=False, indent=1))
-
-
-def _tell_running() -> None:
-    """Let a coze-tray that runs look into the keyring again."""
-    address = instance.running(home_folder())
-    if address is None:
-        return
-    try:
-        for _answer in instance.hand_on(address, {"op": "signed_in"}):
-            pass
-    except HandOffError as error:
-        log.info("%s", error)
 
 
 def _lock() -> Path:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import unicodedata
-from contextlib import suppress
 from typing import Any
 
 import tomlkit
 from tomlkit import TOMLDocument
 
-from tray import instance, locale, targets, terminal
+from tray import instance, targets, terminal
 from tray import settings as settings_module
-from tray.errors import HandOffError, SettingsError
+from tray.errors import SettingsError
 from tray.home import home
 from tray.locale import _
-from tray.settings import Settings, Target
+from tray.settings import Target
 from tray.text import for_terminal, whole_characters
 
 LONGEST_NAME = 40
@@ -22,7 +21,7 @@ LONGEST_NAME = 40
 
 def list_all() -> list[dict[str, Any]]:
     """Show every target; returns them as JSON values."""
-    found = _settings().targets
+    found = settings_module.load_for_people().targets
     if not found:
         terminal.out.print(_("No targets have a name. Give one: coze-tray targets add NAME --bot ID"))
     for name, target in found.items():
@@ -36,7 +35,7 @@ def list_all() -> list[dict[str, Any]]:
 
 def add(name: str, target: Target) -> None:
     """Give a target a name. Raises SettingsError."""
-    settings = _settings()
+    settings = settings_module.load_for_people()
     name = _checked(name)
     if name in settings.targets:
         raise SettingsError(
@@ -62,14 +61,14 @@ def add(name: str, target: Target) -> None:
             _("These values can't be kept in the settings: {error}").format(error=error),
             _("Leave them out here, and say them with each request (-p)."),
         ) from None
-    _tell()
+    instance.tell(home(), {"op": "settings"})
     text = _("{name}: {kind} {id}").format(name=name, kind=targets.kind_in_words(target.kind), id=target.id)
     terminal.out.print(text, markup=False)
 
 
 def remove(name: str) -> None:
     """Forget a target's name. Raises SettingsError."""
-    settings = _settings()
+    settings = settings_module.load_for_people()
     if name not in settings.targets:
         known = ", ".join(settings.targets) or _("none")
         raise SettingsError(
@@ -83,7 +82,7 @@ def remove(name: str) -> None:
             del document["targets"]
 
     settings_module.edit(change)
-    _tell()
+    instance.tell(home(), {"op": "settings"})
     terminal.out.print(_("“{name}” is no target any more.").format(name=name), markup=False)
 
 
@@ -100,17 +99,3 @@ def _checked(name: str) -> str:
             _("“{name}” can't be a target's name.").format(name=name), _("It would look like an id: add a letter.")
         )
     return name
-
-
-def _tell() -> None:
-    """Let the program that runs show it in its menu."""
-    if address := instance.running(home()):
-        with suppress(HandOffError):
-            for _said in instance.hand_on(address, {"op": "settings"}):
-                pass
-
-
-def _settings() -> Settings:
-    settings = settings_module.load()
-    locale.use(settings.language or None)
-    return settings

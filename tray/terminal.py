@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -14,7 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from tray import words
 from tray.events import Failure, Receipt
 from tray.locale import _
-from tray.text import UNFIT, for_terminal
+from tray.text import for_terminal, json_text
 
 out = Console(highlight=False, soft_wrap=True, emoji=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
@@ -34,8 +33,8 @@ class Outcome:
     """What a tool could not do, as the bot was told."""
     failure: Failure | None = None
     done: bool = False
-    shown: str = ""
-    """What was shown as it came."""
+    shown: list[str] = field(default_factory=list)
+    """What was shown as it came: cut where a question begins and ends, which the text may have in it or not."""
 
     def to_json(self) -> dict[str, Any]:
         """The line that `ask --json` ends with."""
@@ -49,23 +48,17 @@ class Outcome:
 
 
 class Bar:
-    """One line of progress on standard error, gone when it ends; nothing where that is not a terminal."""
+    """One line of progress on standard error, from the first word to its end; nothing where that is not a terminal."""
 
     def __init__(self) -> None:
         self._shown = False
         self._progress, self._task = _progress()
 
     def __enter__(self) -> Bar:
-        self.go_on()
         return self
 
     def __exit__(self, *_exc: object) -> None:
         self.pause()
-
-    def go_on(self) -> None:
-        if err.is_terminal and not self._shown:
-            self._shown = True
-            self._progress.start()
 
     def pause(self) -> None:
         """Take the line away."""
@@ -76,20 +69,21 @@ class Bar:
 
     def say(self, text: str) -> None:
         text = " ".join(text[:LONGEST_LINE].split())
-        self._progress.update(self._task, description=escape(for_terminal(text)), total=None, count="")
+        self._show(description=escape(for_terminal(text)), total=None, count="")
 
     def media(self, done: int, total: int, received_bytes: int) -> None:
         """`done` of `total` media files are here; with the last of them the drafts begin to be built."""
         if done == total:
             self.say(_("Building the draft"))
             return
-        self._progress.update(
-            self._task,
-            description=_("Fetching media"),
-            total=total,
-            completed=done,
-            count=f"{done}/{total}  {words.size(received_bytes)}",
-        )
+        count = f"{done}/{total}  {words.size(received_bytes)}"
+        self._show(description=_("Fetching media"), total=total, completed=done, count=count)
+
+    def _show(self, **what: Any) -> None:
+        self._progress.update(self._task, **what)
+        if err.is_terminal and not self._shown:
+            self._shown = True
+            self._progress.start()
 
 
 def _progress() -> tuple[Progress, TaskID]:
@@ -115,17 +109,27 @@ def show_outcome(outcome: Outcome) -> None:
     if outcome.receipts:
         how_to_see_it()
     if outcome.failure:
-        show_problem(outcome.failure.message, outcome.failure.advice, outcome.failure.logid)
-        if outcome.failure.kept and outcome.failure.code != "question":
-            show_warning(kept())
+        if outcome.failure.code == "question":  # which was shown
+            show_warning(outcome.failure.advice)
+        else:
+            show_problem(outcome.failure.message, outcome.failure.advice, outcome.failure.logid)
+            if outcome.failure.kept:
+                show_warning(kept())
         if outcome.failure.again and outcome.request_id:
             again = _("To run it again: coze-tray again {id}").format(id=outcome.request_id)
             err.print(f"  {escape(again)}")
 
 
-def _rest(text: str, shown: str) -> str:
-    """What `text` has more than was shown of it; all of it where something else was shown. Space makes no difference:
-    between two answers a line ends that is in neither."""
+def _rest(text: str, shown: list[str]) -> str:
+    """What `text` has more than was shown of it; all of it where something else was shown."""
+    for piece in shown:
+        text = _after(text, piece)
+    return text.strip() if shown else text
+
+
+def _after(text: str, shown: str) -> str:
+    """`text` without `shown`, which it may begin with. Space makes no difference: between two answers a line ends that
+    is in neither."""
     at = 0
     for character in filter(lambda c: not c.isspace(), shown):
         while at < len(text) and text[at].isspace():
@@ -133,11 +137,11 @@ def _rest(text: str, shown: str) -> str:
         if text[at : at + 1] != character:
             return text
         at += 1
-    return text[at:].strip() if shown else text
+    return text[at:]
 
 
 def kept() -> str:
-    return _("The request is kept and goes on when coze-tray runs.")
+    return _("The request is kept; the tray program (started by: coze-tray) goes on with it.")
 
 
 def show_receipt(receipt: Receipt) -> None:
@@ -171,8 +175,7 @@ def show_problem(text: str, advice: str = "", logid: str = "") -> None:
 
 def show_json(value: Any) -> None:
     """The one line of JSON that standard output ends with."""
-    text = json.dumps(value, ensure_ascii=False)
-    sys.stdout.write(UNFIT.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
+    sys.stdout.write(f"{json_text(value)}\n")
     sys.stdout.flush()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 UNFIT = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls, which move a terminal's cursor or worse
@@ -21,3 +23,8 @@ def whole_characters(text: str) -> str:
 def for_terminal(text: str) -> str:
     """Without what is unfit to be shown, in a terminal, a window or a log. Lines and tabs stay."""
     return UNFIT.sub("", text)
+
+
+def json_text(value: Any) -> str:
+    """JSON text that can be written and shown anywhere: what is unfit to be shown stands in it as an escape."""
+    return UNFIT.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))

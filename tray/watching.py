@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -18,6 +21,9 @@ from tray.questions import chosen
 from tray.terminal import Bar, Outcome, err, out, show_problem, show_warning
 from tray.text import for_terminal, whole_characters
 
+SILENT_S = 2.0
+"""An answer that stops for so long on a terminal has a line of progress below it, until it goes on."""
+
 Answer = Callable[[QuestionAsked, str], bool]
 """Gives the user's answer to a question. False where somebody else has answered it before."""
 
@@ -30,14 +36,15 @@ def watch(
     `answer`: what is done with the user's answers; where it is None, a question ends the watching. `given`: answers
     that are there already, by question."""
     watched = _Watched(answer, dict(given or {}))
+    if out.is_terminal and err.is_terminal:
+        threading.Thread(target=watched.mind_silence, name="silence", daemon=True).start()
     try:
         for event in happenings:
             watched.heard(event)
             if watched.outcome.done or watched.outcome.failure:
                 break
     finally:
-        watched.bar.pause()
-        watched.end_line()
+        watched.end()
     return watched.outcome
 
 
@@ -47,8 +54,14 @@ class _Watched:
     given: dict[str, str]
     outcome: Outcome = field(default_factory=Outcome)
     bar: Bar = field(default_factory=Bar)
-    _heard: list[str] = field(default_factory=list)  # the pieces of the answer
+    _heard: io.StringIO = field(default_factory=io.StringIO)  # the answer so far
+    _tail: str = ""
+    _cuts: list[int] = field(default_factory=list)  # where in it a question begins, and ends
     _mid_line: bool = False
+    _broke_line: bool = False  # where the answer has none: what follows may begin with the line's end
+    _streamed_s: float | None = None  # when the last piece came, if nothing was shown since
+    _ended: bool = False
+    _lock: threading.RLock = field(default_factory=threading.RLock)
     _question: QuestionAsked | None = None
     _lines: _Lines = field(default_factory=lambda: _Lines())  # noqa: PLW0108 - it is defined below
     _asks: threading.Event = field(default_factory=threading.Event)
@@ -61,7 +74,7 @@ class _Watched:
             events.StateChanged: self.state,
             events.TextArrived: self.text,
             events.Noticed: self.noticed,
-            events.ToolStarted: lambda event: self.say(_("The bot calls {tool}").format(tool=event.tool)),
+            events.ToolStarted: lambda event: self.say(_("Calling {tool}").format(tool=event.tool)),
             events.ToolFinished: self.tool_finished,
             events.MediaProgress: self.media,
             events.QuestionAsked: self.asked,
@@ -71,7 +84,26 @@ class _Watched:
             events.RequestFailed: lambda event: self.failed(event.failure),
         }
         if show := shown.get(type(event)):
-            show(event)
+            with self._lock:
+                show(event)
+
+    def mind_silence(self) -> None:
+        """In a thread: show that it goes on where the answer has stopped for a while."""
+        while not self._ended:
+            time.sleep(SILENT_S / 4)
+            with self._lock:
+                since = self._streamed_s
+                if not self._ended and since is not None and time.monotonic() - since > SILENT_S:
+                    self.say(words.of_state("streaming"))
+
+    def end(self) -> None:
+        """Nothing more is shown."""
+        with self._lock:
+            self._ended = True
+            self.bar.pause()
+            self.end_line()
+            if self._asks.is_set():
+                err.print()  # the prompt's line
 
     def state(self, event: events.StateChanged) -> None:
         if not (self._mid_line and event.state == "streaming"):
@@ -79,13 +111,16 @@ class _Watched:
 
     def text(self, event: events.TextArrived) -> None:
         """A piece of the answer: on a terminal at once; where standard output is none, its end beside the progress."""
-        self._heard.append(event.delta)
+        self._heard.write(event.delta)
         if not out.is_terminal:
-            self.say(_("Answering: {text}").format(text="".join(self._heard[-50:])[-50:]))
+            self._tail = (self._tail + event.delta)[-50:]
+            self.say(_("Answering: {text}").format(text=self._tail))
             return
         self.bar.pause()
-        out.print(for_terminal(event.delta), end="", markup=False)
-        self._mid_line = not event.delta.endswith("\n")
+        piece = event.delta.removeprefix("\n") if self._broke_line else event.delta
+        out.print(for_terminal(piece), end="", markup=False)
+        self._mid_line, self._broke_line = not event.delta.endswith("\n"), False
+        self._streamed_s = time.monotonic()
 
     def noticed(self, event: events.Noticed) -> None:
         self.end_line()
@@ -98,7 +133,6 @@ class _Watched:
     def media(self, event: events.MediaProgress) -> None:
         if self._question is None:
             self.end_line()
-            self.bar.go_on()
             self.bar.media(event.done, event.total, event.received_bytes)
 
     def draft(self, event: events.DraftWritten) -> None:
@@ -107,23 +141,30 @@ class _Watched:
 
     def done(self, event: events.RequestDone) -> None:
         self.outcome.text, self.outcome.done = event.text, True
-        self.outcome.shown = "".join(self._heard) if out.is_terminal else ""
+        self.outcome.shown = self._shown()
 
     def failed(self, failure: Failure) -> None:
-        self.outcome.failure, self.outcome.text = failure, "".join(self._heard)
-        self.outcome.shown = self.outcome.text if out.is_terminal else ""
+        self.outcome.failure, self.outcome.text = failure, self._heard.getvalue()
+        self.outcome.shown = self._shown()
+
+    def _shown(self) -> list[str]:
+        if not out.is_terminal:
+            return []
+        heard = self._heard.getvalue()
+        cuts = [0, *self._cuts, len(heard)]
+        return [heard[start:end] for start, end in itertools.pairwise(cuts)]
 
     def say(self, text: str) -> None:
         """One line of what goes on; not while a question waits."""
         if self._question is None:
             self.end_line()
-            self.bar.go_on()
             self.bar.say(text)
 
     def end_line(self) -> None:
+        self._streamed_s = None
         if self._mid_line:
             out.print()
-            self._mid_line = False
+            self._mid_line, self._broke_line = False, True
 
     def asked(self, question: QuestionAsked) -> None:
         if self._question is not None and self._question.question_id == question.question_id:
@@ -131,7 +172,11 @@ class _Watched:
         self.end_line()
         self.bar.pause()
         self._question = question
-        show_question(question)
+        heard = self._heard.getvalue()
+        was_said = heard.rstrip().endswith(question.text.strip())
+        if was_said:
+            self._cuts += [heard.rindex(question.text.strip()), len(heard)]
+        show_question(question, with_text=not (was_said and out.is_terminal))
         if question.question_id in self.given:
             if not self.take(question, self.given.pop(question.question_id)):
                 self.failed(unanswered(question))
@@ -185,6 +230,7 @@ class _Watched:
             line = self._lines.read()
             question = self._question  # of now: the one before may have been answered elsewhere
             if line is None:  # Ctrl-D
+                err.print()
                 show_warning(_("It can be answered elsewhere too: in the icon's menu. Ctrl-C leaves it for later."))
                 return
             if question is None:
@@ -199,8 +245,9 @@ class _Watched:
                 err.print("> ", end="")
 
 
-def show_question(question: QuestionAsked) -> None:
-    err.print(f"[bold cyan]?[/bold cyan] {escape(for_terminal(question.text))}")
+def show_question(question: QuestionAsked, *, with_text: bool) -> None:
+    if with_text:
+        err.print(f"[bold cyan]?[/bold cyan] {escape(for_terminal(question.text))}")
     for number, option in enumerate(question.options, 1):
         err.print(f"  {number}. {for_terminal(option)}", markup=False)
     if question.url:

@@ -16,7 +16,7 @@ def of_state(state: State) -> str:
         "asking": _("Waiting for your answer"),
         "reconnecting": _("Reconnecting"),
         "sign_in": _("Sign in to Coze"),
-        "error": _("The last request failed"),
+        "error": _("Something failed"),
     }[state]
 
 

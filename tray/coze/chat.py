@@ -30,7 +30,6 @@ from tray.coze.errors import (
     CozeError,
     NetworkAwayError,
     advice,
-    may_succeed,
 )
 from tray.coze.heard import Heard, Rounds
 from tray.coze.run import (
@@ -45,6 +44,7 @@ from tray.coze.run import (
     Started,
     ToolCalls,
     ToolOutput,
+    failure_of,
 )
 from tray.coze.tries import Tries
 from tray.coze.wire import WireEvent
@@ -332,12 +332,12 @@ class Chat:
             yield Notice(_("{meaning} A new conversation is begun.").format(meaning=_(CODES[error.code].meaning)))
             return
         if isinstance(error, CozeError) and not self._passes(error.code):
-            yield _failure(error)
+            yield failure_of(error)
             return
         try:
             pause_s = tries.next_pause_s(error)
         except CozeError:
-            yield _failure(error)
+            yield failure_of(error)
             return
         yield Away(error.message, pause_s)
         await asyncio.sleep(pause_s)
@@ -376,10 +376,6 @@ async def _debug_url(rest: AsyncGenerator[WireEvent, None]) -> str:
             if wire.name in ("done", "Done"):
                 return messages.debug_url(wire.data)
     return ""
-
-
-def _failure(error: NetworkAwayError | CozeError) -> Failed:
-    return Failed(error.code, error.message, error.advice, error.logid, again=may_succeed(error.code))
 
 
 def _lost(message: str, logid: str, code: str = "lost") -> Failed:

@@ -28,8 +28,6 @@ from tray.coze.wire import WireEvent
 from tray.locale import _
 from tray.network import keep_alive, proxy_for, tls
 
-__all__ = ["Client", "WireEvent"]
-
 SILENT_S = 120.0
 """A stream that says nothing for so long is taken for dead; what became of the run is asked instead."""
 ANSWER_S = 30.0

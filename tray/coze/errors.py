@@ -81,6 +81,12 @@ CODES: dict[str, Code] = {
         N_("Run it again; if it stays, report it to Coze with the logid."),
     ),
     "700012006": _SIGN_IN,
+    # Signing in by OAuth.
+    "invalid_client": Code(
+        "fail",
+        N_("Coze knows no such OAuth app."),
+        N_("Check its client id (it ends with .app.coze), its kind and its region; the README has the steps."),
+    ),
     # HTTP statuses, where a gateway answers and gives no code. Those of 5xx that are not here, as a time-out (504),
     # leave open whether Coze is at work.
     "301": _ELSEWHERE,
@@ -173,7 +179,8 @@ def code_of(code: str, message: str) -> str:
 
 def advice(code: str) -> str:
     """What the user can do about `code`."""
-    return _(CODES[code].advice if code in CODES else CODES["5000"].advice)
+    known = CODES[code] if code in CODES else CODES["5000"]
+    return _(known.advice)
 
 
 def may_succeed(code: str) -> bool:

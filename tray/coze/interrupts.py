@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tray.coze.run import Failed, Question, ToolCall, ToolCalls
+from tray.coze.wire import json_value
 from tray.locale import _
 from tray.text import whole_characters
 
@@ -107,7 +108,7 @@ def resume_data(interrupt: Interrupt, said: str) -> str:
     if interrupt.type != INPUT:
         return said
     name = _only_field(_fields(interrupt))
-    value = _parsed(said)
+    value = json_value(said)
     if not name or (isinstance(value, dict) and name in value):
         return said
     return json.dumps({name: said}, ensure_ascii=False)
@@ -245,7 +246,7 @@ def _unwrapped(value: Any) -> Any:
     for _round in range(DEEPEST):
         if not isinstance(value, str):
             break
-        inner = _parsed(_in_fence(value))
+        inner = json_value(_in_fence(value))
         if inner is None:
             break
         value = inner
@@ -260,13 +261,6 @@ def _in_fence(text: str) -> str:
 
 
 _WORD = string.ascii_letters + string.digits + "_-"
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _strings(value: Any, depth: int) -> Iterator[str]:

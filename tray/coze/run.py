@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from tray.coze.errors import CozeError, NetworkAwayError, may_succeed
 from tray.locale import _
 
 
@@ -29,6 +30,9 @@ class Away:
 
     reason: str
     pause_s: float = 0.0
+
+    def __str__(self) -> str:
+        return _("again in {n} s; {reason}").format(n=max(1, round(self.pause_s)), reason=self.reason)
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,11 @@ class Failed:
 
 MOST_CHARS = 200_000_000
 """What a run may say in all; Coze itself takes 20 MB."""
+
+
+def failure_of(error: CozeError | NetworkAwayError) -> Failed:
+    """The failure that an error is which nothing mends."""
+    return Failed(error.code, error.message, error.advice, error.logid, again=may_succeed(error.code))
 
 
 def too_long(logid: str) -> Failed:

@@ -29,10 +29,9 @@ class Pace:
 
     async def turn(self) -> None:
         """Wait until a poll may go out."""
-        now = time.monotonic()
-        begin = max(now, self._next)
-        self._next = begin + self.poll_s
-        await asyncio.sleep(begin - now)
+        while (left_s := self._next - time.monotonic()) > 0:  # noqa: ASYNC110 - several may wait
+            await asyncio.sleep(left_s)
+        self._next = time.monotonic() + self.poll_s
 
 
 @dataclass

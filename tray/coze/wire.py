@@ -85,6 +85,14 @@ def text_of(value: Any) -> str:
         return ""
 
 
+def json_value(text: str) -> Any:
+    """The JSON value of `text`, None where it is none."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
 def refusal(said: dict[str, Any]) -> tuple[str, str]:
     """The code and the message of what reports an error; the code is "" where it reports none."""
     code = said.get("code")

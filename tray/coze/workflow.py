@@ -8,14 +8,13 @@ had said is kept, and it is never run again in silence. A run that waits at an i
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
 from tray.asked import Asked
-from tray.coze.client import Client, WireEvent
+from tray.coze.client import Client
 from tray.coze.errors import (
     CODES,
     RETRIED,
@@ -38,9 +37,11 @@ from tray.coze.run import (
     RunEvent,
     Started,
     ToolOutput,
+    failure_of,
     too_long,
 )
 from tray.coze.tries import Tries
+from tray.coze.wire import WireEvent, json_value
 from tray.locale import _
 from tray.text import whole_characters
 
@@ -149,7 +150,7 @@ class Workflow:
             try:
                 pause_s = tries.next_pause_s(error)
             except CozeError as busy:
-                yield _failure(busy)
+                yield failure_of(busy)
                 return
             self._unsure |= error.sent if isinstance(error, NetworkAwayError) else True
             yield Away(error.message, pause_s)
@@ -173,7 +174,7 @@ class Workflow:
         if resuming and self._is_gone(error.code):
             return _cut(error.message, error.logid or self._logid)
         passes = error.code in (RETRIED if resuming else RETRIED_UNLESS_BEGUN)
-        return None if passes else _failure(error)
+        return None if passes else failure_of(error)
 
     def _is_gone(self, code: str) -> bool:
         """Whether Coze refuses an answer because it waits for none (any more)."""
@@ -267,10 +268,10 @@ class Workflow:
 def plain(text: str) -> str:
     """What a person wants to read of an output: of an End node's `{"output": "text"}` the text, unless that is JSON for
     a machine; anything else as it is."""
-    value = _json(text) if text.lstrip()[:1] == "{" else None
+    value = json_value(text) if text.lstrip()[:1] == "{" else None
     if isinstance(value, dict) and len(value) == 1:
         (inner,) = value.values()
-        if isinstance(inner, str) and not isinstance(_json(inner), (dict, list)):
+        if isinstance(inner, str) and not isinstance(json_value(inner), (dict, list)):
             return whole_characters(inner)
     return text
 
@@ -283,7 +284,7 @@ def _apart(wire: WireEvent) -> Iterator[tuple[str, Any]]:
     makes them one, named as the last. What each was is seen by its data."""
     name = wire.name.lower()
     lines = wire.data.split("\n") if isinstance(wire.data, str) else []
-    found = [_json(line) for line in lines]
+    found = [json_value(line) for line in lines]
     if len(found) < 2 or not all(isinstance(value, dict) for value in found):
         yield name, wire.data
         return
@@ -295,17 +296,6 @@ def _apart(wire: WireEvent) -> Iterator[tuple[str, Any]]:
 
 def _waits(event: RunEvent) -> bool:
     return isinstance(event, Started) and bool(event.run.get("event_id"))
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _failure(error: CozeError) -> Failed:
-    return Failed(error.code, error.message, error.advice, error.logid, again=may_succeed(error.code))
 
 
 def _cut(why: str, logid: str) -> Failed:

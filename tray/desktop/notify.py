@@ -161,7 +161,8 @@ def announce(bus: Bus, notifier: Notifier) -> Callable[[], None]:
             notifier.show("coze-tray", event.text)
         elif isinstance(event, StateChanged):
             if event.state == "sign_in" and not signed_out:
-                notifier.show(_("Sign in to Coze"), f"{event.detail} {_('Sign in with: coze-tray login')}".strip())
+                how = _("Sign in with: coze-tray login")
+                notifier.show(_("Sign in to Coze"), f"{event.detail} {how}".strip())
             # It is told once: other requests come and go meanwhile, but none streams without a token.
             signed_out = event.state == "sign_in" or (signed_out and event.state not in ("idle", "streaming"))
         elif isinstance(event, RequestFailed) and not (event.failure.kept and event.failure.code == "sign_in"):
