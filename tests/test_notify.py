@@ -109,7 +109,7 @@ def test_that_one_must_sign_in_is_told_once() -> None:
     waits = StateChanged("sign_in", "The token has expired.")
     others = (StateChanged("connecting"), StateChanged("reconnecting", "…"))
     told = said_about(RequestFailed("r1", refused), waits, *others, RequestFailed("r2", refused), waits)
-    assert told == [("Sign in to Coze", "The token has expired. Sign in with: coze-tray login")]
+    assert told == [("Sign in to Coze", "The token has expired.\nSign in with: coze-tray login")]
     assert len(said_about(waits, StateChanged("streaming"), waits)) == 2
 
 

@@ -359,6 +359,10 @@ _LET_GO = (
     ITEMS_LET_GO,
 )
 _RECENT = "SELECT * FROM requests ORDER BY rowid DESC LIMIT ?"
+_TO_SHOW = """
+SELECT * FROM requests WHERE rowid IN (SELECT rowid FROM requests ORDER BY rowid DESC LIMIT ?1)
+OR rowid IN (SELECT rowid FROM requests WHERE state = 'waiting' ORDER BY rowid DESC LIMIT ?1) ORDER BY rowid DESC
+"""
 _OF_CHAT = """
 SELECT id FROM requests WHERE id = ?1
 OR (state <> 'failed' AND json_extract(asked, '$.base_url') = ?2
@@ -376,8 +380,8 @@ AND json_extract(asked, '$.target_id') = ? ORDER BY rowid DESC LIMIT 1
 
 
 def recent_requests(path: Path, limit: int = 10) -> list[Request]:
-    """The requests last made, newest first."""
-    return _read(path, _RECENT, limit)
+    """The requests last made, and as many that wait for the user's answer, newest first."""
+    return _read(path, _TO_SHOW, limit)
 
 
 def stored_request(path: Path, request_id: str) -> Request | None:

@@ -64,8 +64,9 @@ def add(name: str, target: Target) -> None:
         ) from None
     _tell()
     terminal.out.print(
-        _("{name}: {kind} {id}").format(name=name, kind=targets.kind_in_words(target.kind), id=target.id)
+        _("{name}: {kind} {id}").format(name=name, kind=targets.kind_in_words(target.kind), id=target.id), markup=False
     )
+    terminal.out.print(targets.how_to_ask(name, target.kind), markup=False)
 
 
 def remove(name: str) -> None:
@@ -85,7 +86,7 @@ def remove(name: str) -> None:
 
     settings_module.edit(change)
     _tell()
-    terminal.out.print(_("“{name}” is no target any more.").format(name=name))
+    terminal.out.print(_("“{name}” is no target any more.").format(name=name), markup=False)
 
 
 def _checked(name: str) -> str:

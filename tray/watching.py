@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import threading
 import time
@@ -147,7 +148,7 @@ class _Watched:
         if not out.is_terminal:
             return []
         cuts = [0, *self._cuts, len(self._heard)]
-        return [self._heard[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+        return [self._heard[start:end] for start, end in itertools.pairwise(cuts)]
 
     def say(self, text: str) -> None:
         """One line of what goes on; not while a question waits."""

@@ -161,7 +161,7 @@ def announce(bus: Bus, notifier: Notifier) -> Callable[[], None]:
         elif isinstance(event, StateChanged):
             if event.state == "sign_in" and not signed_out:
                 how = _("Sign in with: coze-tray login")
-                notifier.show(_("Sign in to Coze"), f"{event.detail} {how}".strip())
+                notifier.show(_("Sign in to Coze"), f"{event.detail}\n{how}".strip())
             # It is told once: other requests come and go meanwhile, but none streams without a token.
             signed_out = event.state == "sign_in" or (signed_out and event.state not in ("idle", "streaming"))
         elif isinstance(event, RequestFailed) and not (event.failure.kept and event.failure.code == "sign_in"):
