@@ -13,7 +13,8 @@ from program import DEADLINE_S, coze_tray, last_line
 from test_asking import Terminal, asks, cloud_of, env_on, needs_pty, says
 from tray import terminal
 from tray.asked import Asked
-from tray.journal import Journal, recent_requests
+from tray.journal import Journal
+from tray.journal_rows import recent_requests
 from tray.simulator.chats import Chats, SimulatedChat
 from tray.simulator.exchange import Frames
 from tray.simulator.server import Simulator
