@@ -135,6 +135,18 @@ def test_a_chat_begun_elsewhere_that_is_gone_is_not_offered_to_be_run_again(tmp_
     assert "coze-tray again" not in done.stderr
 
 
+def test_a_stream_that_is_cut_is_told_in_words_for_people(tmp_path, root):
+    def on_run(run: SimulatedRun) -> Frames:
+        yield from run.message("说明", "从前有一座山")
+        raise ConnectionError
+
+    cloud, _workflows = cloud_of(on_run)
+    with cloud:
+        done = coze_tray("workflow", "1", env=env_on(cloud, tmp_path, root))
+    assert "The connection to Coze broke." in done.stderr and "chunked" not in done.stderr
+    assert "从前有一座山" in done.stdout and "coze-tray again" in done.stderr
+
+
 def test_progress_shows_nothing_before_its_first_word(monkeypatch):
     shown = io.StringIO()
     monkeypatch.setattr(terminal, "err", Console(file=shown, force_terminal=True))

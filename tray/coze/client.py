@@ -327,6 +327,8 @@ def _away(error: Exception, url: str, *, sent: bool, logid: str = "") -> Network
         words = _("The proxy does not let {url} through ({why}).")
     elif isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
         words = _("{url} can't be reached ({why}).")
+    elif isinstance(error, httpx.RemoteProtocolError) and "peer closed" in why:  # how HTTP was framed helps nobody
+        return NetworkAwayError(_("The connection to Coze broke."), sent=sent, logid=logid)
     else:
         return NetworkAwayError(_("The connection to Coze broke ({why}).").format(why=why), sent=sent, logid=logid)
     return NetworkAwayError(words.format(url=url, why=why), sent=sent, logid=logid)
