@@ -11,7 +11,18 @@ from typing import Any
 import pytest
 
 from tray.desktop import notify
-from tray.events import Bus, DraftWritten, Failure, Noticed, QuestionAsked, Receipt, RequestFailed, StateChanged
+from tray.events import (
+    Bus,
+    DraftWritten,
+    Failure,
+    Noticed,
+    QuestionAsked,
+    Receipt,
+    RequestDone,
+    RequestFailed,
+    RequestStarted,
+    StateChanged,
+)
 
 
 class Recorder(notify.Notifier):
@@ -103,12 +114,28 @@ def test_a_question_is_told_with_its_options_and_how_to_answer_it() -> None:
     assert len(message) <= notify.MESSAGE_UNITS and message.endswith("coze-tray answer r1 TEXT")
 
 
+def test_it_is_said_which_request_it_is_about_while_that_is_known() -> None:
+    started, failed = RequestStarted("r1", "做一个视频"), RequestFailed("r1", Failure("x", "No."))
+    assert [title for title, _message in said_about(started, QuestionAsked("r1", "q", "?"), failed, failed)] == [
+        "A question for you: 做一个视频",
+        "The request failed: 做一个视频",
+        "The request failed",
+    ]
+
+
+def test_an_answer_without_a_draft_is_told_and_one_with_a_draft_is_not() -> None:
+    started = RequestStarted("r1", "做一个视频")
+    assert said_about(started, RequestDone("r1", "关于什么？")) == [("Answered: 做一个视频", "关于什么？")]
+    told = said_about(started, DraftWritten("r1", receipt()), RequestDone("r1", "好了"), RequestDone("r2", ""))
+    assert [title for title, _message in told] == ["Draft ready: 夏天的海"]
+
+
 def test_that_one_must_sign_in_is_told_once() -> None:
     refused = Failure("sign_in", "The token has expired.", "", kept=True)
     waits = StateChanged("sign_in", "The token has expired.")
     others = (StateChanged("connecting"), StateChanged("reconnecting", "…"))
     told = said_about(RequestFailed("r1", refused), waits, *others, RequestFailed("r2", refused), waits)
-    assert told == [("Sign in to Coze", "The token has expired. Sign in with: coze-tray login")]
+    assert told == [("Sign in to Coze", "The token has expired.\nSign in with: coze-tray login")]
     assert len(said_about(waits, StateChanged("streaming"), waits)) == 2
 
 

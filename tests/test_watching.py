@@ -8,10 +8,15 @@ import threading
 
 from rich.console import Console
 
+from chats import no_outputs
 from program import DEADLINE_S, coze_tray, last_line
 from test_asking import Terminal, asks, cloud_of, env_on, needs_pty, says
 from tray import terminal
+from tray.asked import Asked
+from tray.journal import Journal, recent_requests
+from tray.simulator.chats import Chats, SimulatedChat
 from tray.simulator.exchange import Frames
+from tray.simulator.server import Simulator
 from tray.simulator.workflows import SimulatedRun
 
 
@@ -84,6 +89,49 @@ def test_ctrl_c_says_of_a_workflow_s_run_that_it_can_t_be_joined_again(tmp_path,
         assert at.end() == 130
         hold.set()
     assert "nobody can join it again" in at.shown and "kept" not in at.shown
+
+
+def test_status_lists_what_waits_for_an_answer_with_its_question_and_the_mailboxes(tmp_path, root):
+    def on_chat(chat: SimulatedChat) -> Frames:
+        yield chat.created()
+        yield from chat.asks("横屏还是竖屏？") if chat.prompt == "问" else chat.says("好")
+        yield from chat.completed() if chat.status == "in_progress" else ()
+
+    cloud, _workflows = cloud_of(asks, says)
+    cloud.routes.update(Chats(on_chat, no_outputs, cloud.chats).routes())
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "settings.toml").write_text('[targets."信箱"]\nkind = "workflow"\nid = "9"\nlisten = true\n', "utf-8")
+    with cloud:
+        env = env_on(cloud, tmp_path, root, COZE_BOT_ID="7")
+        for asked in (["workflow", "1"], ["ask", "问"], ["ask", "答"]):
+            coze_tray(*asked, env=env)
+    status = coze_tray("status", "--json", env=env)
+    requests = last_line(status)["requests"]
+    assert [(r["prompt"], r["state"], r["question"]) for r in requests] == [
+        ("答", "done", None),
+        ("问", "waiting", "横屏还是竖屏？"),
+        ("Workflow 1", "waiting", "哪一种？"),
+    ]
+    assert "? 横屏还是竖屏？" in status.stdout and "? 哪一种？ (甲 / 乙)" in status.stdout
+    assert "coze-tray answer ID" in status.stdout
+    assert last_line(status)["mailboxes"] == [{"name": "信箱", "interval": "60s"}] and "Mailbox: 信箱" in status.stdout
+
+
+def test_what_waits_is_listed_however_much_came_after_it(tmp_path):
+    journal = Journal(tmp_path / "journal.db")
+    for n in range(30):
+        journal.add_request(f"r{n}", Asked("https://x", "bot", "7", "p"))
+    journal.asking("r3", "q")
+    assert [r.id for r in recent_requests(tmp_path / "journal.db", 3)] == ["r29", "r28", "r27", "r3"]
+    journal.close()
+
+
+def test_a_chat_begun_elsewhere_that_is_gone_is_not_offered_to_be_run_again(tmp_path, root):
+    with Simulator() as cloud:
+        done = coze_tray("adopt", "88", "99", "--json", env=env_on(cloud, tmp_path, root))
+    assert (done.returncode, last_line(done)["error"]["again"]) == (1, False)
+    assert "coze-tray again" not in done.stderr
 
 
 def test_progress_shows_nothing_before_its_first_word(monkeypatch):

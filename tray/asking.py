@@ -122,10 +122,9 @@ def _left(followed: _Followed) -> str:
     request: Request | None = None
     with suppress(JournalError):
         request = stored_request(followed.home / "journal.db", followed.wanted.request_id)
-    if followed.is_here and request and request.asked.kind == "workflow" and request.run:
-        waits = bool(request.run.get("event_id"))
-        if not waits:
-            return _("Coze may go on with the run, but nobody can join it again. If you need it, run it once more.")
+    run = request.run if followed.is_here and request and request.asked.kind == "workflow" else None
+    if run and not run.get("event_id"):  # it waits at none
+        return _("Coze may go on with the run, but nobody can join it again. If you need it, run it once more.")
     return terminal.kept()
 
 

@@ -23,7 +23,7 @@ from tray.draft.spec import Place
 from tray.errors import HandOffError, SettingsError, TrayError
 from tray.home import home as home_folder
 from tray.locale import _
-from tray.running import title
+from tray.running import question, title
 from tray.settings import Settings
 from tray.text import for_terminal
 
@@ -155,8 +155,8 @@ def _text_of(file: Path) -> str:
 
 
 def status(*, check: bool) -> dict[str, Any]:
-    """Show whether the program runs and is signed in, and the requests asked last. `check`: ask Coze about the account,
-    which costs some calls."""
+    """Show whether the program runs and is signed in, its mailboxes, the requests asked last and what they ask back.
+    `check`: ask Coze about the account, which costs some calls."""
     from tray.journal_rows import recent_requests
 
     settings, home = settings_module.load_for_people(), home_folder()
@@ -173,17 +173,35 @@ def status(*, check: bool) -> dict[str, Any]:
     for line in signing_in.lines(account):
         terminal.out.print(f"  {line}", markup=False)
     terminal.out.print(_("Bot: {bot}").format(bot=settings.bot_id or _("none chosen")), markup=False)
+    mailboxes = [{"name": name, "interval": one.interval} for name, one in settings.targets.items() if one.listen]
+    for mailbox in mailboxes:
+        text = _("Mailbox: {name}, listened to whenever coze-tray runs ({interval})")
+        terminal.out.print(for_terminal(text.format_map(mailbox)), markup=False)
     requests: list[dict[str, Any]] = []
     for request in recent_requests(home / "journal.db"):
-        requests.append({"request_id": request.id, "prompt": title(request.asked), "state": request.state})
+        asks = question(request)
+        requests.append(
+            {
+                "request_id": request.id,
+                "prompt": title(request.asked),
+                "state": request.state,
+                "question": asks and asks.text,
+            }
+        )
         prompt = for_terminal(title(request.asked))[:60]
         terminal.out.print(f"  {request.id}  {words.of_request(request.state)}  {prompt}", markup=False)
+        if asks is not None:
+            options = f" ({' / '.join(asks.options)})" if asks.options else ""
+            terminal.out.print(f"    ? {for_terminal(' '.join(asks.text.split()))[:200]}{options}", markup=False)
+    if any(request["question"] for request in requests):
+        terminal.out.print(_("Answer with: coze-tray answer {id} TEXT").format(id="ID"), markup=False)
     return {
         "running": state != "off",
         "state": state,
         "base_url": settings.base_url,
         **account,
         "bot_id": settings.bot_id,
+        "mailboxes": mailboxes,
         "requests": requests,
     }
 

@@ -91,8 +91,8 @@ class Request:
 
 
 def recent_requests(path: Path, limit: int = 10) -> list[Request]:
-    """The requests last made, newest first."""
-    return _read(path, RECENT, limit)
+    """The requests last made, and as many that wait for the user's answer, newest first."""
+    return _read(path, _TO_SHOW, limit)
 
 
 def stored_request(path: Path, request_id: str) -> Request | None:
@@ -160,6 +160,10 @@ def receipts_of(rows: Iterable[sqlite3.Row]) -> Iterator[Receipt]:
 
 
 RECENT = "SELECT * FROM requests ORDER BY rowid DESC LIMIT ?"
+_TO_SHOW = """
+SELECT * FROM requests WHERE rowid IN (SELECT rowid FROM requests ORDER BY rowid DESC LIMIT ?1)
+OR rowid IN (SELECT rowid FROM requests WHERE state = 'waiting' ORDER BY rowid DESC LIMIT ?1) ORDER BY rowid DESC
+"""
 _OF_TARGET = f"""
 SELECT * FROM requests WHERE {json_field("run", "conversation_id")} IS NOT NULL
 AND {json_field("asked", "base_url")} = ? AND {json_field("asked", "kind")} = ?

@@ -48,7 +48,8 @@ def listen(said: str | None, interval: str | None) -> terminal.Outcome:
                 if watched.outcome.failure is not None:
                     break
     except KeyboardInterrupt:
-        pass
+        if terminal.err.is_terminal:
+            terminal.err.print()  # the line that “^C” stands in
     watched.end()
     return watched.outcome
 
@@ -94,8 +95,8 @@ def cost(interval_s: float | None, cap: int) -> str:
         ).format(n=f"{n:,}", seconds=round(HOLD_S))
     else:
         pace = ngettext(
-            "This runs the workflow every {interval}, {n} time a day; less often while nothing comes.",
-            "This runs the workflow every {interval}, {n} times a day; less often while nothing comes.",
+            "This runs the workflow every {interval}, {n} time a day at most; less often while nothing comes.",
+            "This runs the workflow every {interval}, {n} times a day at most; less often while nothing comes.",
             n,
         ).format(n=f"{n:,}", interval=_in_words(interval_s))
     plan = _("Each run is one of the calls that your plan has: a free plan of Coze has {n} in all.")
@@ -110,11 +111,21 @@ class _Watched:
         self._failed = 0
         self._not_whole: dict[str, str] = {}  # what a tool could not do, by request
         self._state = ""
+        self._bar = terminal.Bar()
 
     def heard(self, event: events.Event) -> None:
-        if isinstance(event, events.StateChanged):
+        if isinstance(event, events.ToolStarted):
+            self._bar.say(_("Calling {tool}").format(tool=event.tool))
+        elif isinstance(event, events.MediaProgress):
+            self._bar.media(event.done, event.total, event.received_bytes)
+        elif isinstance(event, events.StateChanged):
             self._show_state(event)
-        elif isinstance(event, events.Noticed):
+        else:
+            self._bar.pause()
+            self._show(event)
+
+    def _show(self, event: events.Event) -> None:
+        if isinstance(event, events.Noticed):
             terminal.show_warning(event.text)
         elif isinstance(event, events.ToolFinished):
             if not event.ok:
@@ -135,6 +146,7 @@ class _Watched:
 
     def end(self) -> None:
         """Say how it was."""
+        self._bar.pause()
         failure = self.outcome.failure
         if failure is not None:
             terminal.show_problem(failure.message, failure.advice, failure.logid)
@@ -150,13 +162,18 @@ class _Watched:
 
     def _show_state(self, event: events.StateChanged) -> None:
         """What keeps drafts from coming, once; that it is over, too. What errors there are is told of itself."""
-        state = event.detail or words.of_state(event.state) if event.state in ("reconnecting", "sign_in") else ""
-        if event.state in ("reconnecting", "sign_in", "idle", "working") and event.state != self._state:
-            if state:
-                terminal.show_warning(state)
-            elif self._state in ("reconnecting", "sign_in"):
-                terminal.err.print(_("Listening again."), style="dim")
-            self._state = event.state
+        troubles = ("reconnecting", "sign_in")
+        if event.state not in (*troubles, "idle", "working") or event.state == self._state:
+            return
+        if event.state in troubles:
+            self._bar.pause()
+            terminal.show_warning(event.detail or words.of_state(event.state))
+            if event.state == "sign_in":
+                terminal.err.print("  " + _("Sign in with: coze-tray login"))
+        elif self._state in troubles:
+            self._bar.pause()
+            terminal.err.print(_("Listening again."), style="dim")
+        self._state = event.state
 
 
 def _happenings(home: Path, settings: Settings, wanted: Wanted) -> Generator[events.Event, None, None]:

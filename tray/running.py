@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tray.asked import Asked
+from tray.coze import interrupts
 from tray.coze.chat import Chat
 from tray.coze.client import Client
 from tray.coze.errors import CozeError
@@ -227,7 +228,8 @@ class Runner:
                     elif isinstance(event, (Away, Notice)) and not begun:
                         self._unborn(request)
                     if isinstance(event, Failed):
-                        return Failure(event.code, event.message, event.advice, event.logid, again=event.again)
+                        again = event.again and bool(request.asked.target_id)  # a chat begun elsewhere can't be
+                        return Failure(event.code, event.message, event.advice, event.logid, again=again)
                     await self._heard(event, request, driver, slot)
         except CozeError:
             if not begun:
@@ -349,6 +351,19 @@ def _same(one: tuple[str, str], other: tuple[str, str]) -> bool:
         return False
 
 
+def question(request: Request) -> Question | None:
+    """What a stored request asks the user; None where it asks nothing, or that can't be read."""
+    run = request.run
+    if request.state != "waiting" or run is None:
+        return None
+    if request.asked.kind == "workflow":
+        with suppress(KeyError, ValueError, TypeError):
+            waits = interrupts.read(interrupts.Interrupt.from_run(run))
+            return waits if isinstance(waits, Question) else None
+        return None
+    return Question(request.question or "", str(run["question"])) if run.get("question") else None
+
+
 def title(asked: Asked) -> str:
     """What was asked, in a line."""
     return " ".join(_title(asked).split())
@@ -362,7 +377,8 @@ def _title(asked: Asked) -> str:
     if asked.prompt:
         return asked.prompt
     said = ", ".join(f"{name}={value}" for name, value in asked.parameters.items())
-    return f"{asked.target or asked.target_id} {said}"
+    name = asked.target or _("Workflow {id}").format(id=asked.target_id)
+    return f"{name} {said}"
 
 
 def _deadly(n: int) -> str:

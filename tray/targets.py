@@ -37,11 +37,7 @@ def find(said: str | None, kind: TargetKind, settings: Settings) -> tuple[str, T
     if target.kind != kind:
         raise SettingsError(
             _("“{name}” is a {kind}.").format(name=known, kind=kind_in_words(target.kind)),
-            {
-                "bot": _("Ask it with: coze-tray ask PROMPT --bot {name}"),
-                "workflow": _("Run it with: coze-tray workflow {name}"),
-                "chatflow": _("Ask it with: coze-tray ask PROMPT --chatflow {name}"),
-            }[target.kind].format(name=known),
+            how_to_ask(known, target.kind),
         )
     return known, target
 
@@ -113,6 +109,14 @@ def _text_of(file: str, name: str) -> str:
         raise ValueError(f"{name}: {path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ValueError(_("{name}: {file} is no text.").format(name=name, file=path)) from None
+
+
+def how_to_ask(name: str, kind: TargetKind) -> str:
+    return {
+        "bot": _("Ask it with: coze-tray ask PROMPT --bot {name}"),
+        "workflow": _("Run it with: coze-tray workflow {name}"),
+        "chatflow": _("Ask it with: coze-tray ask PROMPT --chatflow {name}"),
+    }[kind].format(name=f'"{name}"' if " " in name else name)
 
 
 def kind_in_words(kind: TargetKind) -> str:

@@ -64,6 +64,7 @@ def add(name: str, target: Target) -> None:
     instance.tell(home(), {"op": "settings"})
     text = _("{name}: {kind} {id}").format(name=name, kind=targets.kind_in_words(target.kind), id=target.id)
     terminal.out.print(text, markup=False)
+    terminal.out.print(targets.how_to_ask(name, target.kind), markup=False)
 
 
 def remove(name: str) -> None:

@@ -53,7 +53,7 @@ def test_questions_and_what_failed_are_in_the_menu(panel: Desktop, tmp_path: Pat
         eventually(lambda: driver.says(called="answer", question="q1", text="乙"), "the option as the answer")
         panel.menu("什么颜色？")
         eventually(lambda: driver.says(called="answer", question="q2", text="金色_的"), "what was typed as the answer")
-        panel.menu("Run again: 做一个视频")
+        panel.menu("做一个视频")
         eventually(lambda: driver.says(called="again", id="r3"), "the request to be made again")
 
 

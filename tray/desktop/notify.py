@@ -17,7 +17,18 @@ from typing import Any
 
 from tray import words
 from tray.desktop.images import icon_path
-from tray.events import Bus, DraftWritten, Event, Noticed, QuestionAsked, Receipt, RequestFailed, StateChanged
+from tray.events import (
+    Bus,
+    DraftWritten,
+    Event,
+    Noticed,
+    QuestionAsked,
+    Receipt,
+    RequestDone,
+    RequestFailed,
+    RequestStarted,
+    StateChanged,
+)
 from tray.locale import _, ngettext
 from tray.text import for_terminal
 
@@ -147,26 +158,41 @@ def notifier(icon: Any | None) -> Notifier:
 
 
 def announce(bus: Bus, notifier: Notifier) -> Callable[[], None]:
-    """Notify of each draft written, each question, each request that failed or waits, and what else the user should
-    know. Returns the function that ends it."""
+    """Notify of each draft written, each question, each request that failed, waits, or was answered without a draft,
+    and what else the user should know. Returns the function that ends it."""
     signed_out = False
+    titles: dict[str, str] = {}  # of the requests that are not over
+    with_drafts: set[str] = set()
+
+    def about(what: str, request_id: str) -> str:
+        title = titles.get(request_id, "")
+        return _("{state}: {detail}").format(state=what, detail=title) if title else what
 
     def on_event(event: Event) -> None:
         nonlocal signed_out
-        if isinstance(event, DraftWritten):
+        if isinstance(event, RequestStarted):
+            titles[event.request_id] = event.title
+        elif isinstance(event, DraftWritten):
+            with_drafts.add(event.request_id)
             notifier.show(_("Draft ready: {name}").format(name=event.receipt.name), _about(event.receipt))
         elif isinstance(event, QuestionAsked):
-            notifier.show(_("A question for you"), _asked(event))
+            notifier.show(about(_("A question for you"), event.request_id), _asked(event))
+        elif isinstance(event, RequestDone) and event.text and event.request_id not in with_drafts:
+            notifier.show(about(_("Answered"), event.request_id), event.text)
         elif isinstance(event, Noticed):
             notifier.show("coze-tray", event.text)
         elif isinstance(event, StateChanged):
             if event.state == "sign_in" and not signed_out:
                 how = _("Sign in with: coze-tray login")
-                notifier.show(_("Sign in to Coze"), f"{event.detail} {how}".strip())
+                notifier.show(_("Sign in to Coze"), f"{event.detail}\n{how}".strip())
             # It is told once: other requests come and go meanwhile, but none streams without a token.
             signed_out = event.state == "sign_in" or (signed_out and event.state not in ("idle", "streaming"))
         elif isinstance(event, RequestFailed) and not (event.failure.kept and event.failure.code == "sign_in"):
-            notifier.show(*_failed(event))
+            what, text = _failed(event)
+            notifier.show(about(what, event.request_id), text)
+        if isinstance(event, RequestDone | RequestFailed):
+            titles.pop(event.request_id, None)
+            with_drafts.discard(event.request_id)
 
     return bus.subscribe(on_event)
 

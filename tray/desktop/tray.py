@@ -278,7 +278,7 @@ class Tray:
 
         def again() -> Iterator[Any]:
             for request_id, title in self._seen.to_run_again:
-                yield entry(_("Run again: {title}").format(title=title), partial(self._controls.again, request_id))
+                yield entry(title, partial(self._controls.again, request_id))
 
         if self._seen.has_default_bot:
             yield entry(_("New request…"), partial(self._ask, None))
