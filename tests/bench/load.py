@@ -16,6 +16,7 @@ them have at a time is shown beside it. `--json` prints the figures alone and ke
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import gc
 import json
@@ -167,6 +168,15 @@ class Load:
                 for old in sorted(self.root.iterdir(), key=lambda path: path.stat().st_mtime)[:-AT_ONCE]:
                     shutil.rmtree(old, ignore_errors=True)
 
+    def fill_pool(self) -> None:
+        """Let the listener's loop have all the threads that it ever has for what blocks: they come one by one, and
+        stay."""
+        loop = self.app.listener._loop
+        assert loop is not None
+        naps = [asyncio.run_coroutine_threadsafe(asyncio.to_thread(time.sleep, 0.05), loop) for _n in range(64)]
+        for nap in naps:
+            nap.result()
+
     def at_rest(self) -> Sample:
         """When nothing runs any more: the lowest of a few looks, as threads that have nothing to do end in their
         time."""
@@ -189,6 +199,7 @@ def run(seconds: float, queued: int) -> dict[str, dict[str, float]]:
         load = Load(ours.recv(), folder, cloud.pid or 0, queued)
         warm_s = min(60.0, seconds / 5)
         load.go_on(warm_s)
+        load.fill_pool()
         first = load.at_rest()
         load.samples.clear()
         load.go_on(seconds - warm_s)
