@@ -186,16 +186,14 @@ class Journal:
         return (rows[0]["name"], rows[0]["arguments"]) if rows else None
 
     def tool_started(self, request_id: str, scope: str, call_id: str, name: str, arguments: str) -> None:
-        self._run(
-            "INSERT OR IGNORE INTO tool_calls (scope, call_id, request_id, name, arguments, created_us)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            scope,
-            call_id,
-            request_id,
-            name,
-            arguments,
-            _now_us(),
-        )
+        """It may be lost with the power, not with the program: without an output, the tool is run again all the same,
+        and the answer need not wait for the disk twice."""
+        with self._transaction(lasting=False) as db:
+            db.execute(
+                "INSERT OR IGNORE INTO tool_calls (scope, call_id, request_id, name, arguments, created_us)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (scope, call_id, request_id, name, arguments, _now_us()),
+            )
 
     def tool_finished(self, scope: str, call_id: str, output: str) -> None:
         self._happened("UPDATE tool_calls SET output = ? WHERE scope = ? AND call_id = ?", output, scope, call_id)
@@ -259,12 +257,13 @@ class Journal:
                 db.execute(statement, (now_us - KEPT_DAYS * _DAY_US,))
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of it or nothing. Raises JournalError."""
+    def _transaction(self, *, lasting: bool = True) -> Iterator[sqlite3.Connection]:
+        """All of it or nothing; `lasting`: on the disk when it returns. Raises JournalError."""
         with self._lock:
             if self._closed:
                 raise JournalError(_("The journal is closed."))
             try:
+                self._db.execute("PRAGMA synchronous = FULL" if lasting else "PRAGMA synchronous = NORMAL")
                 self._db.execute("BEGIN IMMEDIATE")
                 try:
                     for sql, values in self._unwritten:

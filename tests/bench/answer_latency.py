@@ -2,18 +2,19 @@
 
     python tests/bench/answer_latency.py        prints the figures and adds them to history.json beside it
 
-The simulated cloud has a process of its own, the tool returns at once, and the chat goes through the program's real
-client. Measured at the cloud: from when the event is handed to the system to when the submission's head has come, on
+The simulated cloud has a process of its own and the tool returns at once; the request goes through the program's real
+listener, which stores the call and its output before it is told. Measured at the cloud: from when the event is handed to the system to when the submission's head has come, on
 one monotonic clock.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import multiprocessing
 import statistics
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
@@ -22,6 +23,18 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import history
+
+from tray import events
+from tray.asked import Asked
+from tray.coze.client import Client
+from tray.coze.credential import FixedToken
+from tray.draft.fetch import Progress
+from tray.draft.pipeline import Workshop
+from tray.journal import Journal
+from tray.listener import Listener, Parts
+from tray.running import DraftLedger
+from tray.tools.context import ToolContext
+from tray.tools.registry import Registry
 
 MOST_MS = 10.0
 ROUNDS = 100
@@ -59,18 +72,35 @@ def serve(connection: Connection) -> None:
             cloud.received.clear()
 
 
-async def ask(base_url: str, segments: int) -> None:
-    from tray.asked import Asked
-    from tray.coze.chat import Chat
-    from tray.coze.client import Client
-    from tray.coze.credential import FixedToken
-    from tray.coze.run import ToolCalls, ToolOutput
+def nothing_is_built(_name: str | None) -> Workshop:
+    raise AssertionError
 
-    async with Client(base_url, FixedToken("token")) as client:
-        chat = Chat(client, Asked(base_url, "bot", "bot", str(segments)), None, 10.0)
-        async for event in chat.events():
-            if isinstance(event, ToolCalls):
-                chat.answer([ToolOutput(call.id, '{"status":"ok"}') for call in event.calls])
+
+async def generate_draft(ctx: ToolContext, content: str) -> dict[str, str]:
+    """Returns at once."""
+    return {"status": "ok"}
+
+
+def ask(base_url: str, segments: int, journal: Journal) -> None:
+    """One request through the real listener and journal, to its end."""
+    ended = threading.Event()
+    bus, tools = events.Bus(), Registry()
+    tools.tool(generate_draft)
+    bus.subscribe(lambda event: ended.set() if isinstance(event, events.RequestDone) else None)
+
+    async def connect(url: str) -> Client:
+        return Client(url, FixedToken("token"))
+
+    def context(ledger: DraftLedger, progress: Progress) -> ToolContext:
+        return ToolContext(nothing_is_built, {}, "en", progress, ledger)
+
+    listener = Listener(Parts(bus, journal, connect, tools, context, False, 1, {}, lambda: None))
+    listener.start()
+    journal.add_request(str(segments), Asked(base_url, "bot", "bot", str(segments)))
+    listener.go_on(str(segments), 10.0)
+    if not ended.wait(300):
+        raise SystemExit("the request did not end")
+    listener.stop(timeout_s=5)
 
 
 def main() -> None:
@@ -79,13 +109,17 @@ def main() -> None:
     server.start()
     base_url = ours.recv()
     rows: dict[str, dict[str, float]] = {}
+    folder = tempfile.TemporaryDirectory(dir=Path.home())  # a real disk: what is stored is on it before it is told
+    journal = Journal(Path(folder.name) / "journal.db")
     for segments in SEGMENTS:
-        asyncio.run(ask(base_url, segments))
+        ask(base_url, segments, journal)
         ours.send("measured?")
         took_ms = ours.recv()
         row = {"median_ms": statistics.median(took_ms), "p95_ms": statistics.quantiles(took_ms, n=20)[-1]}
         rows[f"answer to a call with {segments} segments"] = {key: round(value, 2) for key, value in row.items()}
     server.kill()
+    journal.close()
+    folder.cleanup()
     for name, row in rows.items():
         met = "" if row["median_ms"] <= MOST_MS else "  NOT MET"
         print(
