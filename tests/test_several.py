@@ -276,13 +276,13 @@ def _play(listening: Any, chance: random.Random, wrong: list[Any], done: threadi
             if what == "park":
                 parked.add(name)
                 listening._parked[name] = ""
-            listening._ended(name, None if what == "done" else Failure("x", ""))
+            listening._ended(name, None if what == "done" else Failure("x", ""), "")
         states = [*requests.values(), *mailboxes.values(), "sign_in" if parked else "", "error" if error else "idle"]
         shown = listening.state.state
         if shown != next(state for state in _ORDER if state in states):
             wrong.append((happened[:], shown))
     for name in "abc":
-        listening._ended(name, None)
+        listening._ended(name, None, "")
         listening.troubled(name, None)
     listening._parked.clear()
     listening._settle()

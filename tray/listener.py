@@ -20,7 +20,8 @@ from tray.events import Bus, Failure, Noticed, RequestDone, RequestFailed, Reque
 from tray.journal import Journal
 from tray.journal_rows import UnreadableError
 from tray.locale import _
-from tray.running import Births, Connect, MakeContext, Runner, Slot, Slots, title
+from tray.running import Connect, MakeContext, Runner, title
+from tray.slots import Births, Slot, Slots
 from tray.tools.registry import Registry
 
 log = logging.getLogger(__name__)
