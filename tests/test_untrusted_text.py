@@ -56,7 +56,7 @@ def test_nothing_that_is_told_of_a_request_reaches_the_terminal_raw(shown):
             "1", f"text{EVIL}", [receipt], [f"warned{EVIL}"], Failure("1", f"m{EVIL}", f"a{EVIL}", f"log{EVIL}")
         )
     )
-    watching.show_question(QuestionAsked("1", "2", f"q{EVIL}", (f"o{EVIL}",), f"https://a{EVIL}"))
+    watching.show_question(QuestionAsked("1", "2", f"q{EVIL}", (f"o{EVIL}",), f"https://a{EVIL}"), with_text=True)
     assert harmless(shown.getvalue())
 
 
