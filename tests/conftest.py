@@ -13,11 +13,14 @@ from hypothesis import settings
 sys.path.insert(0, str(Path(__file__).parent))
 
 from factory import SHARED, MediaServer, content_of
+from listening import Listening
 from tray.draft import pipeline
 from tray.draft.cache import CachePolicy
 from tray.draft.compose import Options
 from tray.draft.fetch import FetchPolicy
 from tray.draft.pipeline import Built, Workshop
+from tray.simulator.mailbox import SimulatedMailbox
+from tray.simulator.server import Simulator
 
 # A busy machine is no bug; and where changes land, the same examples are tried every time.
 settings.register_profile("any machine", deadline=None, derandomize=bool(os.environ.get("CI")))
@@ -74,6 +77,32 @@ def build(root: Path, tmp_path: Path) -> Build:
         return asyncio.run(pipeline.build(text, workshop, "en", progress=lambda *_args: None))
 
     return run
+
+
+@pytest.fixture
+def listen(tmp_path: Path, root: Path) -> Iterator[Callable[..., Listening]]:
+    """Make a listener; what it makes is closed at the end."""
+    opened: list[Listening] = []
+
+    def make(cloud: Simulator, **more: Any) -> Listening:
+        opened.append(Listening(tmp_path / "home", root, cloud, **more))
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.app.close()
+
+
+@pytest.fixture
+def box() -> SimulatedMailbox:
+    return SimulatedMailbox()
+
+
+@pytest.fixture
+def cloud(box: SimulatedMailbox) -> Iterator[Simulator]:
+    """A cloud that has that mailbox."""
+    with Simulator(routes=box.routes()) as cloud:
+        yield cloud
 
 
 @pytest.fixture

@@ -22,9 +22,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from factory import draft, export, segment, track
+from listening import Listening
 from program import coze_tray, environment, last_line, start, wait_until
 from relay import Relay
-from test_listener import Listening
 from tray import events, listener
 from tray.coze import client as client_module
 from tray.coze.client import Client
@@ -625,7 +625,7 @@ class Clock:
 
 @pytest.mark.parametrize(("path", "at_bytes"), [(CREATE, 1200), (SUBMIT, 400)])
 def test_a_computer_that_slept_for_8_hours_asks_what_became_of_its_chats(path, at_bytes, listen, root, monkeypatch):
-    monkeypatch.setattr(listener, "CLOCK_S", 0.02)
+    monkeypatch.setattr("tray.clock.LOOK_S", 0.02)
     clock = Clock()
     with bot() as cloud:
         cloud.faults.add(Fault("stall", path, at_bytes=at_bytes))
@@ -895,7 +895,7 @@ def test_sixteen_broken_chats_together_are_asked_about_once_a_second(tmp_path: P
 
 
 def test_a_listener_that_has_nothing_to_do_does_nothing(listen: Listen, root, monkeypatch):
-    monkeypatch.setattr(listener, "CLOCK_S", 0.05)
+    monkeypatch.setattr("tray.clock.LOOK_S", 0.05)
     with bot() as cloud:
         one = listen(cloud)
         loop = one.app.listener._loop

@@ -15,8 +15,8 @@ import pytest
 import tomlkit
 
 from factory import draft, export, segment, track
+from listening import Listening
 from program import DEADLINE_S, coze_tray, environment, last_line, start, wait_until
-from test_listener import Listening
 from tray import events, instance, standing
 from tray.asked import Asked
 from tray.mailbox_command import cost, listen_always
@@ -28,17 +28,6 @@ from tray.simulator.server import Simulator
 CALL = "generate_draft", {"content": export(draft(track(segment())))}
 KEYS = {"status", "text", "drafts", "error", "request_id"}
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
-
-
-@pytest.fixture
-def box() -> SimulatedMailbox:
-    return SimulatedMailbox()
-
-
-@pytest.fixture
-def cloud(box: SimulatedMailbox) -> Iterator[Simulator]:
-    with Simulator(routes=box.routes()) as cloud:
-        yield cloud
 
 
 @pytest.fixture

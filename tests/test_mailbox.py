@@ -6,15 +6,14 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from factory import draft, export, png, segment, send, track
+from listening import Listening
 from program import wait_until
-from test_listener import Listening
 from tray import app, events
 from tray.asked import Asked
 from tray.mailbox import Mailbox
@@ -54,31 +53,6 @@ class Desk:
         while words not in (text := self.one.until(events.Noticed).text):
             pass
         return str(text)
-
-
-@pytest.fixture
-def listen(tmp_path: Path, root: Path) -> Iterator[Callable[..., Listening]]:
-    opened: list[Listening] = []
-
-    def make(cloud: Simulator, **more: Any) -> Listening:
-        one = Listening(tmp_path / "home", root, cloud, **more)
-        opened.append(one)
-        return one
-
-    yield make
-    for one in opened:
-        one.app.close()
-
-
-@pytest.fixture
-def box() -> SimulatedMailbox:
-    return SimulatedMailbox()
-
-
-@pytest.fixture
-def cloud(box: SimulatedMailbox) -> Iterator[Simulator]:
-    with Simulator(routes=box.routes()) as cloud:
-        yield cloud
 
 
 def done(row: Row) -> dict[str, Any]:

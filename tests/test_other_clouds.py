@@ -12,7 +12,7 @@ import pytest
 
 from chats import call, finish, no_outputs, of, paths, run, say
 from factory import draft, export, segment, track
-from test_listener import Listening
+from listening import Listening
 from tray import events
 from tray.coze.errors import NetworkAwayError
 from tray.coze.run import Failed, Finished, Output, ToolCalls

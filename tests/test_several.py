@@ -7,15 +7,14 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from factory import draft, export, png, segment, send, track
+from listening import DEADLINE_S
 from program import wait_until
-from test_listener import DEADLINE_S, Listening
 from tray import app, events, listener
 from tray.asked import Asked
 from tray.coze.tries import Pace
@@ -30,20 +29,6 @@ from tray.simulator.server import Simulator
 from tray.simulator.workflows import SimulatedRun, Workflows
 
 SLOTS = 4
-
-
-@pytest.fixture
-def listen(tmp_path: Path, root: Path) -> Iterator[Callable[..., Listening]]:
-    opened: list[Listening] = []
-
-    def make(cloud: Simulator, **more: Any) -> Listening:
-        one = Listening(tmp_path / "home", root, cloud, **more)
-        opened.append(one)
-        return one
-
-    yield make
-    for one in opened:
-        one.app.close()
 
 
 @pytest.fixture

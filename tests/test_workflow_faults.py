@@ -18,7 +18,7 @@ import pytest
 from factory import draft, export, segment, track
 from relay import Relay
 from test_faults import Clock, Listen, Patient, Renewing, listen
-from tray import events, listener
+from tray import events
 from tray.asked import Asked
 from tray.simulator.exchange import Frames
 from tray.simulator.faults import Fault
@@ -145,7 +145,7 @@ def test_a_run_whose_stream_says_nothing_more_is_a_cut(listen: Listen, root):
 
 
 def test_a_run_that_goes_on_while_the_computer_sleeps_is_a_cut(listen: Listen, root, monkeypatch):
-    monkeypatch.setattr(listener, "CLOCK_S", 0.02)
+    monkeypatch.setattr("tray.clock.LOOK_S", 0.02)
     clock = Clock()
     with Flow(says) as flow:
         flow.cloud.faults.add(Fault("stall", RUN, at_bytes=WHOLE[3]))
@@ -158,7 +158,7 @@ def test_a_run_that_goes_on_while_the_computer_sleeps_is_a_cut(listen: Listen, r
 
 
 def test_a_clock_that_is_set_breaks_no_stream(listen: Listen, root, monkeypatch):
-    monkeypatch.setattr(listener, "CLOCK_S", 0.02)
+    monkeypatch.setattr("tray.clock.LOOK_S", 0.02)
     go_on, now_s = threading.Event(), time.time
 
     def on_run(run: SimulatedRun) -> Frames:

@@ -58,6 +58,7 @@ class Journal:
             self._db = connected(sqlite3.connect(path, check_same_thread=False, isolation_level=None))
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA foreign_keys = ON")
+            self._db.execute("PRAGMA cache_size = -512")  # KiB: 2 MB would fill with what is never read again
             if not self._db.execute("PRAGMA user_version").fetchone()[0]:
                 self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
         except (sqlite3.Error, OSError) as error:

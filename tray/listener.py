@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from tray import clock, memory
+from tray.clock import Clock, awake_or_asleep_s
 from tray.coze.client import Client
 from tray.coze.errors import SIGN_IN, CozeError, NetworkAwayError
 from tray.errors import JournalError, SecretsError, TrayError
@@ -26,11 +26,8 @@ from tray.tools.registry import Registry
 
 log = logging.getLogger(__name__)
 
-CLOCK_S = 10.0
-"""How often the clock is looked at while a stream is open."""
 REMIND_S = 24 * 3600.0
-JUMP_S = 30.0
-"""A clock that went on by so much more was asleep with the machine: every stream is looked after."""
+"""How often is said what is to be known of the sign-in."""
 JOURNAL_AGAIN_S = 30.0
 """How often it is tried whether a journal that could not be written can be again."""
 
@@ -42,23 +39,12 @@ Mailbox = Callable[["Listener"], Coroutine[Any, Any, None]]
 """Keeps one mailbox open until it is cancelled; runs in the listener's loop."""
 
 
-def _awake_or_asleep_s() -> float:
-    """Seconds that go on while the machine sleeps, and that nobody can set, as they can the day's clock: a running
-    workflow whose stream is broken for nothing is lost."""
-    if sys.platform == "linux":
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-    if sys.platform == "darwin":  # where time.monotonic stops
-        return time.clock_gettime(time.CLOCK_MONOTONIC)
-    return time.monotonic()
-
-
 @dataclass(frozen=True)
 class Parts:
     """What a listener works with. `resume`: on start, go on with every unfinished request of the journal, not only
     with those that `go_on` names. `at_once`: how many requests work at the same time, each in a conversation of its
     own. `mailboxes`: those that are kept open whenever it listens, by target. `warning`: what the user should know of
-    the sign-in now, if anything; may take time. `clock`: seconds that go
-    on while the machine sleeps."""
+    the sign-in now, if anything; may take time. `clock`: seconds that go on while the machine sleeps."""
 
     bus: Bus
     journal: Journal
@@ -69,7 +55,7 @@ class Parts:
     at_once: int
     mailboxes: Mapping[str, Mailbox]
     warning: Callable[[], str | None]
-    clock: Callable[[], float] = _awake_or_asleep_s
+    clock: Clock = awake_or_asleep_s
 
 
 class Listener:
@@ -298,6 +284,8 @@ class Listener:
             # Who asked has lost patience; the program that stays never does.
             goes_on = self.parts.resume and failure is not None and failure.kept and failure.code in ("network", "tls")
         del self._tasks[request_id]  # at once: it may be asked for again in the next moment
+        if not self._tasks:
+            memory.give_back()
 
     async def _run(self, request_id: str, slot: Slot) -> Failure | None:
         """How the request ended, for good or for now. Raises JournalError."""
@@ -364,19 +352,15 @@ class Listener:
         self._settle()
 
     def _watch_clock(self) -> None:
+        """While anything runs."""
         if self._clock is None or self._clock.done():
-            self._clock = asyncio.get_running_loop().create_task(self._look_at_clock())
+            watch = clock.watch(self.parts.clock, lambda: self._tasks or self._standing, self._slept)
+            self._clock = asyncio.get_running_loop().create_task(watch)
 
-    async def _look_at_clock(self) -> None:
-        """While anything runs: where the clock jumped, the machine slept and no stream can be trusted."""
-        clock = self.parts.clock
-        while self._tasks or self._standing:
-            before = clock()
-            await asyncio.sleep(CLOCK_S)
-            if clock() - before > CLOCK_S + JUMP_S:
-                log.info("the clock jumped by %.0f s: reconnecting", clock() - before)
-                for client in list(self._runner.clients):
-                    client.break_streams(_("the computer was asleep"))
+    def _slept(self, gone_s: float) -> None:
+        log.info("the clock jumped by %.0f s: reconnecting", gone_s)
+        for client in list(self._runner.clients):
+            client.break_streams(_("the computer was asleep"))
 
     async def _remind(self) -> None:
         """Say, now and once a day, what is to be known of the sign-in."""
