@@ -146,6 +146,13 @@ class RequestFailed:
     failure: Failure
 
 
+@dataclass(frozen=True)
+class RequestCancelled:
+    """The user wanted it no more; what it had written stays."""
+
+    request_id: str
+
+
 Event = (
     StateChanged
     | RequestStarted
@@ -159,6 +166,7 @@ Event = (
     | DraftWritten
     | RequestDone
     | RequestFailed
+    | RequestCancelled
 )
 
 _KINDS: dict[str, type[Any]] = {
@@ -176,6 +184,7 @@ _KINDS: dict[str, type[Any]] = {
         DraftWritten,
         RequestDone,
         RequestFailed,
+        RequestCancelled,
     )
 }
 

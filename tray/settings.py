@@ -43,6 +43,8 @@ class Target(BaseModel):
     region: Literal["", "cn", "com"] = ""
     """"": the settings'."""
     api_base: str = ""
+    prompt: str = ""
+    """What a bot or chatflow is asked where nothing else is said: a saved request, made at a click."""
     parameters: dict[str, Any] = {}
     """The inputs of a workflow or chatflow; what a request says wins."""
     variables: dict[str, str] = {}
@@ -108,6 +110,9 @@ class Settings(BaseModel):
     oauth_client_id: str = ""
     """Of the OAuth app that `login --device` and `login --browser` sign in with; nothing secret."""
     language: Literal["", "zh_CN", "en"] = ""
+    """"": the system's."""
+    notifications: bool = True
+    """Whether notifications are shown; else they are paused."""
     drafts_dir: Path | None = None
     folders: dict[str, Path] = {}
     """Further drafts folders by name, which a bot may choose from (`output_folder`)."""
