@@ -28,7 +28,7 @@ def quick() -> Pace:
 
 @asynccontextmanager
 async def client_of(
-    cloud: Simulator | str, token: Credential | None = None, silent_s: float = 5.0
+    cloud: Simulator | str, token: Credential | None = None, silent_s: float = 30.0
 ) -> AsyncIterator[Client]:
     base_url = cloud if isinstance(cloud, str) else cloud.base_url
     async with Client(base_url, token or FixedToken("token"), silent_s, quick()) as client:
@@ -57,10 +57,10 @@ def run(
     asked: Asked | None = None,
     known: dict[str, Any] | None = None,
     *,
-    patience_s: float | None = 5.0,
+    patience_s: float | None = 30.0,
     replies: Sequence[str] = (),
     token: Credential | None = None,
-    silent_s: float = 5.0,
+    silent_s: float = 30.0,
     heard: list[RunEvent] | None = None,
 ) -> list[RunEvent]:
     """Everything a chat says: a new one, or the `known` one. `heard` has it even where it ends by raising."""

@@ -34,7 +34,7 @@ class Listening:
     def ask(self, prompt: str = "问") -> str:
         request_id = uuid.uuid4().hex
         self.app.journal.add_request(request_id, self.asked(prompt))
-        self.app.listener.go_on(request_id, 5.0)
+        self.app.listener.go_on(request_id, 30.0)
         return request_id
 
     def asked(self, prompt: str = "问") -> Asked:

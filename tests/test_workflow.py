@@ -70,7 +70,7 @@ def run(
     cloud: Simulator,
     going_on: dict[str, Any] | None = None,
     *,
-    patience_s: float | None = 5.0,
+    patience_s: float | None = 30.0,
     base_url: str = "",
     reply: str = "杭州，2024-08-20",
     until: type | None = None,
