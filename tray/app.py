@@ -208,6 +208,15 @@ def answer(app: App, request_id: str, question_id: str, text: str) -> bool:
     return taken
 
 
+def cancel(app: App, request_id: str) -> bool:
+    """The user wants that request no more: it never goes on, what it has written stays. What runs of it ends in a
+    moment; RequestCancelled says when. False where it is over already, or unknown. Raises JournalError."""
+    taken = app.journal.cancel(request_id)
+    if taken:
+        app.listener.cancelled(request_id)
+    return taken
+
+
 def ask_running(address: instance.Address, wanted: NewRequest) -> Iterator[events.Event]:
     """As `ask`, by the coze-tray that runs already. Raises HandOffError where it does not answer."""
     message = {**asdict(wanted), "asked": wanted.asked.to_json()}
@@ -229,6 +238,8 @@ def _answer(app: App, message: instance.Message) -> Generator[instance.Message, 
             yield events.to_json(event)
     elif op == "answer":
         yield {"taken": answer(app, **message)}
+    elif op == "cancel":
+        yield {"taken": cancel(app, **message)}
     elif op == "listen":
         with contextlib.closing(standing.listen(app, standing.Wanted.from_json(message["wanted"]))) as heard:
             for event in heard:
@@ -261,7 +272,7 @@ def _followed(app: App, request_id: str, heard: queue.SimpleQueue[events.Event])
         elif event.request_id == request_id:
             if isinstance(event, events.DraftWritten):
                 shown.add(event.receipt.draft_id)
-            over = isinstance(event, (events.RequestDone, events.RequestFailed))
+            over = isinstance(event, (events.RequestDone, events.RequestFailed, events.RequestCancelled))
             if over:  # drafts may have been written while nobody followed
                 missed = (r for r in app.journal.drafts_of(request_id) if r.draft_id not in shown)
                 yield from (events.DraftWritten(request_id, receipt) for receipt in missed)
@@ -274,6 +285,8 @@ def _ended(request: Request) -> events.Event | None:
     """How a request ended that another process has finished meanwhile."""
     if request.failure is not None:
         return events.RequestFailed(request.id, request.failure)
+    if request.state == "cancelled":
+        return events.RequestCancelled(request.id)
     return events.RequestDone(request.id, request.text) if request.state == "done" else None
 
 

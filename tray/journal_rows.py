@@ -63,8 +63,10 @@ CREATE TABLE drafts (
     + ITEMS_SCHEMA
 )
 
-RequestState = Literal["queued", "running", "waiting", "done", "failed"]
-"""waiting: for the user's answer."""
+RequestState = Literal["queued", "running", "waiting", "done", "failed", "cancelled"]
+"""waiting: for the user's answer. cancelled: by the user."""
+UNFINISHED = "('queued', 'running', 'waiting')"
+"""Those of a request that is not over, as SQL."""
 
 
 class UnreadableError(JournalError):

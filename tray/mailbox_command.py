@@ -143,6 +143,9 @@ class _Watched:
             self._not_whole.pop(event.request_id, None)
             self._failed += not event.failure.kept
             terminal.show_problem(event.failure.message, event.failure.advice, event.failure.logid)
+        elif isinstance(event, events.RequestCancelled):
+            self._not_whole.pop(event.request_id, None)
+            terminal.show_warning(_("An item was cancelled: {id}").format(id=event.request_id))
 
     def end(self) -> None:
         """Say how it was."""

@@ -163,7 +163,7 @@ def _followed(app: App, key: str, heard: queue.SimpleQueue[events.Event]) -> Ite
                 ours[request_id] = _is_of(app, request_id, key)
             if ours[request_id]:
                 yield event
-            if isinstance(event, (events.RequestDone, events.RequestFailed)):
+            if isinstance(event, (events.RequestDone, events.RequestFailed, events.RequestCancelled)):
                 del ours[request_id]
 
 

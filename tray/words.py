@@ -28,6 +28,7 @@ def of_request(state: str) -> str:
         "waiting": _("waiting for an answer"),
         "done": _("done"),
         "failed": _("failed"),
+        "cancelled": _("cancelled"),
     }[state]
 
 
