@@ -97,6 +97,11 @@ def recent_requests(path: Path, limit: int = 10) -> list[Request]:
     return _read(path, _TO_SHOW, limit)
 
 
+def unfinished_requests(path: Path) -> list[Request]:
+    """Those that are not over, oldest first."""
+    return _read(path, f"SELECT * FROM requests WHERE state IN {UNFINISHED} ORDER BY rowid")  # noqa: S608 - constant
+
+
 def stored_request(path: Path, request_id: str) -> Request | None:
     return next(iter(_read(path, "SELECT * FROM requests WHERE id = ?", request_id)), None)
 

@@ -187,7 +187,8 @@ def _happenings(home: Path, settings: Settings, wanted: Wanted) -> Generator[eve
         tries += 1
         held, address = instance.acquire(home), instance.running(home)
         if held is not None:
-            opened = app.open_app(settings, home, held, events.Bus(), resume=False)
+            face = app.Face(quit=standing.end)
+            opened = app.open_app(settings, home, held, events.Bus(), resume=False, face=face)
             try:
                 yield from opened.notices()
                 yield from standing.listen(opened, wanted)

@@ -39,7 +39,7 @@ class OpenQuestions:
             if isinstance(event, QuestionAsked):
                 self._open.pop(event.request_id, None)
                 self._open[event.request_id] = event
-            elif isinstance(event, (QuestionAnswered, RequestDone, RequestFailed, RequestCancelled)):
+            elif isinstance(event, QuestionAnswered | RequestDone | RequestFailed | RequestCancelled):
                 self._open.pop(event.request_id, None)
             elif isinstance(event, StateChanged) and event.state == "stopped":
                 self._open.clear()

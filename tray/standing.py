@@ -136,6 +136,12 @@ def listen(app: App, wanted: Wanted) -> Generator[events.Event, None, None]:
         app.standing.leave(key)
 
 
+def end(app: App) -> None:
+    """Let every `listen` by that program end, as with Ctrl-C."""
+    app.closing.set()
+    app.bus.publish(app.listener.state)
+
+
 def listen_running(address: instance.Address, wanted: Wanted) -> Iterator[events.Event]:
     """As `listen`, by the coze-tray that runs already. Raises HandOffError where it does not answer."""
     for said in instance.hand_on(address, {"op": "listen", "wanted": wanted.to_json()}):
