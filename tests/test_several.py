@@ -244,8 +244,8 @@ def _play(listening: Any, chance: random.Random, wrong: list[Any], done: threadi
         if what == "mark":
             requests[name], error = chance.choice(_ORDER[:5]), False
             parked.discard(name)
-            listening._parked.pop(name, None)
-            listening._mark(name, requests[name], "")
+            listening._board.unpark(name)
+            listening._board.mark(name, requests[name], "")
         elif what == "trouble":
             before, mailboxes[name] = mailboxes.get(name, ""), chance.choice((*_ORDER[4:], ""))
             error &= mailboxes[name] == before
@@ -253,14 +253,14 @@ def _play(listening: Any, chance: random.Random, wrong: list[Any], done: threadi
         elif what == "signed_in":
             parked.clear()
             error = False
-            listening._parked.clear()
+            listening._board.unpark_all()
             listening._unpark()
         else:
             requests.pop(name, None)
             error = what != "done"
             if what == "park":
                 parked.add(name)
-                listening._parked[name] = ""
+                listening._board.park(name, "")
             listening._ended(name, None if what == "done" else Failure("x", ""), "")
         states = [*requests.values(), *mailboxes.values(), "sign_in" if parked else "", "error" if error else "idle"]
         shown = listening.state.state
@@ -269,8 +269,8 @@ def _play(listening: Any, chance: random.Random, wrong: list[Any], done: threadi
     for name in "abc":
         listening._ended(name, None, "")
         listening.troubled(name, None)
-    listening._parked.clear()
-    listening._settle()
+    listening._board.unpark_all()
+    listening._board.settle()
     done.set()
 
 

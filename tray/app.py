@@ -7,8 +7,9 @@ import logging
 import logging.handlers
 import queue
 import threading
+import time
 import uuid
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from tray.journal import Journal
 from tray.journal_rows import Request
 from tray.listener import Listener, Parts
 from tray.locale import _
+from tray.progress import RunningRequests
 from tray.questions import OpenQuestions
 from tray.running import DraftLedger
 from tray.settings import Settings
@@ -45,6 +47,19 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class Face:
+    """What the user has of the process that runs. `stays`: it is the tray program, with its icon or without; else a
+    command that is the one while it runs. `quit` begins its end; None: it only ends when its request is over."""
+
+    stays: bool = False
+    has_icon: Callable[[], bool] = lambda: False
+    quit: Callable[[App], None] | None = None
+
+
+COMMAND = Face()
+
+
+@dataclass(frozen=True)
 class App:
     """The running program, without its face: the one owner of the journal."""
 
@@ -55,6 +70,10 @@ class App:
     instance: instance.Instance
     questions: OpenQuestions
     standing: standing.Standing
+    running: RunningRequests
+    face: Face
+    since_s: float = field(default_factory=time.time)
+    """When it began, on the day's clock."""
     closing: threading.Event = field(default_factory=threading.Event)
 
     def notices(self) -> list[events.Noticed]:
@@ -76,13 +95,22 @@ class App:
 
 
 def open_app(
-    settings: Settings, home: Path, held: instance.Instance, bus: Bus, *, resume: bool, token: str | None = None
+    settings: Settings,
+    home: Path,
+    held: instance.Instance,
+    bus: Bus,
+    *,
+    resume: bool,
+    token: str | None = None,
+    face: Face = COMMAND,
 ) -> App:
     """Make the program in the one process of this user that holds the lock on `home`.
 
     `resume`: go on with what earlier runs left unfinished, and keep the mailboxes of the settings open. `token`: use
     this one and no other (the demo's).
     """
+    from tray import answering  # which can do all that is in this module
+
     _log_to(home / "coze-tray.log")
     journal = Journal(home / "journal.db")
     tools = Registry()
@@ -112,8 +140,8 @@ def open_app(
     mailboxes = standing.of_settings(settings) if resume else {}
     listener = Listener(Parts(bus, journal, connect, tools, context, resume, settings.at_once, mailboxes, warning))
     kept = standing.Standing(listener, mailboxes, of_settings=resume)
-    app = App(settings, bus, journal, listener, held, OpenQuestions(bus), kept)
-    held.serve(lambda message: _answer(app, message))
+    app = App(settings, bus, journal, listener, held, OpenQuestions(bus), kept, RunningRequests(bus), face)
+    held.serve(lambda message: answering.answers(app, message))
     for notice in app.notices():
         bus.publish(notice)
     return app
@@ -208,6 +236,15 @@ def answer(app: App, request_id: str, question_id: str, text: str) -> bool:
     return taken
 
 
+def cancel(app: App, request_id: str) -> bool:
+    """The user wants that request no more: it never goes on, what it has written stays. What runs of it ends in a
+    moment; RequestCancelled says when. False where it is over already, or unknown. Raises JournalError."""
+    taken = app.journal.cancel(request_id)
+    if taken:
+        app.listener.cancelled(request_id)
+    return taken
+
+
 def ask_running(address: instance.Address, wanted: NewRequest) -> Iterator[events.Event]:
     """As `ask`, by the coze-tray that runs already. Raises HandOffError where it does not answer."""
     message = {**asdict(wanted), "asked": wanted.asked.to_json()}
@@ -219,31 +256,6 @@ def answer_running(address: instance.Address, request_id: str, question_id: str,
     """As `answer`, by the coze-tray that runs already. Raises HandOffError where it does not answer."""
     message = {"op": "answer", "request_id": request_id, "question_id": question_id, "text": text}
     return any(said.get("taken") for said in instance.hand_on(address, message))
-
-
-def _answer(app: App, message: instance.Message) -> Generator[instance.Message, None, None]:
-    """What the running program says to another process of this user."""
-    op = message.pop("op", None)
-    if op == "ask":
-        for event in ask(app, NewRequest(**{**message, "asked": Asked.from_json(message["asked"])})):
-            yield events.to_json(event)
-    elif op == "answer":
-        yield {"taken": answer(app, **message)}
-    elif op == "listen":
-        with contextlib.closing(standing.listen(app, standing.Wanted.from_json(message["wanted"]))) as heard:
-            for event in heard:
-                yield events.to_json(event)
-    elif op == "signed_in":
-        app.listener.signed_in()
-        yield {"taken": True}
-    elif op == "settings":  # they have changed: whatever shows them looks again
-        app.standing.settings_changed()
-        app.bus.publish(app.listener.state)
-        yield {"taken": True}
-    elif op == "state":
-        yield events.to_json(app.listener.state)
-    else:
-        log.warning("unknown message %r", op)
 
 
 def _followed(app: App, request_id: str, heard: queue.SimpleQueue[events.Event]) -> Iterator[events.Event]:
@@ -261,7 +273,7 @@ def _followed(app: App, request_id: str, heard: queue.SimpleQueue[events.Event])
         elif event.request_id == request_id:
             if isinstance(event, events.DraftWritten):
                 shown.add(event.receipt.draft_id)
-            over = isinstance(event, (events.RequestDone, events.RequestFailed))
+            over = isinstance(event, (events.RequestDone, events.RequestFailed, events.RequestCancelled))
             if over:  # drafts may have been written while nobody followed
                 missed = (r for r in app.journal.drafts_of(request_id) if r.draft_id not in shown)
                 yield from (events.DraftWritten(request_id, receipt) for receipt in missed)
@@ -274,6 +286,8 @@ def _ended(request: Request) -> events.Event | None:
     """How a request ended that another process has finished meanwhile."""
     if request.failure is not None:
         return events.RequestFailed(request.id, request.failure)
+    if request.state == "cancelled":
+        return events.RequestCancelled(request.id)
     return events.RequestDone(request.id, request.text) if request.state == "done" else None
 
 

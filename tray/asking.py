@@ -151,7 +151,7 @@ class _Followed:
                 try:
                     for event in app.ask_running(address, self.wanted):
                         yield event
-                        if isinstance(event, (events.RequestDone, events.RequestFailed)):
+                        if isinstance(event, (events.RequestDone, events.RequestFailed, events.RequestCancelled)):
                             return
                 except HandOffError as error:
                     log.info("%s", error)

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from tray import __version__, cli_asking, cli_targets, locale, terminal
+from tray import __version__, cli_asking, cli_running, cli_targets, locale, terminal
 from tray.cli_options import DraftsDir, JsonFlag, failed, json_of_failure
 from tray.draft.names import GROUPS
 from tray.errors import TrayError
@@ -94,6 +94,7 @@ def demo(
 
 
 cli_asking.add_to(app)
+cli_running.add_to(app)
 
 
 @app.command(help=_("Build the drafts of an export, a spec, a recipe or an SRT file. No cloud is needed."))

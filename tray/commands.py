@@ -8,10 +8,11 @@ import logging
 import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tray import app, events, instance, locale, secrets, signing_in, terminal, watching, words
+from tray import app, control, events, instance, locale, secrets, signing_in, terminal, watching, words
 from tray import settings as settings_module
 from tray.asked import Asked
 from tray.draft import coze_json, own_spec, pipeline
@@ -160,7 +161,7 @@ def status(*, check: bool) -> dict[str, Any]:
     from tray.journal_rows import recent_requests
 
     settings, home = settings_module.load_for_people(), home_folder()
-    state, detail = _state(home)
+    state, detail, program = _state()
     if check:
         signing_in.check(settings)
     account = signing_in.about(settings)
@@ -177,6 +178,7 @@ def status(*, check: bool) -> dict[str, Any]:
     for mailbox in mailboxes:
         text = _("Mailbox: {name}, listened to whenever coze-tray runs ({interval})")
         terminal.out.print(for_terminal(text.format_map(mailbox)), markup=False)
+    live = {one["request_id"]: _how_far(one) for one in program["requests"]} if program else {}
     requests: list[dict[str, Any]] = []
     for request in recent_requests(home / "journal.db"):
         asks = question(request)
@@ -189,7 +191,9 @@ def status(*, check: bool) -> dict[str, Any]:
             }
         )
         prompt = for_terminal(title(request.asked))[:60]
-        terminal.out.print(f"  {request.id}  {words.of_request(request.state)}  {prompt}", markup=False)
+        terminal.out.print(
+            f"  {request.id}  {live.get(request.id) or words.of_request(request.state)}  {prompt}", markup=False
+        )
         if asks is not None:
             options = f" ({' / '.join(asks.options)})" if asks.options else ""
             terminal.out.print(f"    ? {for_terminal(' '.join(asks.text.split()))[:200]}{options}", markup=False)
@@ -198,6 +202,7 @@ def status(*, check: bool) -> dict[str, Any]:
     return {
         "running": state != "off",
         "state": state,
+        "program": program,
         "base_url": settings.base_url,
         **account,
         "bot_id": settings.bot_id,
@@ -243,21 +248,33 @@ def doctor() -> int:
     return 1 if missing else 0
 
 
-def _state(home: Path) -> tuple[str, str]:
-    """The running program's state as a word, and in words; "off" where none runs."""
-    held = instance.acquire(home)
-    if held is not None:
-        held.release()
-        return "off", _("not running")
-    address = instance.running(home)
-    if address is None:
-        return "starting", _("starting")
+def _state() -> tuple[str, str, dict[str, Any] | None]:
+    """The running program's state as a word, and in words; and all that it says of itself. "off" where none runs."""
     try:
-        for answer in instance.hand_on(address, {"op": "state"}):
-            changed = events.from_json(answer)
-            if isinstance(changed, events.StateChanged):
-                state = words.of_state(changed.state)
-                return changed.state, _("{state} (process {pid})").format(state=state, pid=address.pid)
+        said = control.ask("state")
     except HandOffError as error:
-        return "silent", error.message
-    return "silent", _("no answer")
+        return "silent", str(error), None
+    if said is None:
+        return "off", _("not running"), None
+    state = said["state"]["state"]
+    shown = words.of_state(state)
+    if detail := " ".join(said["state"]["detail"].split()):
+        shown = _("{state}: {detail}").format(state=shown, detail=for_terminal(detail))
+    if said["icon"]:
+        who = _("process {pid}, with its icon, since {time}")
+    elif said["stays"]:
+        who = _("process {pid}, without an icon, since {time}")
+    else:
+        who = _("process {pid}, a command in a terminal, since {time}")
+    since = datetime.fromtimestamp(said["since_s"]).astimezone()
+    is_today = since.date() == datetime.now(since.tzinfo).date()
+    who = who.format(pid=said["pid"], time=since.strftime("%H:%M" if is_today else "%Y-%m-%d %H:%M"))
+    return state, f"{shown} ({who})", {**said, "since": since.isoformat(timespec="seconds")}
+
+
+def _how_far(running: dict[str, Any]) -> str:
+    """What one request that runs is at."""
+    state = words.of_running(running["state"])
+    if not running["total"]:
+        return state
+    return _("{state}: {detail}").format(state=state, detail=words.of_media(running["done"], running["total"]))

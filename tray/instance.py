@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from multiprocessing import AuthenticationError
@@ -30,7 +30,10 @@ from tray.locale import _
 log = logging.getLogger(__name__)
 
 ANSWER_WITHIN_S = 10.0
+OPENING_S = 10.0
+"""For so long a program may hold the lock before it answers: it is just starting, or just ending."""
 _HEARD = b"{}"
+_RUNNING, _PID = "running.json", "coze-tray.pid"
 _FAMILY = "AF_PIPE" if sys.platform == "win32" else "AF_UNIX"
 
 Message = dict[str, Any]
@@ -40,7 +43,7 @@ Answer = Callable[[Message], Generator[Message, None, None]]
 
 @dataclass(frozen=True)
 class Address:
-    """Where the process that holds the lock listens; as in `running.json`."""
+    """Where the process that holds the lock listens; as in running.json."""
 
     pid: int
     where: str
@@ -60,7 +63,7 @@ class Instance:
         key = secrets.token_hex(32)
         where = _socket_path(self._home)
         self._listener = Listener(where, _FAMILY)
-        write_private(self._home / "running.json", json.dumps({"pid": os.getpid(), "where": where, "key": key}))
+        write_private(self._home / _RUNNING, json.dumps({"pid": os.getpid(), "where": where, "key": key}))
         threading.Thread(
             target=self._accept, args=(self._listener, key.encode(), answer), name="hand-off", daemon=True
         ).start()
@@ -68,7 +71,7 @@ class Instance:
     def release(self) -> None:
         """Let another process be the one."""
         self._released.set()
-        (self._home / "running.json").unlink(missing_ok=True)
+        _forget(self._home)
         listener, self._listener = self._listener, None
         if listener is not None:
             folder = Path(str(listener.address)).parent
@@ -93,14 +96,38 @@ class Instance:
 
 
 def acquire(home: Path) -> Instance | None:
-    """Become the one coze-tray of this user, or None if another process is. A lock left by a crash is free."""
+    """Become the one coze-tray of this user, or None if another process is. A lock left by a crash is free, and what
+    else the crash has left is removed."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = FileLock(home / "coze-tray.lock", timeout=0)
     try:
         lock.acquire()
     except Timeout:
         return None
+    with suppress(OSError):  # a full disk keeps nobody from asking what runs
+        _forget(home)
+        write_private(home / _PID, str(os.getpid()))
     return Instance(home, lock)
+
+
+def reach(home: Path, message: Message) -> Instance | Message:
+    """The right to be the one, where no other process is; else what that one answers to `message`, the first of it.
+    Who is just starting or ending is waited for. Raises HandOffError for one that does not answer."""
+    end = time.monotonic() + OPENING_S
+    while True:
+        held = acquire(home)
+        if held is not None:
+            return held
+        address = running(home)
+        if address is not None:
+            try:
+                with closing(hand_on(address, message)) as answers:
+                    return next(answers)
+            except HandOffError as error:
+                log.info("%s", error)
+        if time.monotonic() >= end:
+            raise _silent(holder(home))
+        time.sleep(0.1)
 
 
 def acquire_or_tell(home: Path) -> Instance:
@@ -115,30 +142,35 @@ def acquire_or_tell(home: Path) -> Instance:
 
 def taken(home: Path) -> HandOffError:
     """The error that says who keeps the lock."""
-    address = running(home)
-    who = _("process {pid}").format(pid=address.pid) if address else _("another process")
+    pid = holder(home)
+    who = _("process {pid}").format(pid=pid) if pid else _("another process")
     return HandOffError(
         _("coze-tray runs already ({who}) and holds the journal.").format(who=who),
         _("Look for its icon in the tray, or end that process."),
     )
 
 
+def holder(home: Path) -> int | None:
+    """The process that holds the lock, if it could say so."""
+    try:
+        return int((home / _PID).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
 def running(home: Path) -> Address | None:
     """The process that holds the lock, if it has said so."""
     try:
-        said = json.loads((home / "running.json").read_text("utf-8"))
+        said = json.loads((home / _RUNNING).read_text("utf-8"))
         return Address(int(said["pid"]), str(said["where"]), str(said["key"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def hand_on(address: Address, message: Message) -> Iterator[Message]:
+def hand_on(address: Address, message: Message) -> Generator[Message, None, None]:
     """Send `message` to the running process and yield its answers as they come, to their end. Raises HandOffError where
     none comes."""
-    silent = HandOffError(
-        _("coze-tray (process {pid}) runs already, but does not answer.").format(pid=address.pid),
-        _("Quit it from its tray menu, or end that process, and try again."),
-    )
+    silent = _silent(address.pid)
     try:
         connection = Client(address.where, _FAMILY)
         for handshake in (answer_challenge, deliver_challenge):
@@ -169,6 +201,28 @@ def tell(home: Path, message: Message) -> None:
                 pass
         except HandOffError as error:
             log.info("%s", error)
+
+
+def _silent(pid: int | None) -> HandOffError:
+    """The error that says who does not answer, and how that is ended."""
+    if pid is None:
+        return HandOffError(
+            _("coze-tray runs already, but does not answer."), _("Quit it from its tray menu, or restart the computer.")
+        )
+    if sys.platform == "win32":
+        how = _("Quit it from its tray menu, or end process {pid} in the Task Manager (Details), and try again.")
+    elif sys.platform == "darwin":
+        how = _("Quit it from its tray menu, or end process {pid} in the Activity Monitor, and try again.")
+    else:
+        how = _("Quit it from its tray menu, or end that process (kill {pid}), and try again.")
+    text = _("coze-tray (process {pid}) runs already, but does not answer.")
+    return HandOffError(text.format(pid=pid), how.format(pid=pid))
+
+
+def _forget(home: Path) -> None:
+    """Nobody runs, as far as the files say."""
+    for name in (_RUNNING, _PID):
+        (home / name).unlink(missing_ok=True)
 
 
 def _converse(connection: Connection[Any, Any], key: bytes, answer: Answer) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tray.asked import Asked
+from tray.locale import _
 from tray.text import json_text
 
 SCHEMA = """
@@ -44,12 +45,13 @@ def json_field(column: str, key: str) -> str:
 LET_GO = f"""
 UPDATE requests SET asked = json_set(asked, '$.parameters.arguments', '{{}}')
 WHERE {json_field("asked", "kind")} = 'item' AND length(asked) > 2000
-AND state IN ('done', 'failed') AND created_us < ?
+AND state IN ('done', 'failed', 'cancelled') AND created_us < ?
 """  # noqa: S608 - of constants
 """An item carries a whole draft in what was asked."""
 MESSAGE_CHARS = 500
 """So much of a tool's message goes into a result: a run's inputs are small."""
 MOST_DRAFTS = 20
+_OVER = ("done", "failed", "cancelled")
 
 
 @dataclass(frozen=True)
@@ -144,10 +146,10 @@ class Items:
                 (mailbox,),
             ).fetchall()
             for row in rows:
-                if row["state"] in ("done", "failed"):
+                if row["state"] in _OVER:
                     values = refusal(row["item_id"], _why(row["failure"])), mailbox, row["item_id"]
                     db.execute("UPDATE items SET result = ? WHERE mailbox = ? AND item_id = ?", values)
-            return [str(row["request_id"]) for row in rows if row["state"] not in ("done", "failed")]
+            return [str(row["request_id"]) for row in rows if row["state"] not in _OVER]
 
     def to_acknowledge(self, mailbox: str, most: int) -> list[Acknowledgement]:
         """Finished items whose results no run has taken: those first that were sent least often, so that a mailbox
@@ -211,6 +213,15 @@ def result_of(item_id: str, output: str) -> str:
 def refusal(item_id: str, message: str) -> str:
     """What the cloud is told of something that can't be run."""
     return json_text({"id": item_id, "status": "error", "message": message[:MESSAGE_CHARS]})
+
+
+def finish_cancelled(db: sqlite3.Connection, request_id: str) -> None:
+    """The user has cancelled the request: if it runs an item, the cloud is told."""
+    rows = db.execute("SELECT mailbox, item_id FROM items WHERE request_id = ? AND result IS NULL", (request_id,))
+    for row in rows.fetchall():
+        said = {"id": row["item_id"], "status": "cancelled", "message": _("The user has cancelled it.")}
+        values = json_text(said), row["mailbox"], row["item_id"]
+        db.execute("UPDATE items SET result = ? WHERE mailbox = ? AND item_id = ?", values)
 
 
 def told(acknowledged: Iterable[Acknowledgement]) -> list[dict[str, Any]]:

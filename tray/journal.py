@@ -17,8 +17,18 @@ from tray.asked import Asked
 from tray.errors import JournalError
 from tray.events import Failure, Receipt
 from tray.items import LET_GO as ITEMS_LET_GO
-from tray.items import Items, json_field
-from tray.journal_rows import RECENT, SCHEMA, VERSION, Request, connected, receipts_of, request_of, requests_of
+from tray.items import Items, finish_cancelled, json_field
+from tray.journal_rows import (
+    RECENT,
+    SCHEMA,
+    UNFINISHED,
+    VERSION,
+    Request,
+    connected,
+    receipts_of,
+    request_of,
+    requests_of,
+)
 from tray.locale import _
 from tray.text import json_text
 
@@ -96,7 +106,7 @@ class Journal:
 
     def adopt(self, request_id: str, asked: Asked, run: dict[str, Any]) -> str:
         """Queue a request that goes on with a chat that is there already. Returns its id: where another request has
-        that chat and has not failed, that one's, so that a chat is never held twice."""
+        that chat and has neither failed nor been cancelled, that one's, so that a chat is never held twice."""
         with self._transaction() as db:
             row = db.execute(_OF_CHAT, (request_id, asked.base_url, run["chat_id"], run["conversation_id"])).fetchone()
             if row is not None:
@@ -115,13 +125,34 @@ class Journal:
         return request_of(rows[0])
 
     def unfinished(self) -> list[str]:
-        """The ids of requests that are neither done nor failed, oldest first."""
+        """The ids of requests that are not over, oldest first."""
         # By row: a clock that was set back must not turn the queue around.
-        rows = self._run("SELECT id FROM requests WHERE state IN ('queued', 'running', 'waiting') ORDER BY rowid")
+        rows = self._run(f"SELECT id FROM requests WHERE state IN {UNFINISHED} ORDER BY rowid")  # noqa: S608 - constant
         return [str(row["id"]) for row in rows]
 
     def running(self, request_id: str) -> None:
-        self._run("UPDATE requests SET state = 'running' WHERE id = ?", request_id)
+        self._run("UPDATE requests SET state = 'running' WHERE id = ? AND state <> 'cancelled'", request_id)
+
+    def cancel(self, request_id: str) -> bool:
+        """The user wants the request no more: from now on nothing but a new request changes that. An item that it runs
+        is finished with that. False where it is over already, or unknown."""
+        with self._transaction() as db:
+            sql = f"UPDATE requests SET state = 'cancelled' WHERE id = ? AND state IN {UNFINISHED}"  # noqa: S608
+            taken = db.execute(sql, (request_id,)).rowcount > 0
+            if taken:
+                finish_cancelled(db, request_id)
+        return taken
+
+    def is_cancelled(self, request_id: str) -> bool:
+        return bool(self._run("SELECT 1 FROM requests WHERE id = ? AND state = 'cancelled'", request_id))
+
+    def unsure_drafts(self) -> list[tuple[str, str]]:
+        """Request and key of the drafts that requests were about to move in when they were cancelled."""
+        rows = self._run(
+            "SELECT request_id, key FROM drafts JOIN requests ON requests.id = request_id"
+            " WHERE state = 'cancelled' AND NOT written"
+        )
+        return [(str(row["request_id"]), str(row["key"])) for row in rows]
 
     def posting(self, request_id: str, posted: bool) -> None:
         """Before the run's creation is sent (True); again (False) when it is sure that it did not arrive."""
@@ -139,7 +170,8 @@ class Journal:
             if row["question"] == question_id and row["reply"] is not None:
                 return str(row["reply"])
             db.execute(
-                "UPDATE requests SET state = 'waiting', question = ?, reply = NULL WHERE id = ?",
+                "UPDATE requests SET state = 'waiting', question = ?, reply = NULL"
+                " WHERE id = ? AND state <> 'cancelled'",
                 (question_id, request_id),
             )
         return None
@@ -169,11 +201,12 @@ class Journal:
         return [str(row["text"]) for row in rows]
 
     def done(self, request_id: str, text: str) -> None:
-        self._happened("UPDATE requests SET state = 'done', text = ? WHERE id = ?", text, request_id)
+        sql = "UPDATE requests SET state = 'done', text = ? WHERE id = ? AND state <> 'cancelled'"
+        self._happened(sql, text, request_id)
 
     def failed(self, request_id: str, failure: Failure, text: str = "") -> None:
         """The request is over; `text` is what was said until then."""
-        sql = "UPDATE requests SET state = 'failed', failure = ?, text = ? WHERE id = ?"
+        sql = "UPDATE requests SET state = 'failed', failure = ?, text = ? WHERE id = ? AND state <> 'cancelled'"
         self._happened(sql, json_text(asdict(failure)), text, request_id)
 
     def tool_output(self, scope: str, call_id: str) -> str | None:
@@ -295,16 +328,16 @@ class Journal:
 
 _LET_GO = (
     "UPDATE tool_calls SET arguments = '' WHERE arguments <> '' AND request_id IN"
-    " (SELECT id FROM requests WHERE state IN ('done', 'failed') AND created_us < ?)",
+    " (SELECT id FROM requests WHERE state IN ('done', 'failed', 'cancelled') AND created_us < ?)",
     "DELETE FROM outputs WHERE request_id IN"
-    " (SELECT id FROM requests WHERE state IN ('done', 'failed') AND created_us < ?)",
+    " (SELECT id FROM requests WHERE state IN ('done', 'failed', 'cancelled') AND created_us < ?)",
     "UPDATE requests SET text = substr(text, 1, 2000)"
-    " WHERE state IN ('done', 'failed') AND created_us < ? AND length(text) > 2000",
+    " WHERE state IN ('done', 'failed', 'cancelled') AND created_us < ? AND length(text) > 2000",
     ITEMS_LET_GO,
 )
 _OF_CHAT = f"""
 SELECT id FROM requests WHERE id = ?1
-OR (state <> 'failed' AND {json_field("asked", "base_url")} = ?2
+OR (state NOT IN ('failed', 'cancelled') AND {json_field("asked", "base_url")} = ?2
     AND {json_field("run", "chat_id")} = ?3 AND {json_field("run", "conversation_id")} = ?4)
 ORDER BY id <> ?1, rowid DESC LIMIT 1
 """  # noqa: S608 - of constants

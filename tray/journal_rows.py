@@ -63,8 +63,10 @@ CREATE TABLE drafts (
     + ITEMS_SCHEMA
 )
 
-RequestState = Literal["queued", "running", "waiting", "done", "failed"]
-"""waiting: for the user's answer."""
+RequestState = Literal["queued", "running", "waiting", "done", "failed", "cancelled"]
+"""waiting: for the user's answer. cancelled: by the user."""
+UNFINISHED = "('queued', 'running', 'waiting')"
+"""Those of a request that is not over, as SQL."""
 
 
 class UnreadableError(JournalError):
@@ -93,6 +95,11 @@ class Request:
 def recent_requests(path: Path, limit: int = 10) -> list[Request]:
     """The requests last made, and as many that wait for the user's answer, newest first."""
     return _read(path, _TO_SHOW, limit)
+
+
+def unfinished_requests(path: Path) -> list[Request]:
+    """Those that are not over, oldest first."""
+    return _read(path, f"SELECT * FROM requests WHERE state IN {UNFINISHED} ORDER BY rowid")  # noqa: S608 - constant
 
 
 def stored_request(path: Path, request_id: str) -> Request | None:

@@ -12,11 +12,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from tray import clock, memory
+from tray.board import Board
+from tray.cancelling import Cancelling
 from tray.clock import Clock, awake_or_asleep_s
 from tray.coze.client import Client
-from tray.coze.errors import SIGN_IN, CozeError, NetworkAwayError
-from tray.errors import JournalError, SecretsError, TrayError
-from tray.events import Bus, Failure, Noticed, RequestDone, RequestFailed, RequestStarted, State, StateChanged
+from tray.errors import JournalError
+from tray.events import (
+    Bus,
+    Failure,
+    Noticed,
+    RequestCancelled,
+    RequestDone,
+    RequestFailed,
+    RequestStarted,
+    State,
+    StateChanged,
+)
+from tray.failing import failure_of
 from tray.journal import Journal
 from tray.journal_rows import UnreadableError
 from tray.locale import _
@@ -30,10 +42,6 @@ REMIND_S = 24 * 3600.0
 """How often is said what is to be known of the sign-in."""
 JOURNAL_AGAIN_S = 30.0
 """How often it is tried whether a journal that could not be written can be again."""
-
-_LIVELIEST: tuple[State, ...] = (
-    "working", "asking", "streaming", "connecting", "reconnecting", "sign_in", "error", "idle"
-)  # fmt: skip
 
 Mailbox = Callable[["Listener"], Coroutine[Any, Any, None]]
 """Keeps one mailbox open until it is cancelled; runs in the listener's loop."""
@@ -71,14 +79,14 @@ class Listener:
         self._patience_s: dict[str, float | None] = {}  # of requests asked here and not finished
         self._mailboxes = dict(parts.mailboxes)
         self._workflows: set[str] = set()
-        self._state = StateChanged("stopped")
+        self._board = Board(parts.bus)
         self.sign_ins = 0
         """How often the user has signed in."""
 
     @property
     def state(self) -> StateChanged:
         """The state last published."""
-        return self._state
+        return self._board.state
 
     @property
     def listening(self) -> bool:
@@ -87,8 +95,7 @@ class Listener:
     @property
     def holds_workflows(self) -> bool:
         """Whether a workflow runs that a stop would cut for good: one that waits for the user can be gone on with."""
-        marked = [self._states.get(request_id) for request_id in tuple(self._workflows)]
-        return any(one is None or one.state != "asking" for one in marked)
+        return any(self._board.of(request_id) != "asking" for request_id in tuple(self._workflows))
 
     def start(self) -> None:
         """Begin to listen; nothing if it listens already, or after `close`."""
@@ -132,6 +139,15 @@ class Listener:
         with self._guard:
             self._soon(lambda: self._runner.answered(request_id))
 
+    def cancelled(self, request_id: str) -> None:
+        """That request is cancelled in the journal: what runs of it ends, and RequestCancelled follows."""
+        with self._guard:
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._cancelling.cancel, request_id)
+                return
+            self._patience_s.pop(request_id, None)
+        self.parts.bus.publish(RequestCancelled(request_id))
+
     def signed_in(self) -> None:
         """There is a token now: what waited for it goes on."""
         with self._guard:
@@ -160,21 +176,21 @@ class Listener:
             before.join()  # a stop and a start in one breath: the streams of before close first
         asyncio.set_event_loop(loop)
         parts = self.parts
-        self._states: dict[str, StateChanged] = {}
-        self._parked: dict[str, str] = {}  # requests that wait for signing in, and why
+        self._board.clear()
         self._stuck: set[str] = set()  # requests that wait for the journal
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._standing: dict[str, asyncio.Task[None]] = {}
-        self._troubles: dict[str, StateChanged] = {}  # of mailboxes
+        self._cancelling = Cancelling(parts.journal, parts.bus, parts.connect, self._tasks, self._gone)
         self._signed_in = asyncio.Event()
         self._closing: asyncio.Task[None] | None = None
         self._slots = Slots(parts.at_once)
         self._runner = Runner(
-            parts.bus, parts.journal, parts.connect, parts.tools, parts.context, self._mark, Births(), self._workflows
+            parts.bus, parts.journal, parts.connect, parts.tools, parts.context,
+            self._board.mark, Births(), self._workflows,
         )  # fmt: skip
         self._clock: asyncio.Task[None] | None = None
         self._reminding = loop.create_task(self._remind()) if parts.resume else None
-        self._publish("idle")
+        self._board.publish("idle")
         loop.call_soon(self._take_up)
         for name, mailbox in list(self._mailboxes.items()):
             loop.call_soon(self._stand, name, mailbox)
@@ -183,11 +199,11 @@ class Listener:
         finally:
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.close()
-            self._publish("stopped")
+            self._board.publish("stopped")
 
     def _cancel_all(self, loop: asyncio.AbstractEventLoop, grace_s: float) -> None:
         async def cancel() -> None:
-            births, tasks = self._runner.births, dict(self._tasks)
+            births, tasks = self._runner.births, self._cancelling.may_be_disturbed()
             awaited = [tasks.pop(request_id) for request_id in births.unborn if request_id in tasks]
             others = [*tasks.values(), *self._standing.values(), *filter(None, (self._clock, self._reminding))]
             for task in others:  # at once: else they begin something new meanwhile
@@ -197,6 +213,7 @@ class Listener:
             for task in awaited:
                 task.cancel()
             await asyncio.gather(*awaited, *others, return_exceptions=True)
+            await self._cancelling.settled(grace_s)
             loop.stop()
 
         self._closing = loop.create_task(cancel())
@@ -207,12 +224,13 @@ class Listener:
             unfinished = self.parts.journal.unfinished()
         except JournalError as error:
             asyncio.get_running_loop().call_later(JOURNAL_AGAIN_S, self._take_up)
-            self._settle(str(error))
+            self._board.settle(str(error))
             return
         for request_id in unfinished:
             if self.parts.resume or request_id in self._patience_s:
                 self.begin(request_id)
-        self._settle()
+        self._cancelling.list_drafts()
+        self._board.settle()
 
     def _stand(self, name: str, mailbox: Mailbox) -> None:
         self._fall(name)
@@ -230,7 +248,7 @@ class Listener:
     def begin(self, request_id: str) -> None:
         """Run a request of the journal that is not finished, if it does not run already."""
         if request_id not in self._tasks and self._closing is None:
-            self._parked.pop(request_id, None)
+            self._board.unpark(request_id)
             task = asyncio.get_running_loop().create_task(self._request(request_id))
             self._tasks[request_id] = task
             self._watch_clock()
@@ -248,11 +266,7 @@ class Listener:
     def troubled(self, name: str, state: State | None, detail: str = "") -> None:
         """What troubles a mailbox: reconnecting, sign_in or error; idle for what keeps it shut though nothing is wrong;
         None for nothing. A mailbox that is open and fine is no state of its own."""
-        before = self._troubles.pop(name, None)
-        if state is not None:
-            self._troubles[name] = StateChanged(state, detail)
-        if before != self._troubles.get(name):
-            self._settle()
+        self._board.trouble(name, state, detail)
 
     async def signing_in(self, name: str, why: str, sign_ins: int) -> None:
         """Wait, in that state, until there is a token; not where the user has signed in since there were `sign_ins`."""
@@ -271,65 +285,72 @@ class Listener:
                 async with self._slots.one(is_item=self.parts.journal.items.is_run_by(request_id)) as slot:
                     sign_ins = self.sign_ins
                     failure = await self._run(request_id, slot)
+                if self._is_cancelled(request_id):
+                    break  # `_gone` tells of it
                 if failure is None:
                     text = self.parts.journal.request(request_id).text
                 if failure is not None and failure.kept and failure.code == "sign_in":
                     if self.sign_ins != sign_ins:  # meanwhile: it was refused the token of before
                         continue
-                    self._parked[request_id] = failure.message
+                    self._board.park(request_id, failure.message)
             except JournalError as error:
                 failure = Failure("journal", error.message, error.advice, kept=True)
                 self._wait_for_journal(request_id)
             self._ended(request_id, failure, text)
             # Who asked has lost patience; the program that stays never does.
             goes_on = self.parts.resume and failure is not None and failure.kept and failure.code in ("network", "tls")
+        self._left(request_id)
+
+    def _left(self, request_id: str) -> None:
         del self._tasks[request_id]  # at once: it may be asked for again in the next moment
         if not self._tasks:
             memory.give_back()
+
+    def _gone(self, request_id: str) -> None:
+        """Nothing runs any more of a request that was cancelled."""
+        if request_id in self._tasks:
+            self._left(request_id)
+        self._stuck.discard(request_id)
+        self._board.unpark(request_id)
+        self._forget(request_id)
+        self.parts.bus.publish(RequestCancelled(request_id))
+        self._board.settle()
+
+    def _is_cancelled(self, request_id: str) -> bool:
+        with suppress(JournalError):
+            return self.parts.journal.is_cancelled(request_id)
+        return False
 
     async def _run(self, request_id: str, slot: Slot) -> Failure | None:
         """How the request ended, for good or for now. Raises JournalError."""
         try:
             request = self.parts.journal.request(request_id)
-            if request.state in ("done", "failed"):  # it was asked for once more just as it ended
+            if request.state in ("done", "failed", "cancelled"):  # it was asked for once more just as it ended
                 return request.failure
             self.parts.bus.publish(RequestStarted(request_id, title(request.asked)))
-            self._mark(request_id, "connecting", "")
+            self._board.mark(request_id, "connecting", "")
             return await self._runner.run(request, self._patience_s.get(request_id), slot)
-        except NetworkAwayError as error:
-            return Failure(error.code, error.message, error.advice, error.logid, kept=True)
-        except CozeError as error:
-            failure = Failure(error.code, error.message, error.advice, error.logid)
-            if error.code in SIGN_IN:
-                return Failure("sign_in", error.message, error.advice, error.logid, kept=True)
-        except SecretsError as error:
-            return Failure("sign_in", error.message, error.advice, kept=True)
-        except UnreadableError as error:
-            failure = Failure("unreadable", error.message, error.advice)
-        except JournalError:
-            raise
-        except TrayError as error:
-            failure = Failure("settings", error.message, error.advice)
-        except Exception as error:  # a bug must not end the listener
-            log.exception("request %s", request_id)
-            failure = Failure(
-                "internal",
-                _("Something in this program failed: {error}").format(error=f"{type(error).__name__}: {error}"),
-                _("Its log has the details: coze-tray doctor says where it is."),
-            )
-        self.parts.journal.failed(request_id, failure)
-        return failure
+        except Exception as error:
+            if isinstance(error, JournalError) and not isinstance(error, UnreadableError):
+                raise
+            failure = failure_of(request_id, error)
+            if not failure.kept:
+                self.parts.journal.failed(request_id, failure)
+            return failure
 
     def _ended(self, request_id: str, failure: Failure | None, text: str) -> None:
-        self._states.pop(request_id, None)
-        self._runner.births.born(request_id)
-        self._patience_s.pop(request_id, None)
+        self._forget(request_id)
         if failure is None:
             self.parts.bus.publish(RequestDone(request_id, text))
-            self._settle()
+            self._board.settle()
         else:
             self.parts.bus.publish(RequestFailed(request_id, failure))
-            self._settle(failure.message)
+            self._board.settle(failure.message)
+
+    def _forget(self, request_id: str) -> None:
+        self._board.forget(request_id)
+        self._runner.births.born(request_id)
+        self._patience_s.pop(request_id, None)
 
     def _wait_for_journal(self, request_id: str) -> None:
         if not self._stuck:
@@ -344,12 +365,11 @@ class Listener:
 
     def _unpark(self) -> None:
         self.sign_ins += 1
-        parked, self._parked = list(self._parked), {}
-        for request_id in parked:
+        for request_id in self._board.unpark_all():
             self.begin(request_id)
         self._signed_in.set()
         self._signed_in.clear()
-        self._settle()
+        self._board.settle()
 
     def _watch_clock(self) -> None:
         """While anything runs."""
@@ -368,26 +388,3 @@ class Listener:
             if text := await asyncio.to_thread(self.parts.warning):
                 self.parts.bus.publish(Noticed("", text))
             await asyncio.sleep(REMIND_S)
-
-    def _mark(self, request_id: str, state: State, detail: str) -> None:
-        self._states[request_id] = StateChanged(state, detail)
-        self._settle()
-
-    def _settle(self, error: str | None = None) -> None:
-        """Publish the listener's state: that of its liveliest request or mailbox, else what the user has to do, else
-        the error that has just ended one or keeps a mailbox shut, else idle."""
-        shown = [*self._states.values(), *self._troubles.values()]
-        shown += [StateChanged("sign_in", why) for why in self._parked.values()]
-        shown += [StateChanged("error", error)] if error is not None else []
-        for state in _LIVELIEST:
-            for marked in shown:
-                if marked.state == state:
-                    self._publish(marked.state, marked.detail)
-                    return
-        self._publish("idle")
-
-    def _publish(self, state: State, detail: str = "") -> None:
-        changed = StateChanged(state, detail)
-        if changed != self._state:
-            self._state = changed
-            self.parts.bus.publish(changed)

@@ -23,7 +23,7 @@ from tray.coze.run import Away, Failed, Finished, Notice, Output, Question, Star
 from tray.coze.workflow import Workflow
 from tray.delivered import Item, Unreadable, read
 from tray.errors import SecretsError, TrayError
-from tray.events import Event, Noticed, RequestDone, RequestFailed, State
+from tray.events import Event, Noticed, RequestCancelled, RequestDone, RequestFailed, State
 from tray.items import Acknowledgement, Delivered, mailbox_of, refusal, told
 from tray.locale import _, ngettext
 from tray.mailbox_pace import MailboxPace
@@ -44,6 +44,7 @@ QUOTA = "4008"
 MOST_LOST = 3
 """So many runs in a row may break before their first word until the state says so."""
 _MOST_TOLD = 1_000
+_OVER = (RequestDone, RequestFailed, RequestCancelled)
 
 
 @dataclass
@@ -141,7 +142,7 @@ class Mailbox:
         finished, loop = asyncio.Event(), asyncio.get_running_loop()
 
         def heard(event: Event) -> None:
-            if isinstance(event, (RequestDone, RequestFailed)) and event.request_id in self._repeated:
+            if isinstance(event, _OVER) and event.request_id in self._repeated:
                 loop.call_soon_threadsafe(finished.set)
 
         unsubscribe = listener.parts.bus.subscribe(heard)

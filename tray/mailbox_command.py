@@ -143,6 +143,9 @@ class _Watched:
             self._not_whole.pop(event.request_id, None)
             self._failed += not event.failure.kept
             terminal.show_problem(event.failure.message, event.failure.advice, event.failure.logid)
+        elif isinstance(event, events.RequestCancelled):
+            self._not_whole.pop(event.request_id, None)
+            terminal.show_warning(_("An item was cancelled: {id}").format(id=event.request_id))
 
     def end(self) -> None:
         """Say how it was."""
@@ -184,7 +187,8 @@ def _happenings(home: Path, settings: Settings, wanted: Wanted) -> Generator[eve
         tries += 1
         held, address = instance.acquire(home), instance.running(home)
         if held is not None:
-            opened = app.open_app(settings, home, held, events.Bus(), resume=False)
+            face = app.Face(quit=standing.end)
+            opened = app.open_app(settings, home, held, events.Bus(), resume=False, face=face)
             try:
                 yield from opened.notices()
                 yield from standing.listen(opened, wanted)

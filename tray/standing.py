@@ -136,6 +136,12 @@ def listen(app: App, wanted: Wanted) -> Generator[events.Event, None, None]:
         app.standing.leave(key)
 
 
+def end(app: App) -> None:
+    """Let every `listen` by that program end, as with Ctrl-C."""
+    app.closing.set()
+    app.bus.publish(app.listener.state)
+
+
 def listen_running(address: instance.Address, wanted: Wanted) -> Iterator[events.Event]:
     """As `listen`, by the coze-tray that runs already. Raises HandOffError where it does not answer."""
     for said in instance.hand_on(address, {"op": "listen", "wanted": wanted.to_json()}):
@@ -163,7 +169,7 @@ def _followed(app: App, key: str, heard: queue.SimpleQueue[events.Event]) -> Ite
                 ours[request_id] = _is_of(app, request_id, key)
             if ours[request_id]:
                 yield event
-            if isinstance(event, (events.RequestDone, events.RequestFailed)):
+            if isinstance(event, (events.RequestDone, events.RequestFailed, events.RequestCancelled)):
                 del ours[request_id]
 
 

@@ -18,6 +18,8 @@ from tray.text import for_terminal, json_text
 out = Console(highlight=False, soft_wrap=True, emoji=False)
 err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
+CANCELLED = "cancelled"
+"""The code of what the user has cancelled."""
 LONGEST_LINE = 300
 """Of progress, in characters: it is drawn ten times a second."""
 
@@ -39,7 +41,7 @@ class Outcome:
     def to_json(self) -> dict[str, Any]:
         """The line that `ask --json` ends with."""
         return {
-            "status": "failed" if self.failure else "done",
+            "status": _status(self.failure),
             "text": self.text,
             "drafts": [asdict(receipt) for receipt in self.receipts],
             "error": asdict(self.failure) if self.failure else None,
@@ -84,6 +86,12 @@ class Bar:
         if err.is_terminal and not self._shown:
             self._shown = True
             self._progress.start()
+
+
+def _status(failure: Failure | None) -> str:
+    if failure is None:
+        return "done"
+    return "cancelled" if failure.code == CANCELLED else "failed"
 
 
 def _progress() -> tuple[Progress, TaskID]:

@@ -18,7 +18,7 @@ from tray.errors import TrayError
 from tray.events import Failure, QuestionAsked
 from tray.locale import _
 from tray.questions import chosen
-from tray.terminal import Bar, Outcome, err, out, show_problem, show_warning
+from tray.terminal import CANCELLED, Bar, Outcome, err, out, show_problem, show_warning
 from tray.text import for_terminal, whole_characters
 
 SILENT_S = 2.0
@@ -82,6 +82,7 @@ class _Watched:
             events.DraftWritten: self.draft,
             events.RequestDone: self.done,
             events.RequestFailed: lambda event: self.failed(event.failure),
+            events.RequestCancelled: lambda _event: self.failed(cancelled()),
         }
         if show := shown.get(type(event)):
             with self._lock:
@@ -262,6 +263,11 @@ def unanswered(question: QuestionAsked) -> Failure:
         _("Answer it with: coze-tray answer {id} TEXT").format(id=question.request_id),
         kept=True,
     )
+
+
+def cancelled() -> Failure:
+    """How a request ended that was cancelled elsewhere: in the icon's menu, or by `coze-tray cancel`."""
+    return Failure(CANCELLED, _("The request was cancelled."), _("Drafts that it had made stay."), again=True)
 
 
 class _Lines:

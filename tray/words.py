@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from tray.events import Receipt, State
 from tray.locale import _, ngettext
 
@@ -20,6 +22,20 @@ def of_state(state: State) -> str:
     }[state]
 
 
+def of_running(state: State) -> str:
+    """The state of one request that runs, in a word or two."""
+    return {
+        "working": _("working on a draft"),
+        "asking": _("waiting for an answer"),
+        "streaming": _("receiving"),
+    }.get(state, _("running"))
+
+
+def of_media(done: int, total: int) -> str:
+    """How far a draft's media is."""
+    return _("{done} of {total} media").format(done=done, total=total)
+
+
 def of_request(state: str) -> str:
     """A request's state in the journal."""
     return {
@@ -28,7 +44,21 @@ def of_request(state: str) -> str:
         "waiting": _("waiting for an answer"),
         "done": _("done"),
         "failed": _("failed"),
+        "cancelled": _("cancelled"),
     }[state]
+
+
+def runs_already(*, has_icon: bool) -> str:
+    """What is said to who starts the program once more, and where they find it."""
+    if not has_icon:
+        return _("coze-tray runs already, without an icon. To have one, end it (coze-tray quit) and start it again.")
+    if sys.platform == "win32":
+        return _(
+            "coze-tray runs already. Its icon is at the bottom right of the screen; or behind the arrow ^ there."
+        )
+    if sys.platform == "darwin":
+        return _("coze-tray runs already. Its icon is in the menu bar, at the top right of the screen.")
+    return _("coze-tray runs already. Its icon is in the panel's tray.")
 
 
 def of_segments(receipt: Receipt) -> str:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tray import events, instance
+from tray import events, instance, words
 from tray.desktop import host, notify
 from tray.desktop.tray import Choice, Tray
 from tray.errors import TrayError
@@ -39,15 +39,17 @@ class Program:
         self._settings: Settings | None = None
         self._settings_are_given = False
         self._closed = False
+        self.has_icon = False
 
     def open(self, settings: Settings | None = None, *, resume: bool = True, token: str | None = None) -> App:
         """Make the program and listen. Raises TrayError for what keeps it from that."""
         from tray import settings as settings_module
-        from tray.app import open_app
+        from tray.app import Face, open_app
 
+        face = Face(stays=True, has_icon=lambda: self.has_icon, quit=lambda _app: self.quit())
         self._settings_are_given = settings is not None
         self._settings = settings or settings_module.load()
-        self._app = open_app(self._settings, self.home, self.held, self.bus, resume=resume, token=token)
+        self._app = open_app(self._settings, self.home, self.held, self.bus, resume=resume, token=token, face=face)
         self._app.listener.start()
         return self._app
 
@@ -159,6 +161,7 @@ def show(program: Program, work: Callable[[], object], tell: Callable[[str], Non
     tray = Tray(program, program.bus)
 
     def begin() -> None:
+        program.has_icon = True
         notify.announce(program.bus, notify.notifier(tray.icon))
         threading.Thread(target=end, name="end", daemon=True).start()
         try:
@@ -233,19 +236,23 @@ def main(*, headless: bool) -> int:
     try:
         _run(home(), headless=headless)
     except TrayError as error:
-        _say(str(error))
+        _complain(str(error))
     except OSError as error:
-        _say(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        _complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except Exception as error:
         log.exception("the program failed")
-        _say(_("Something in this program failed: {error}").format(error=f"{type(error).__name__}: {error}"))
+        _complain(_("Something in this program failed: {error}").format(error=f"{type(error).__name__}: {error}"))
     else:
         return 0
     return 1
 
 
 def _run(folder: Path, *, headless: bool) -> None:
-    program = Program(folder, instance.acquire_or_tell(folder))
+    first = instance.reach(folder, {"op": "show"})
+    if not isinstance(first, instance.Instance):
+        _runs_already(first)
+        return
+    program = Program(folder, first)
     try:
         if headless:
             _quit_on_signals(program)
@@ -260,6 +267,26 @@ def _run(folder: Path, *, headless: bool) -> None:
 def no_icon(why: str) -> str:
     """What the user is told where there can be no icon."""
     return _("No tray icon: {why} Going on without it.").format(why=why)
+
+
+def _runs_already(first: instance.Message) -> None:
+    """Somebody has started the program once more: the one that runs shows itself. Raises TrayError where it can't."""
+    if not first["stays"]:
+        raise TrayError(
+            _("What runs is a coze-tray command in a terminal (process {pid}).").format(pid=first["pid"]),
+            _("Start coze-tray again when that is over."),
+        )
+    _say(words.runs_already(has_icon=first["icon"]))
+
+
+def _complain(text: str) -> None:
+    """Say what keeps the program from running: where nobody would see it, in a window."""
+    if sys.stderr is None and sys.platform == "win32":
+        import ctypes
+
+        icon_warning = 0x30
+        ctypes.windll.user32.MessageBoxW(None, text, "coze-tray", icon_warning)
+    _say(text)
 
 
 def _say(text: str) -> None:

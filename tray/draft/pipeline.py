@@ -90,7 +90,7 @@ async def build(
         wanted: list[Outline] = []
         keys: set[str] = set()
         for draft in drafts:
-            done = _done_before(draft.key, ledger)
+            done = done_before(draft.key, ledger)
             if done:
                 built.receipts.append(done)
             elif draft.is_empty:
@@ -155,7 +155,7 @@ def _made(root: Path) -> bool:
     return True
 
 
-def _done_before(key: str, ledger: Ledger | None) -> Receipt | None:
+def done_before(key: str, ledger: Ledger | None) -> Receipt | None:
     """The receipt of a draft that this run has written already, even if the program was killed right after."""
     receipt = ledger.find(key) if ledger else None
     if receipt is None or ledger is None:

@@ -129,6 +129,7 @@ class Chats:
             "/v1/conversations/": self._clear,
             "/v3/chat/retrieve": lambda x: self._about(x, lambda chat: x.data(chat.wire())),
             "/v3/chat/message/list": lambda x: self._about(x, lambda chat: x.data(chat.answers)),
+            "/v3/chat/cancel": lambda x: self._cancel(x, self.chats.get(str(x.body["chat_id"]))),
             "/v3/chat/submit_tool_outputs": lambda x: self._about(x, lambda chat: self._outputs(x, chat)),
         }
 
@@ -161,6 +162,13 @@ class Chats:
             return
         chat.rounds += 1
         exchange.stream(self.on_outputs(chat, outputs))
+
+    def _cancel(self, exchange: Exchange, chat: SimulatedChat | None) -> None:
+        if chat is None or chat.status not in ("created", "in_progress"):
+            exchange.refuse(4104, "the chat can't be cancelled")
+            return
+        chat.status = "canceled"
+        exchange.data(chat.wire())
 
     def _about(self, exchange: Exchange, then: Callable[[SimulatedChat], None]) -> None:
         chat = self.chats.get(exchange.query.get("chat_id", ""))
