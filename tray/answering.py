@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ STOP_WITHIN_S = 5.0
 def answers(app: App, message: instance.Message) -> Generator[instance.Message, None, None]:
     """The answers to a message, as they come; none to one that is not understood."""
     op = message.pop("op", None)
+    if app.closing.is_set() and op in ("start", "show"):
+        return  # who asks waits until it is gone
     if op == "ask":
         wanted = app_module.NewRequest(**{**message, "asked": Asked.from_json(message["asked"])})
         for event in app_module.ask(app, wanted):
@@ -50,6 +53,28 @@ def answers(app: App, message: instance.Message) -> Generator[instance.Message, 
         log.warning("unknown message %r", op)
 
 
+def answers_of_broken(
+    message: instance.Message, why: str, has_icon: bool, quit_: Callable[[], None]
+) -> Generator[instance.Message, None, None]:
+    """As `answers`, of a program that could not be opened and shows no more than why."""
+    op = message.get("op")
+    if op not in _CONTROLS:
+        return
+    about = {
+        "pid": os.getpid(),
+        "since_s": time.time(),
+        "state": asdict(events.StateChanged("error", why)),
+        "listening": False,
+        "stays": True,
+        "icon": has_icon,
+    }
+    try:
+        yield {**about, "was_listening": False, "cuts": False, "quits": True, "requests": []}
+    finally:
+        if op == "quit":
+            quit_()
+
+
 def _state(app: App, _message: instance.Message) -> Generator[instance.Message, None, None]:
     yield {**_about(app), "requests": [asdict(one) for one in app.running.all()]}
 
@@ -72,10 +97,12 @@ def _stop(app: App, message: instance.Message) -> Generator[instance.Message, No
 def _quit(app: App, message: instance.Message) -> Generator[instance.Message, None, None]:
     """The end begins when the answer is on its way."""
     cuts = app.listener.holds_workflows and not message["cut"]
+    quits = app.face.quit is not None and not cuts
     try:
-        yield {**_about(app), "quits": app.face.quit is not None and not cuts, "cuts": cuts}
+        yield {**_about(app), "quits": quits, "cuts": cuts}
     finally:
-        if app.face.quit is not None and not cuts:
+        if app.face.quit is not None and quits:
+            app.closing.set()
             app.face.quit(app)
 
 

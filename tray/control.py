@@ -76,6 +76,12 @@ def start() -> dict[str, Any]:
     pid = int(said["pid"])
     if not said["stays"]:
         raise _busy(pid)
+    if not said["listening"]:
+        why = said["state"]["detail"]
+        raise TrayError(
+            _("coze-tray runs (process {pid}), but can't listen. {why}").format(pid=pid, why=why).strip(),
+            _("Mend that, then end it (coze-tray quit) and start it again."),
+        )
     if not was_running:
         text = (
             _("coze-tray runs now (process {pid}), with its icon.")

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import secrets
+import socket
 import sys
 import tempfile
 import threading
@@ -34,6 +35,7 @@ OPENING_S = 10.0
 """For so long a program may hold the lock before it answers: it is just starting, or just ending."""
 _HEARD = b"{}"
 _RUNNING, _PID = "running.json", "coze-tray.pid"
+_MOST_WAITING = 16
 _FAMILY = "AF_PIPE" if sys.platform == "win32" else "AF_UNIX"
 
 Message = dict[str, Any]
@@ -62,7 +64,7 @@ class Instance:
         """Answer other processes from now on, each in a thread of its own."""
         key = secrets.token_hex(32)
         where = _socket_path(self._home)
-        self._listener = Listener(where, _FAMILY)
+        self._listener = Listener(where, _FAMILY, backlog=_MOST_WAITING)
         write_private(self._home / _RUNNING, json.dumps({"pid": os.getpid(), "where": where, "key": key}))
         threading.Thread(
             target=self._accept, args=(self._listener, key.encode(), answer), name="hand-off", daemon=True
@@ -172,7 +174,7 @@ def hand_on(address: Address, message: Message) -> Generator[Message, None, None
     none comes."""
     silent = _silent(address.pid)
     try:
-        connection = Client(address.where, _FAMILY)
+        connection = _connected(address.where)
         for handshake in (answer_challenge, deliver_challenge):
             if handshake is answer_challenge and not connection.poll(ANSWER_WITHIN_S):
                 raise silent
@@ -191,6 +193,26 @@ def hand_on(address: Address, message: Message) -> Generator[Message, None, None
                 answer = json.loads(connection.recv_bytes())
             except (EOFError, OSError):
                 return
+
+
+def _connected(where: str) -> Connection[Any, Any]:
+    """A connection to whoever listens there. Raises OSError. A process that hangs takes none, and once a few wait for
+    it, multiprocessing's own Client would wait for ever; Windows' pipes have a time-out of their own."""
+    if sys.platform == "win32":
+        return Client(where, _FAMILY)
+    end = time.monotonic() + ANSWER_WITHIN_S
+    while True:
+        with socket.socket(socket.AF_UNIX) as made:
+            made.setblocking(False)
+            try:
+                made.connect(where)
+            except BlockingIOError:
+                if time.monotonic() >= end:
+                    raise
+            else:
+                made.setblocking(True)
+                return Connection(made.detach())
+        time.sleep(0.05)
 
 
 def tell(home: Path, message: Message) -> None:

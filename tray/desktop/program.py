@@ -48,10 +48,21 @@ class Program:
 
         face = Face(stays=True, has_icon=lambda: self.has_icon, quit=lambda _app: self.quit())
         self._settings_are_given = settings is not None
-        self._settings = settings or settings_module.load()
-        self._app = open_app(self._settings, self.home, self.held, self.bus, resume=resume, token=token, face=face)
+        try:
+            self._settings = settings or settings_module.load()
+            self._app = open_app(self._settings, self.home, self.held, self.bus, resume=resume, token=token, face=face)
+        except Exception as error:
+            self._answer_broken(str(error))
+            raise
         self._app.listener.start()
         return self._app
+
+    def _answer_broken(self, why: str) -> None:
+        """Tell other processes what keeps this one from being opened; it ends when one of them wants it."""
+        from tray.answering import answers_of_broken
+
+        with suppress(OSError):
+            self.held.serve(lambda message: answers_of_broken(message, why, self.has_icon, self.quit))
 
     def start(self) -> None:
         if self._app:
