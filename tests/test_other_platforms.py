@@ -237,7 +237,8 @@ def windows(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., No
 def found_by_doctor(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What `coze-tray doctor` says, a line each; the desktop and the keyring are left alone."""
     monkeypatch.setenv("COZE_API_TOKEN", "pat_x")
-    monkeypatch.setattr("tray.desktop.host.prepare", lambda wait_s: None)
+    monkeypatch.setattr("tray.desktop.host.prepare", lambda: None)
+    monkeypatch.setattr("tray.desktop.host.no_tray", lambda: None)
     monkeypatch.setattr("tray.desktop.autostart.status", lambda: None)
     return [f"{check.name}: {check.found}" for check in doctor.checks()]
 

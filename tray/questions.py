@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import threading
 
-from tray.events import Bus, Event, QuestionAnswered, QuestionAsked, RequestDone, RequestFailed, StateChanged
+from tray.events import (
+    Bus,
+    Event,
+    QuestionAnswered,
+    QuestionAsked,
+    RequestCancelled,
+    RequestDone,
+    RequestFailed,
+    StateChanged,
+)
 
 
 class OpenQuestions:
@@ -30,7 +39,7 @@ class OpenQuestions:
             if isinstance(event, QuestionAsked):
                 self._open.pop(event.request_id, None)
                 self._open[event.request_id] = event
-            elif isinstance(event, (QuestionAnswered, RequestDone, RequestFailed)):
+            elif isinstance(event, QuestionAnswered | RequestDone | RequestFailed | RequestCancelled):
                 self._open.pop(event.request_id, None)
             elif isinstance(event, StateChanged) and event.state == "stopped":
                 self._open.clear()

@@ -20,6 +20,20 @@ def of_state(state: State) -> str:
     }[state]
 
 
+def of_running(state: State) -> str:
+    """The state of one request that runs, in a word or two."""
+    return {
+        "working": _("working on a draft"),
+        "asking": _("waiting for an answer"),
+        "streaming": _("receiving"),
+    }.get(state, _("running"))
+
+
+def of_media(done: int, total: int) -> str:
+    """How far a draft's media is."""
+    return _("{done} of {total} media").format(done=done, total=total)
+
+
 def of_request(state: str) -> str:
     """A request's state in the journal."""
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
@@ -20,6 +21,7 @@ from real_desktop import (
     eventually,
     tray,
 )
+from tray import __version__
 from tray.desktop.images import state_image
 
 pytestmark = pytest.mark.desktop
@@ -33,11 +35,85 @@ def test_the_icon_appears_with_its_whole_menu(panel: Desktop) -> None:
         "Start listening",
         "Recent drafts",
         "Open drafts folder",
+        "Pause notifications",
         "Start at login",
+        "Language",
+        "Log",
+        "About",
         "Quit",
     ]
     assert entries["Not listening"].get("enabled") is False
-    assert entries["Start at login"]["toggle-state"] == 0
+    assert entries["Start at login"]["toggle-state"] == entries["Pause notifications"]["toggle-state"] == 0
+    assert [(item["label"], item["toggle-state"]) for item in entries["Language"]["items"]] == [
+        ("As the system", 1),
+        ("简体中文", 0),
+        ("English", 0),
+    ]
+    about = [item.get("label") for item in entries["About"]["items"]]
+    assert about == [
+        f"coze-tray {__version__}",
+        "Free software under the MIT licence",
+        None,  # a line
+        "Drafts: /tmp",
+        "Settings and log: /home-folder",
+    ]
+
+
+def test_what_runs_is_in_the_menu_with_its_progress_and_can_be_cancelled(panel: Desktop) -> None:
+    with tray(panel) as driver:
+        driver.publish(event="StateChanged", state="working", detail="")
+        for number, title in enumerate(("夏天的海", "一天 & 一夜" + "长" * 80)):
+            driver.publish(event="RequestStarted", request_id=f"r{number}", title=title)
+        driver.publish(event="MediaProgress", request_id="r0", done=3, total=10, received_bytes=1)
+        driver.publish(event="MediaProgress", request_id="r1", done=0, total=2, received_bytes=1)
+        entries = eventually(lambda: entries_with(panel, "Running", "夏天的海: 3/10"), "what runs in the menu")
+        assert "Working on a draft: 3 of 12 media" in entries
+        assert panel.menu()[0]["icon"]["Title"] == "coze-tray: Working on a draft: 3 of 12 media"
+        labels = [item["label"] for item in entries["Running"]["items"]]
+        assert labels[1].startswith("一天 & 一夜长") and labels[1].endswith("…: 0/2")
+        assert [[item["label"] for item in running["items"]] for running in entries["Running"]["items"]] == [
+            ["Cancel"],
+            ["Cancel"],
+        ]
+        driver.publish(event="QuestionAsked", request_id="r0", question_id="q", text="?", options=[])
+        eventually(lambda: entries_with(panel, "Running", "夏天的海: waiting for an answer"), "the state")
+        panel.menu("Cancel")
+        eventually(lambda: driver.says(called="cancel", id="r0"), "the first one to be cancelled")
+        driver.publish(event="RequestCancelled", request_id="r0")
+        driver.publish(event="RequestDone", request_id="r1", text="")
+        eventually(lambda: "Running" not in entries_of(panel), "both to be gone from the menu")
+
+
+def test_notifications_are_paused_and_shown_again(panel: Desktop) -> None:
+    with tray(panel) as driver:
+        panel.menu("Pause notifications")
+        assert driver.says(called="set_notifies", on=False)
+        assert entries_of(panel)["Pause notifications"]["toggle-state"] == 1
+        panel.menu("Pause notifications")
+        assert driver.says(called="set_notifies", on=True)
+        assert entries_of(panel)["Pause notifications"]["toggle-state"] == 0
+
+
+def test_the_language_changes_while_it_runs_and_can_be_changed_back_by_who_can_not_read_it(panel: Desktop) -> None:
+    with tray(panel):
+        assert panel.labels("简体中文")[-1] == "退出"
+        entries = entries_of(panel)
+        assert [item["toggle-state"] for item in entries["语言 (Language)"]["items"]] == [0, 1, 0]
+        assert panel.labels("English")[-1] == "Quit"
+        assert [item["toggle-state"] for item in entries_of(panel)["Language"]["items"]] == [0, 0, 1]
+
+
+def test_the_log_opens_or_where_it_is_to_be(panel: Desktop, tmp_path: Path) -> None:
+    opened = tmp_path / "opened"
+    path = _opener(tmp_path, opened)
+    log = tmp_path / "家" / "coze-tray.log"
+    log.parent.mkdir()
+    with tray(panel, PATH=path, TRAY_LOG=str(log)):
+        panel.menu("Log")
+        eventually(lambda: opened.exists() and opened.read_text() == str(log.parent), "the folder to be opened")
+        log.write_text("")
+        panel.menu("Log")
+        eventually(lambda: opened.read_text() == str(log), "the log to be opened")
 
 
 def test_without_drafts_the_menu_says_so_and_offers_no_folder(panel: Desktop) -> None:
@@ -59,10 +135,7 @@ def test_a_recent_draft_opens_its_folder(panel: Desktop, tmp_path: Path) -> None
     draft = tmp_path / "夏天 的海"
     draft.mkdir()
     opened = tmp_path / "opened"
-    opener = tmp_path / "xdg-open"
-    opener.write_text(f'#!/bin/sh\nprintf %s "$1" > "{opened}"\n')
-    opener.chmod(0o755)
-    path = f"{tmp_path}:{panel.environment['PATH']}"
+    path = _opener(tmp_path, opened)
     with tray(panel, ("夏天的海", str(draft)), folder=str(tmp_path), PATH=path):
         panel.menu("夏天的海")
         eventually(lambda: opened.exists() and opened.read_text() == str(draft), "the draft's folder to be opened")
@@ -181,6 +254,14 @@ def test_the_icon_needs_none_of_the_heavy_libraries(bare: Desktop) -> None:
     modules = "autostart, host, images, notify, opener, tray"
     said = bare.python("-c", f"import sys; from tray.desktop import {modules}; print({heavy} & set(sys.modules))")
     assert said.strip() == "set()"
+
+
+def _opener(folder: Path, opened: Path) -> str:
+    """An xdg-open that writes down what it is to open. Returns the PATH with it in front."""
+    opener = folder / "xdg-open"
+    opener.write_text(f'#!/bin/sh\nprintf %s "$1" > "{opened}"\n')
+    opener.chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
 
 
 def _picture_of(desktop: Desktop, detail: str) -> Image.Image | None:

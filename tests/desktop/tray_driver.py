@@ -10,11 +10,15 @@ import os
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
+from tray import locale
 from tray.desktop import host, notify
-from tray.desktop.tray import Choice, Tray
+from tray.desktop.controls import Choice
+from tray.desktop.tray import Tray
 from tray.events import Bus, QuestionAsked, StateChanged, from_json
+from tray.progress import Running, RunningRequests
 
 
 def say(**what: object) -> None:
@@ -25,7 +29,10 @@ class Program:
     def __init__(self, bus: Bus, drafts: list[tuple[str, str]], folder: str | None) -> None:
         self.bus, self.drafts, self.folder = bus, drafts, folder
         self.found: dict[str, list[Any]] = {}
+        self.hangs = False
         self._listening = False
+        self._running = RunningRequests(bus)
+        self._notifies, self._language = True, ""
 
     def start(self) -> None:
         time.sleep(0.3)  # a slow one: the menu must not wait for it
@@ -44,8 +51,36 @@ class Program:
     def recent_drafts(self) -> list[tuple[str, str]]:
         return self.drafts
 
-    def drafts_folder(self) -> str | None:
-        return self.folder
+    def drafts_folder(self) -> Path | None:
+        return Path(self.folder) if self.folder else None
+
+    def running(self) -> list[Running]:
+        return self._running.all()
+
+    def cancel(self, request_id: str) -> None:
+        say(called="cancel", id=request_id)
+        while self.hangs:
+            time.sleep(0.1)
+
+    def notifies(self) -> bool:
+        return self._notifies
+
+    def set_notifies(self, on: bool) -> None:
+        say(called="set_notifies", on=on)
+        self._notifies = on
+
+    def language(self) -> str:
+        return self._language
+
+    def set_language(self, language: str) -> None:
+        self._language = language
+        locale.use(language or None)
+
+    def home_folder(self) -> Path:
+        return Path("/home-folder")
+
+    def log_file(self) -> Path:
+        return Path(os.environ.get("TRAY_LOG", "/nowhere/coze-tray.log"))
 
     def targets(self) -> list[Choice]:
         return self.found.get("targets", [])
@@ -76,7 +111,7 @@ def main() -> None:
     drafts = [(name, path) for name, path in json.loads(sys.argv[1])]
     bus = Bus()
     program = Program(bus, drafts, sys.argv[2] or None)
-    missing = host.prepare(wait_s=10)
+    missing = host.prepare()
     say(missing=missing, backend=os.environ.get("PYSTRAY_BACKEND"))
     if missing is not None:
         return
@@ -98,7 +133,11 @@ def main() -> None:
                 }
                 bus.publish(StateChanged("idle", "found"))
                 continue
-            bus.publish(from_json(order))
+            if "hangs" in order:
+                program.hangs = order["hangs"]
+                continue
+            for event in order.get("all", [order]):
+                bus.publish(from_json(event))
 
     tray.run(begin)
     say(ended=True, main_thread=threading.current_thread() is threading.main_thread())
