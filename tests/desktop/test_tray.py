@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageChops
 
 from real_desktop import (
+    SHARED,
     Desktop,
     Driver,
     desktop_session,
@@ -198,42 +202,48 @@ def test_the_program_can_take_the_icon_away(panel: Desktop) -> None:
         _ends_cleanly(driver)
 
 
-def test_a_tray_of_the_old_kind_shows_the_icon_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("hide_library", [False, True], ids=["appindicator", "gtk"])
+def test_a_tray_of_the_old_kind_shows_the_icon_whenever_it_comes_and_comes_back(
+    tmp_path: Path, hide_library: bool
+) -> None:
     """trayer knows XEmbed alone; and nobody takes notifications here, which pystray's GTK backend minds."""
-    with desktop_without_notifications(tmp_path) as desktop:
-        host = subprocess.Popen(["trayer"], env=desktop.environment, stderr=subprocess.DEVNULL)
-        try:
-            with tray(desktop) as driver:
-                assert driver.says(backend="gtk")
-                eventually(lambda: "coze" in desktop.run("xwininfo", "-root", "-tree").lower(), "the icon's window")
-                driver.process.send_signal(signal.SIGTERM)
-                _ends_cleanly(driver)
-        finally:
-            host.kill()
-            host.wait()
+    variables = {"TRAY_HIDES": "indicator"} if hide_library else {}
+    with desktop_without_notifications(tmp_path) as desktop, tray(desktop, **variables) as driver:
+        assert driver.says(backend="gtk" if hide_library else "appindicator")
+        assert not _docked(desktop)
+        for _time in range(2):
+            with _running(desktop, "trayer"):
+                eventually(lambda: _docked(desktop), "the icon in the tray")
+            eventually(lambda: not _docked(desktop), "the icon to be without a tray")
+        with _running(desktop, "trayer"):
+            eventually(lambda: _docked(desktop), "the icon in the tray")
+            driver.process.send_signal(signal.SIGTERM)
+            _ends_cleanly(driver)
 
 
-def test_a_tray_that_comes_late_is_waited_for() -> None:
-    with desktop_session() as desktop:
-        driver = Driver(desktop, [], "")
-        host = None
-        try:
-            time.sleep(1)  # the panel of a slow login, not luck: the icon must be there after it
-            assert not driver.says(visible=True)
-            host = subprocess.Popen(["trayer"], env=desktop.environment, stderr=subprocess.DEVNULL)
-            eventually(lambda: driver.says(visible=True), "the icon to be visible")
-        finally:
-            driver.end()
-            if host:
-                host.kill()
-                host.wait()
+def test_the_icon_comes_back_with_its_menu_when_the_panel_is_restarted() -> None:
+    with desktop_session() as desktop, tray(desktop, ("夏天", "/tmp")) as driver, _panel_s_needs(desktop):
+        for number in range(3):
+            driver.publish(event="StateChanged", state="idle", detail=f"panel {number}")
+            label = f"Listening, nothing to do: panel {number}"
+            with _running(desktop, "xfce4-panel", "--disable-wm-check"):
+                eventually(lambda: _labels_or_none(desktop)[:1] == [label], "the icon in the panel")  # noqa: B023
+            assert driver.process.poll() is None
+        assert driver.says(visible=True)
 
 
-def test_without_a_tray_it_says_what_to_install_and_returns_in_time(bare: Desktop) -> None:
-    began = time.monotonic()
-    said = bare.python("-c", "from tray.desktop import host; print(host.prepare(wait_s=1))")
-    assert "gnome-shell-extension-appindicator" in said
-    assert time.monotonic() - began < 5
+def test_with_no_tray_it_wakes_up_for_nothing() -> None:
+    with desktop_session() as desktop, tray(desktop) as driver:
+        eventually(lambda: driver.says(visible=True), "the icon")
+        time.sleep(2)  # what starting leaves to be done
+        before = _wake_ups(driver.process.pid)
+        time.sleep(3)
+        assert _wake_ups(driver.process.pid) == before
+
+
+def test_without_a_tray_it_says_what_to_install(bare: Desktop) -> None:
+    said = bare.python("-c", "from tray.desktop import host; print(host.prepare(), host.no_tray())")
+    assert said.startswith("None This desktop has no tray") and "gnome-shell-extension-appindicator" in said
 
 
 def test_a_display_that_is_not_there_is_said_at_once(bare: Desktop) -> None:
@@ -251,9 +261,49 @@ def test_where_pygobject_is_missing_it_says_which_packages(bare: Desktop) -> Non
 
 def test_the_icon_needs_none_of_the_heavy_libraries(bare: Desktop) -> None:
     heavy = "{'pydantic', 'cozepy', 'pyJianYingDraft', 'keyring', 'httpx', 'typer', 'rich', 'pystray', 'PIL'}"
-    modules = "autostart, host, images, notify, opener, tray"
+    modules = "autostart, clicks, controls, host, images, menu, notify, opener, tray"
     said = bare.python("-c", f"import sys; from tray.desktop import {modules}; print({heavy} & set(sys.modules))")
     assert said.strip() == "set()"
+
+
+@contextmanager
+def _running(desktop: Desktop, *command: str) -> Iterator[None]:
+    process = subprocess.Popen(command, env=desktop.environment, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def _panel_s_needs(desktop: Desktop) -> Iterator[None]:
+    """Its settings and its window manager, as desktop-session has them."""
+    settings = Path(desktop.environment["HOME"], ".config/xfce4/xfconf/xfce-perchannel-xml")
+    settings.mkdir(parents=True)
+    shutil.copy(SHARED / "xfce4-panel.xml", settings)
+    daemon = next(Path("/usr/lib").glob("*/xfce4/xfconf/xfconfd"))
+    with _running(desktop, "openbox"), _running(desktop, str(daemon)):
+        yield
+
+
+def _docked(desktop: Desktop) -> bool:
+    """Whether the icon's window is within the tray's."""
+    icon = [line for line in desktop.run("xwininfo", "-root", "-tree").splitlines() if '"tray_driver.py"' in line]
+    return any(line.split()[-1] not in ("+0+0", "+10+10") for line in icon)
+
+
+def _labels_or_none(desktop: Desktop) -> list[str]:
+    try:
+        return desktop.labels()
+    except AssertionError:  # no icon yet
+        return []
+
+
+def _wake_ups(pid: int) -> int:
+    """How often any thread of the process has been scheduled so far."""
+    statuses = [thread.read_text() for thread in Path(f"/proc/{pid}/task").glob("*/status")]
+    return sum(int(line.split()[1]) for text in statuses for line in text.splitlines() if "ctxt_switches" in line)
 
 
 def _opener(folder: Path, opened: Path) -> str:

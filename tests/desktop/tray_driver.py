@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -107,10 +108,18 @@ class Program:
         say(called="quit")
 
 
+def question_of(
+    request_id: str, question_id: str, text: str, options: Sequence[str] = (), url: str = ""
+) -> QuestionAsked:
+    return QuestionAsked(request_id, question_id, text, tuple(options), url)
+
+
 def main() -> None:
     drafts = [(name, path) for name, path in json.loads(sys.argv[1])]
     bus = Bus()
     program = Program(bus, drafts, sys.argv[2] or None)
+    if os.environ.get("TRAY_HIDES") == "indicator":
+        host._has_indicator_library = lambda: False
     missing = host.prepare()
     say(missing=missing, backend=os.environ.get("PYSTRAY_BACKEND"))
     if missing is not None:
@@ -128,7 +137,7 @@ def main() -> None:
             if found := order.get("found"):
                 program.found = {
                     "targets": [Choice(*target) for target in found.get("targets", [])],
-                    "questions": [QuestionAsked(*question) for question in found.get("questions", [])],
+                    "questions": [question_of(*question) for question in found.get("questions", [])],
                     "again": [(request_id, title) for request_id, title in found.get("again", [])],
                 }
                 bus.publish(StateChanged("idle", "found"))

@@ -29,7 +29,7 @@ _MAC_BUNDLES: dict[Profile, tuple[str, ...]] = {
 class Application:
     """JianYing or CapCut on this computer: an .exe on Windows, a bundle on macOS."""
 
-    name: str
+    app: Profile
     path: Path
 
 
@@ -58,11 +58,11 @@ def application_for(drafts: Path, machine: Machine | None = None) -> Application
     No way is published to have either open a certain draft, so it can only be started. Where they are: on Windows
     `%LOCALAPPDATA%/<name>/Apps` or the registry's `installDir` (which other tools read), on macOS
     VideoFusion-macOS.app (Homebrew's cask jianyingpro). Neither was seen on a real computer by who wrote this."""
-    from tray.draft.folders import APPS, profile_of, this_machine
+    from tray.draft.folders import profile_of, this_machine
 
     app = profile_of(drafts)
     found = next((path for path in _places(app, machine or this_machine()) if path.exists()), None)
-    return None if found is None else Application(APPS[app], found)
+    return None if found is None else Application(app, found)
 
 
 def start(application: Application) -> None:
