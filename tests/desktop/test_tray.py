@@ -289,7 +289,8 @@ def _panel_s_needs(desktop: Desktop) -> Iterator[None]:
 
 def _docked(desktop: Desktop) -> bool:
     """Whether the icon's window is within the tray's."""
-    icon = [line for line in desktop.run("xwininfo", "-root", "-tree").splitlines() if '"tray_driver.py"' in line]
+    windows = desktop.run("xwininfo", "-root", "-tree").splitlines()
+    icon = [line for line in windows if '("coze-tray"' in line or '("tray_driver.py"' in line]
     return any(line.split()[-1] not in ("+0+0", "+10+10") for line in icon)
 
 
