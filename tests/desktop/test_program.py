@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from factory import draft, export, segment, track
-from real_desktop import Desktop, desktop_session, eventually
+from real_desktop import Desktop, desktop_session, eventually, panel_s_needs, process
 from tray.simulator import demo
 from tray.simulator.exchange import Frames
 from tray.simulator.workflows import SimulatedRun, Workflows
@@ -153,18 +154,43 @@ def test_login_stores_the_token_in_the_keyring_and_logout_deletes_it(bare: Deskt
     assert json.loads(bare.run(*COZE_TRAY, "status", "--json", **home).splitlines()[-1])["signed_in"] is False
 
 
-def test_without_a_tray_it_says_which_package_mends_it_and_listens_all_the_same(tmp_path: Path) -> None:
-    with desktop_session() as desktop, program(desktop, COZE_TRAY_HOME=str(tmp_path)) as running:
+def test_without_a_tray_it_says_so_at_once_listens_and_shows_the_icon_when_there_is_one(tmp_path: Path) -> None:
+    home = {"COZE_TRAY_HOME": str(tmp_path)}
+    began = time.monotonic()
+    with desktop_session() as desktop, program(desktop, **home) as running:
         assert running.stderr is not None
         said = running.stderr.readline()
-        assert "No tray icon" in said and "gnome-shell-extension-appindicator" in said
+        assert "No tray icon yet" in said and "gnome-shell-extension-appindicator" in said
+        assert time.monotonic() - began < 20  # of which the desktop takes most
         status = (*COZE_TRAY, "status", "--json")
         eventually(
-            lambda: json.loads(desktop.run(*status, COZE_TRAY_HOME=str(tmp_path)).splitlines()[-1])["state"] == "idle",
+            lambda: json.loads(desktop.run(*status, **home).splitlines()[-1])["state"] == "idle",
             "the program to listen",
         )
+        with panel_s_needs(desktop), process(desktop, "xfce4-panel", "--disable-wm-check"):
+            eventually(lambda: _icon_is_there(desktop), "the icon")
+            assert desktop.labels("Stop listening")[:2] == ["Not listening", "Start listening"]
         running.send_signal(signal.SIGTERM)
         assert running.wait(15) == 0
+
+
+def test_who_sees_no_terminal_is_told_too_when_no_tray_has_come_in_a_while(tmp_path: Path) -> None:
+    with desktop_session() as desktop, program(desktop, COZE_TRAY_HOME=str(tmp_path)):
+        eventually(lambda: "No tray icon yet" in desktop.notifications(), "the notification")
+
+
+def test_what_is_set_in_the_menu_is_kept_in_the_settings_beside_what_was_there(panel: Desktop, tmp_path: Path) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text('# mine\nlanguage = "en"  # for now\n', "utf-8")
+    with program(panel, COZE_TRAY_HOME=str(tmp_path), COZE_API_TOKEN="t"):
+        eventually(lambda: "Listening, nothing to do" in panel.labels(), "the listener to listen")
+        panel.menu("Pause notifications")
+        panel.menu("简体中文")
+        eventually(lambda: "退出" in panel.labels(), "the other language")
+        assert settings.read_text("utf-8") == '# mine\nlanguage = "zh_CN"  # for now\nnotifications = false\n'
+        panel.menu("跟随系统")
+        eventually(lambda: "Quit" in panel.labels(), "the system's language")
+        assert 'language = ""' in settings.read_text("utf-8")
 
 
 def test_without_a_display_it_listens_all_the_same(bare: Desktop, tmp_path: Path) -> None:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageChops
 
 from real_desktop import (
-    SHARED,
     Desktop,
     Driver,
     desktop_session,
@@ -25,6 +22,8 @@ from real_desktop import (
     entries_of,
     entries_with,
     eventually,
+    panel_s_needs,
+    process,
     tray,
 )
 from tray import __version__
@@ -248,21 +247,21 @@ def test_a_tray_of_the_old_kind_shows_the_icon_whenever_it_comes_and_comes_back(
         assert driver.says(backend="gtk" if hide_library else "appindicator")
         assert not _docked(desktop)
         for _time in range(2):
-            with _running(desktop, "trayer"):
+            with process(desktop, "trayer"):
                 eventually(lambda: _docked(desktop), "the icon in the tray")
             eventually(lambda: not _docked(desktop), "the icon to be without a tray")
-        with _running(desktop, "trayer"):
+        with process(desktop, "trayer"):
             eventually(lambda: _docked(desktop), "the icon in the tray")
             driver.process.send_signal(signal.SIGTERM)
             _ends_cleanly(driver)
 
 
 def test_the_icon_comes_back_with_its_menu_when_the_panel_is_restarted() -> None:
-    with desktop_session() as desktop, tray(desktop, ("夏天", "/tmp")) as driver, _panel_s_needs(desktop):
+    with desktop_session() as desktop, tray(desktop, ("夏天", "/tmp")) as driver, panel_s_needs(desktop):
         for number in range(3):
             driver.publish(event="StateChanged", state="idle", detail=f"panel {number}")
             label = f"Listening, nothing to do: panel {number}"
-            with _running(desktop, "xfce4-panel", "--disable-wm-check"):
+            with process(desktop, "xfce4-panel", "--disable-wm-check"):
                 eventually(lambda: _labels_or_none(desktop)[:1] == [label], "the icon in the panel")  # noqa: B023
             assert driver.process.poll() is None
         assert driver.says(visible=True)
@@ -300,27 +299,6 @@ def test_the_icon_needs_none_of_the_heavy_libraries(bare: Desktop) -> None:
     modules = "autostart, clicks, controls, host, images, menu, notify, opener, tray"
     said = bare.python("-c", f"import sys; from tray.desktop import {modules}; print({heavy} & set(sys.modules))")
     assert said.strip() == "set()"
-
-
-@contextmanager
-def _running(desktop: Desktop, *command: str) -> Iterator[None]:
-    process = subprocess.Popen(command, env=desktop.environment, stderr=subprocess.DEVNULL)
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()
-
-
-@contextmanager
-def _panel_s_needs(desktop: Desktop) -> Iterator[None]:
-    """Its settings and its window manager, as desktop-session has them."""
-    settings = Path(desktop.environment["HOME"], ".config/xfce4/xfconf/xfce-perchannel-xml")
-    settings.mkdir(parents=True)
-    shutil.copy(SHARED / "xfce4-panel.xml", settings)
-    daemon = next(Path("/usr/lib").glob("*/xfce4/xfconf/xfconfd"))
-    with _running(desktop, "openbox"), _running(desktop, str(daemon)):
-        yield
 
 
 def _docked(desktop: Desktop) -> bool:
