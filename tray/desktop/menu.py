@@ -197,10 +197,9 @@ def _draft(name: str, folder: str, application: Application | None, clicks: Clic
     opens = Do(clicks.open_folder, (Path(folder),))
     if application is None:
         return Entry(name, opens)
-    start = _("Open {app}").format(app=application.name)
-    return Entry(
-        name, items=(Entry(_("Open folder"), opens), Entry(start, Do(clicks.start_application, (application,))))
-    )
+    start = _("Open JianYing") if application.app == "jianying" else _("Open CapCut")
+    starts = Do(clicks.start_application, (application,))
+    return Entry(name, items=(Entry(_("Open folder"), opens), Entry(start, starts)))
 
 
 def _language_label() -> str:
