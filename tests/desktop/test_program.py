@@ -123,6 +123,7 @@ def test_targets_are_asked_from_the_menu_and_their_questions_answered_there(pane
             add = (*COZE_TRAY, "targets", "add")
             panel.run(*add, "日更短片", "--workflow", "739", "-p", "topic=海", **variables)
             panel.run(*add, "海报", "--bot", "7", **variables)
+            panel.run(*add, "每日", "--bot", "8", "--prompt", "做今天的海报", **variables)
             eventually(lambda: _submenu_has(panel, "海报"), "the targets, though the program ran before")
             panel.menu("日更短片")
             eventually(lambda: _submenu_has(panel, "海：哪个方向？"), "the question")
@@ -131,7 +132,9 @@ def test_targets_are_asked_from_the_menu_and_their_questions_answered_there(pane
             eventually((drafts / "竖屏" / "draft_content.json").exists, "the draft, named as was answered")
             panel.menu("海报")
             eventually(lambda: _submenu_has(panel, "Demo"), "the bot's draft")
-    assert [(chat.bot_id, chat.prompt) for chat in cloud.chats.values()] == [("7", "做一个视频")]
+            panel.menu("每日")
+            eventually(lambda: len(cloud.chats) == 2, "the saved request to be asked")
+    assert [(chat.bot_id, chat.prompt) for chat in cloud.chats.values()] == [("7", "做一个视频"), ("8", "做今天的海报")]
 
 
 def test_login_stores_the_token_in_the_keyring_and_logout_deletes_it(bare: Desktop, tmp_path: Path) -> None:

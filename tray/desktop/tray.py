@@ -120,8 +120,9 @@ class Tray:
                 return
             try:
                 self._seen = self._look()
-            except Exception:  # the menu then shows what it showed before
+            except Exception:  # the rest of the menu then shows what it showed before
                 log.exception("the menu could not be brought up to date")
+                self._seen, self._look_again = self._with_progress(self._seen), True
             host.on_main_thread(partial(self._show, icon, self._seen))
             self._stopping.wait(_EVERY_S)
 
@@ -157,7 +158,10 @@ class Tray:
                 to_run_again=tuple(controls.to_run_again()),
                 home_folder=controls.home_folder(),
             )
-        return replace(seen, state=self._state, running=tuple(controls.running()))
+        return self._with_progress(seen)
+
+    def _with_progress(self, seen: Seen) -> Seen:
+        return replace(seen, state=self._state, running=tuple(self._controls.running()))
 
     def _click(self, do: Do) -> None:
         self._ticked = True
