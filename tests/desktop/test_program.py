@@ -178,8 +178,15 @@ def test_without_a_tray_it_says_so_at_once_listens_and_shows_the_icon_when_there
 
 
 def test_who_sees_no_terminal_is_told_too_when_no_tray_has_come_in_a_while(tmp_path: Path) -> None:
-    with desktop_session() as desktop, program(desktop, COZE_TRAY_HOME=str(tmp_path)):
-        eventually(lambda: "No tray icon yet" in desktop.notifications(), "the notification")
+    sooner = "from tray.desktop import program; program.LATE_TRAY_S = 1; program.main(headless=False)"
+    with desktop_session() as desktop:
+        home = {**desktop.environment, "COZE_TRAY_HOME": str(tmp_path)}
+        running = subprocess.Popen([sys.executable, "-c", sooner], env=home, stderr=subprocess.DEVNULL)
+        try:
+            eventually(lambda: "No tray icon yet" in desktop.notifications(), "the notification")
+        finally:
+            running.kill()
+            running.wait()
 
 
 def test_what_is_set_in_the_menu_is_kept_in_the_settings_beside_what_was_there(panel: Desktop, tmp_path: Path) -> None:
