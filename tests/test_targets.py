@@ -12,6 +12,7 @@ from tray import settings as settings_module
 from tray import targets, targets_command
 from tray.errors import SettingsError
 from tray.settings import Settings, Target
+from tray.simulator import demo
 
 BY_HAND = """# what I wrote myself
 bot_id = "1"  # my bot
@@ -83,6 +84,26 @@ def test_what_toml_can_t_hold_is_refused_and_nothing_is_changed(by_hand):
     "arguments", [(), ("--bot", "1", "--workflow", "2"), ("--bot", "海"), ("--bot", "1", "-p", "x")]
 )
 def test_targets_that_are_not_said_right_are_wrong_usage(arguments, tmp_path):
+    assert coze_tray("targets", "add", "x", *arguments, env=environment(tmp_path)).returncode == 2
+
+
+def test_a_saved_request_is_asked_by_its_name_alone(by_hand, tmp_path):
+    env = environment(tmp_path / "home")
+    added = coze_tray("targets", "add", "日更", "--bot", "7", "--prompt", " 做一个\n短视频 ", env=env)
+    assert added.returncode == 0 and "coze-tray ask 日更" in added.stdout
+    listed = coze_tray("targets", "--json", env=env)
+    assert "“做一个 短视频”" in listed.stdout and last_line(listed)["targets"][1]["prompt"] == "做一个\n短视频"
+    with demo.simulator(pace_s=0) as cloud:
+        online = {**env, "COZE_API_BASE": cloud.base_url, "COZE_API_TOKEN": "t", "COZE_TRAY_ALLOW_HOSTS": "127.0.0.1"}
+        online["COZE_TRAY_DRAFTS_DIR"] = str(tmp_path)
+        for arguments in (["日更"], ["--bot", "日更"], ["做一个长的", "--bot", "日更"], ["日更", "--bot", "8"]):
+            coze_tray("ask", *arguments, env=online)
+        asked = [(chat.bot_id, chat.prompt) for chat in cloud.chats.values()]
+    assert asked == [("7", "做一个\n短视频"), ("7", "做一个\n短视频"), ("7", "做一个长的"), ("8", "日更")]
+
+
+@pytest.mark.parametrize("arguments", [("--workflow", "2", "--prompt", "x"), ("--bot", "2", "--prompt", " ")])
+def test_only_what_can_be_asked_something_takes_a_prompt(arguments, tmp_path):
     assert coze_tray("targets", "add", "x", *arguments, env=environment(tmp_path)).returncode == 2
 
 

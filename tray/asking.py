@@ -41,11 +41,13 @@ def ask(
     prompt: str, said: str | None, kind: targets.TargetKind, parameters: Mapping[str, Any], talk: Talk, wait_s: float
 ) -> terminal.Outcome:
     """Ask a bot or a chatflow, here or by the coze-tray that runs already. `said`: its name or id, None for the
-    default."""
+    default. A prompt that is the name of a saved request asks that, where no target is named."""
     settings = settings_module.load_for_people()
+    if said is None and (saved_kind := targets.saved(prompt, settings)):
+        prompt, said, kind = "", prompt, saved_kind
     named = targets.find(said, kind, settings)
     prompt = whole_characters(prompt)
-    if not prompt.strip():
+    if not (prompt or named[1].prompt).strip():
         raise SettingsError(_("Nothing was asked."), _("Say what the bot should make."))
     files = tuple(str(file.absolute()) for file in talk.files)
     asked = targets.asked(named, settings, prompt, parameters, files)

@@ -27,7 +27,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def ask(
-    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help=_("What to ask, as you would in Coze."))],
+    prompt: Annotated[
+        str | None,
+        typer.Argument(metavar="PROMPT", help=_("What to ask, as you would in Coze; or the name of a saved request.")),
+    ] = None,
     bot: Annotated[str | None, typer.Option("--bot", metavar="ID|NAME", help=_("The bot; else COZE_BOT_ID."))] = None,
     chatflow: Annotated[
         str | None, typer.Option("--chatflow", metavar="ID|NAME", help=_("A chatflow instead of a bot."))
@@ -48,10 +51,12 @@ def ask(
 
     if bot is not None and chatflow is not None:
         raise typer.BadParameter(_("Give --bot or --chatflow, not both."))
+    if prompt is None and bot is None and chatflow is None:
+        raise typer.BadParameter(_("Nothing was asked."), param_hint="PROMPT")
     kind: Literal["bot", "chatflow"] = "bot" if chatflow is None else "chatflow"
     talk = asking.Talk(tuple(file or ()), goes_on, clear)
     inputs = parsed(targets.parameters, parameter, "-p")
-    _end(as_json, lambda: asking.ask(prompt, chatflow or bot, kind, inputs, talk, wait))
+    _end(as_json, lambda: asking.ask(prompt or "", chatflow or bot, kind, inputs, talk, wait))
 
 
 def workflow(

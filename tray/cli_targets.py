@@ -33,6 +33,10 @@ def add(
     bot: Annotated[str | None, typer.Option("--bot", metavar="ID", help=_("A bot's id."))] = None,
     workflow: Annotated[str | None, typer.Option("--workflow", metavar="ID", help=_("A workflow's id."))] = None,
     chatflow: Annotated[str | None, typer.Option("--chatflow", metavar="ID", help=_("A chatflow's id."))] = None,
+    prompt: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help=_("Save what it is asked: a click in the icon's menu asks it then.")),
+    ] = None,
     parameter: Parameters = None,
     variable: Annotated[
         list[str] | None,
@@ -45,6 +49,7 @@ def add(
     from tray import targets_command
     from tray.settings import Target
     from tray.targets import parameters
+    from tray.text import whole_characters
 
     given: list[tuple[Literal["bot", "workflow", "chatflow"], str | None]] = [
         ("bot", bot),
@@ -57,11 +62,17 @@ def add(
     [(kind, said)] = chosen
     if not (said.isascii() and said.isalnum()):
         raise typer.BadParameter(_("“{said}” is no id of Coze.").format(said=said))
+    if prompt is not None and (kind == "workflow" or not prompt.strip()):
+        raise typer.BadParameter(
+            _("A workflow is asked nothing: give its inputs (-p).") if kind == "workflow" else _("Nothing was asked."),
+            param_hint="--prompt",
+        )
     variables = {key: str(value) for key, value in parsed(parameters, variable, "--variable").items()}
     target = Target(
         kind=kind,
         id=said,
         region=region or "",
+        prompt=whole_characters(prompt or "").strip(),
         parameters=parsed(parameters, parameter, "-p"),
         variables=variables,
     )

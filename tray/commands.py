@@ -38,7 +38,7 @@ DEMO_SECONDS_AFTER = 4.0
 
 def demo(drafts_dir: Path | None, *, icon: bool) -> int:
     """Run the real listener against the simulated cloud. Returns the exit code."""
-    from tray.desktop.program import Program, no_icon, run_without_icon, show
+    from tray.desktop.program import Program, run_without_icon, show
     from tray.simulator.demo import simulator
 
     home = home_folder() / "demo"
@@ -75,7 +75,7 @@ def demo(drafts_dir: Path | None, *, icon: bool) -> int:
         def without_icon(why: str) -> None:
             nonlocal shows_icon
             shows_icon = False
-            terminal.show_warning(no_icon(why))
+            terminal.show_warning(why)
 
         try:
             if icon:

@@ -128,5 +128,5 @@ def _application(app: folders.Profile, found: list[folders.Candidate]) -> Iterat
 def _icon() -> Check:
     from tray.desktop import host
 
-    missing = host.prepare(wait_s=0)
+    missing = host.prepare() or host.no_tray()
     return Check(_("tray icon"), missing is None, _("can be shown") if missing is None else missing)

@@ -77,7 +77,7 @@ def _after(before: Running, event: Event) -> Running:
     if isinstance(event, ToolFinished | QuestionAnswered):
         return replace(before, state="connecting", done=0, total=0)
     if isinstance(event, QuestionAsked):
-        return replace(before, state="asking")
+        return replace(before, state="asking", done=0, total=0)
     if isinstance(event, TextArrived) and before.state == "connecting":
         return replace(before, state="streaming")
     return before

@@ -55,7 +55,7 @@ def asked(
         base_url=settings.base_url_of(target),
         kind=target.kind,
         target_id=target.id,
-        prompt=prompt,
+        prompt=prompt or target.prompt,
         parameters={**target.parameters, **(parameters or {})},
         variables=target.variables,
         files=files,
@@ -111,7 +111,16 @@ def _text_of(file: str, name: str) -> str:
         raise ValueError(_("{name}: {file} is no text.").format(name=name, file=path)) from None
 
 
-def how_to_ask(name: str, kind: TargetKind) -> str:
+def saved(name: str, settings: Settings) -> TargetKind | None:
+    """The kind of the target of that name where a prompt is saved with it, so that the name alone asks it."""
+    target = settings.targets.get(name)
+    return target.kind if target is not None and target.prompt else None
+
+
+def how_to_ask(name: str, kind: TargetKind, prompt: str = "") -> str:
+    """The command that asks a named target. `prompt`: what is saved with it."""
+    if prompt:
+        return _("Ask it with: coze-tray ask {name}").format(name=f'"{name}"' if " " in name else name)
     return {
         "bot": _("Ask it with: coze-tray ask PROMPT --bot {name}"),
         "workflow": _("Run it with: coze-tray workflow {name}"),

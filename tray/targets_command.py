@@ -26,6 +26,7 @@ def list_all() -> list[dict[str, Any]]:
         terminal.out.print(_("No targets have a name. Give one: coze-tray targets add NAME --bot ID"))
     for name, target in found.items():
         said = [name, targets.kind_in_words(target.kind), target.id, target.region or target.api_base]
+        said.append(f"“{' '.join(target.prompt.split())}”" if target.prompt else "")
         said += [f"{key}={value}" for key, value in {**target.parameters, **target.variables}.items()]
         if target.listen:
             said.append(_("always listened to ({interval})").format(interval=target.interval))
@@ -64,7 +65,7 @@ def add(name: str, target: Target) -> None:
     instance.tell(home(), {"op": "settings"})
     text = _("{name}: {kind} {id}").format(name=name, kind=targets.kind_in_words(target.kind), id=target.id)
     terminal.out.print(text, markup=False)
-    terminal.out.print(targets.how_to_ask(name, target.kind), markup=False)
+    terminal.out.print(targets.how_to_ask(name, target.kind, target.prompt), markup=False)
 
 
 def remove(name: str) -> None:

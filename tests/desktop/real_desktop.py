@@ -169,6 +169,28 @@ def tray(desktop: Desktop, *drafts: tuple[str, str], folder: str = "", **variabl
         driver.end()
 
 
+@contextmanager
+def process(desktop: Desktop, *command: str) -> Iterator[None]:
+    """Another program in the desktop, for as long as the block runs; it is killed then."""
+    running = subprocess.Popen(command, env=desktop.environment, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        running.kill()
+        running.wait()
+
+
+@contextmanager
+def panel_s_needs(desktop: Desktop) -> Iterator[None]:
+    """Its settings and its window manager, as desktop-session has them."""
+    settings = Path(desktop.environment["HOME"], ".config/xfce4/xfconf/xfce-perchannel-xml")
+    settings.mkdir(parents=True)
+    shutil.copy(SHARED / "xfce4-panel.xml", settings)
+    daemon = next(Path("/usr/lib").glob("*/xfce4/xfconf/xfconfd"))
+    with process(desktop, "openbox"), process(desktop, str(daemon)):
+        yield
+
+
 def entries_of(desktop: Desktop) -> dict[str, dict[str, Any]]:
     """The menu's entries by their labels."""
     return {entry["label"].replace("_", ""): entry for entry in desktop.menu()[1]["menu"] if "label" in entry}

@@ -75,7 +75,12 @@ def test_a_page_is_shown_before_it_is_opened_and_opened_by_a_click_alone(panel: 
         assert eventually(lambda: opened.exists() and opened.read_text(), "the page").strip() == page
 
 
-def test_a_question_that_is_answered_elsewhere_takes_its_window_away(panel: Desktop, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "end",
+    [{"event": "QuestionAnswered", "question_id": "q"}, {"event": "RequestCancelled"}],
+    ids=["answered", "cancelled"],
+)
+def test_a_question_that_is_over_takes_its_window_away(panel: Desktop, tmp_path: Path, end: dict[str, str]) -> None:
     path = fake_zenity(tmp_path, "exec sleep 60")
     with tray(panel, PATH=path) as driver:
         driver.order(found={"questions": [["r", "q", "什么颜色？"]]})
@@ -84,7 +89,7 @@ def test_a_question_that_is_answered_elsewhere_takes_its_window_away(panel: Desk
         eventually((tmp_path / "asked").exists, "the window")
         children = ["ps", "--no-headers", "--ppid", str(driver.process.pid), "-o", "comm"]
         assert "sleep" in eventually(lambda: panel.run(*children), "the window's process")
-        driver.publish(event="QuestionAnswered", request_id="r", question_id="q")
+        driver.publish(request_id="r", **end)
         eventually(lambda: subprocess.run(children, check=False).returncode != 0, "the window to go")
         assert not driver.says(called="answer", question="q")
 

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from factory import draft, export, segment, track
-from real_desktop import Desktop, desktop_session, eventually
+from real_desktop import Desktop, desktop_session, eventually, panel_s_needs, process
 from tray.simulator import demo
 from tray.simulator.exchange import Frames
 from tray.simulator.workflows import SimulatedRun, Workflows
@@ -122,6 +123,7 @@ def test_targets_are_asked_from_the_menu_and_their_questions_answered_there(pane
             add = (*COZE_TRAY, "targets", "add")
             panel.run(*add, "日更短片", "--workflow", "739", "-p", "topic=海", **variables)
             panel.run(*add, "海报", "--bot", "7", **variables)
+            panel.run(*add, "每日", "--bot", "8", "--prompt", "做今天的海报", **variables)
             eventually(lambda: _submenu_has(panel, "海报"), "the targets, though the program ran before")
             panel.menu("日更短片")
             eventually(lambda: _submenu_has(panel, "海：哪个方向？"), "the question")
@@ -130,7 +132,9 @@ def test_targets_are_asked_from_the_menu_and_their_questions_answered_there(pane
             eventually((drafts / "竖屏" / "draft_content.json").exists, "the draft, named as was answered")
             panel.menu("海报")
             eventually(lambda: _submenu_has(panel, "Demo"), "the bot's draft")
-    assert [(chat.bot_id, chat.prompt) for chat in cloud.chats.values()] == [("7", "做一个视频")]
+            panel.menu("每日")
+            eventually(lambda: len(cloud.chats) == 2, "the saved request to be asked")
+    assert [(chat.bot_id, chat.prompt) for chat in cloud.chats.values()] == [("7", "做一个视频"), ("8", "做今天的海报")]
 
 
 def test_login_stores_the_token_in_the_keyring_and_logout_deletes_it(bare: Desktop, tmp_path: Path) -> None:
@@ -153,18 +157,50 @@ def test_login_stores_the_token_in_the_keyring_and_logout_deletes_it(bare: Deskt
     assert json.loads(bare.run(*COZE_TRAY, "status", "--json", **home).splitlines()[-1])["signed_in"] is False
 
 
-def test_without_a_tray_it_says_which_package_mends_it_and_listens_all_the_same(tmp_path: Path) -> None:
-    with desktop_session() as desktop, program(desktop, COZE_TRAY_HOME=str(tmp_path)) as running:
+def test_without_a_tray_it_says_so_at_once_listens_and_shows_the_icon_when_there_is_one(tmp_path: Path) -> None:
+    home = {"COZE_TRAY_HOME": str(tmp_path)}
+    began = time.monotonic()
+    with desktop_session() as desktop, program(desktop, **home) as running:
         assert running.stderr is not None
         said = running.stderr.readline()
-        assert "No tray icon" in said and "gnome-shell-extension-appindicator" in said
+        assert "No tray icon yet" in said and "gnome-shell-extension-appindicator" in said
+        assert time.monotonic() - began < 20  # of which the desktop takes most
         status = (*COZE_TRAY, "status", "--json")
         eventually(
-            lambda: json.loads(desktop.run(*status, COZE_TRAY_HOME=str(tmp_path)).splitlines()[-1])["state"] == "idle",
+            lambda: json.loads(desktop.run(*status, **home).splitlines()[-1])["state"] == "idle",
             "the program to listen",
         )
+        with panel_s_needs(desktop), process(desktop, "xfce4-panel", "--disable-wm-check"):
+            eventually(lambda: _icon_is_there(desktop), "the icon")
+            assert desktop.labels("Stop listening")[:2] == ["Not listening", "Start listening"]
         running.send_signal(signal.SIGTERM)
         assert running.wait(15) == 0
+
+
+def test_who_sees_no_terminal_is_told_too_when_no_tray_has_come_in_a_while(tmp_path: Path) -> None:
+    sooner = "from tray.desktop import program; program.LATE_TRAY_S = 1; program.main(headless=False)"
+    with desktop_session() as desktop:
+        home = {**desktop.environment, "COZE_TRAY_HOME": str(tmp_path)}
+        running = subprocess.Popen([sys.executable, "-c", sooner], env=home, stderr=subprocess.DEVNULL)
+        try:
+            eventually(lambda: "No tray icon yet" in desktop.notifications(), "the notification")
+        finally:
+            running.kill()
+            running.wait()
+
+
+def test_what_is_set_in_the_menu_is_kept_in_the_settings_beside_what_was_there(panel: Desktop, tmp_path: Path) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text('# mine\nlanguage = "en"  # for now\n', "utf-8")
+    with program(panel, COZE_TRAY_HOME=str(tmp_path), COZE_API_TOKEN="t"):
+        eventually(lambda: "Listening, nothing to do" in panel.labels(), "the listener to listen")
+        panel.menu("Pause notifications")
+        panel.menu("简体中文")
+        eventually(lambda: "退出" in panel.labels(), "the other language")
+        assert settings.read_text("utf-8") == '# mine\nlanguage = "zh_CN"  # for now\nnotifications = false\n'
+        panel.menu("跟随系统")
+        eventually(lambda: "Quit" in panel.labels(), "the system's language")
+        assert 'language = ""' in settings.read_text("utf-8")
 
 
 def test_without_a_display_it_listens_all_the_same(bare: Desktop, tmp_path: Path) -> None:

@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable
+from typing import Any
 
 from tray.locale import _
 
-_CHECK_EVERY_S = 0.5
+ChangeMenu = Callable[[list[tuple[tuple[int, ...], str]] | None], None]
+"""Brings the menu up to date: the labels that have changed, by their places; None: anything may have."""
+_AFTER_CLICK_S = 0.3
 
 
-def prepare(wait_s: float = 10) -> str | None:
-    """Get ready to import pystray. Returns None, or a sentence for the user: what is missing and what mends it.
-
-    On Linux it sets PYSTRAY_BACKEND and waits up to `wait_s` seconds for a tray: at login the panel comes later than
-    the programs that start with it. What no waiting mends is said at once.
-    """
+def prepare() -> str | None:
+    """Get ready to import pystray. Returns None, or a sentence for the user: what is missing and what mends it. None of
+    that is mended by waiting. On Linux it sets PYSTRAY_BACKEND."""
     if sys.platform in ("win32", "darwin"):
         return None
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
@@ -28,16 +27,33 @@ def prepare(wait_s: float = 10) -> str | None:
     missing = _missing_libraries()
     if missing is not None:
         return missing
-    deadline = time.monotonic() + wait_s
-    while (backend := _backend()) is None:
-        if time.monotonic() >= deadline:
-            return _no_tray()
-        time.sleep(min(_CHECK_EVERY_S, max(0.0, deadline - time.monotonic())))
-    os.environ["PYSTRAY_BACKEND"] = backend
+    os.environ["PYSTRAY_BACKEND"] = "appindicator" if _has_indicator_library() else "gtk"
     try:
         import pystray  # noqa: F401 - to know now whether it can be
     except ImportError as error:
         return _("The icon's library can't be loaded: {error}.").format(error=error)
+    return None
+
+
+def no_tray() -> str | None:
+    """None where a tray shows the icon, else a sentence for the user: why none does, and what mends it. To be asked
+    when `prepare` has returned None.
+
+    The icon need not be made again when a tray comes, or comes back: libayatana-appindicator waits for a
+    StatusNotifierWatcher and meanwhile for an X11 tray (fallback in src/app-indicator.c), GTK's GtkStatusIcon for an
+    X11 tray (gtk/deprecated/gtktrayicon-x11.c), both by events alone; pystray adds it again when Windows has made a
+    new taskbar (TaskbarCreated)."""
+    if sys.platform in ("win32", "darwin"):
+        return None
+    if _xembed_tray_runs():
+        return None
+    if not _indicator_host_runs():
+        return _(
+            "This desktop has no tray that shows icons: on GNOME install and switch on the AppIndicator extension "
+            "(gnome-shell-extension-appindicator), elsewhere add the panel's tray or status area."
+        )
+    if not _has_indicator_library():
+        return _("A library is missing for this desktop's tray: install gir1.2-ayatanaappindicator3-0.1 (apt).")
     return None
 
 
@@ -67,6 +83,29 @@ def on_main_thread(action: Callable[[], None]) -> None:
         action()
 
 
+def own_menu(icon: Any) -> ChangeMenu:
+    """Let the menu change when we say so. To be called once pystray's loop runs; what it returns, in the main thread.
+
+    pystray itself makes the menu anew after each click and whenever it is told to, though the user may be looking at
+    it: on Windows it destroys the one that is shown, on macOS a click then does what stands at that place in the new
+    one, and on Linux the panel closes submenus. What a click changes is shown when it has changed."""
+    update, icon.update_menu = icon.update_menu, lambda: None
+    if sys.platform == "win32":
+        return _windows_menu(icon, update)
+    if sys.platform == "darwin":
+        return _mac_menu(update)
+
+    def change(labels: list[tuple[tuple[int, ...], str]] | None) -> None:
+        if labels is None:
+            update()
+        else:
+            from gi.repository import GLib
+
+            GLib.idle_add(_set_labels, icon, labels)  # behind what pystray does to the menu in the same way
+
+    return change
+
+
 def on_signals(quit_: Callable[[], None]) -> None:
     """Let Ctrl-C and SIGTERM call `quit_`. On Linux, once pystray's loop runs; elsewhere it does nothing.
 
@@ -84,6 +123,79 @@ def on_signals(quit_: Callable[[], None]) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         GLib.unix_signal_add(GLib.PRIORITY_HIGH, number, on_signal)
+
+
+def _windows_menu(icon: Any, update: Callable[[], None]) -> ChangeMenu:
+    """It is made when it is opened, and so always right; a left click opens it as a right one does."""
+    from pystray._util import win32
+
+    pystrays_own = icon._message_handlers[win32.WM_NOTIFY]
+    is_open = False
+
+    def on_notify(wparam: int, lparam: int) -> Any:
+        nonlocal is_open
+        if lparam not in (win32.WM_LBUTTONUP, win32.WM_RBUTTONUP):
+            return pystrays_own(wparam, lparam)
+        if is_open:
+            return None
+        is_open = True
+        try:
+            update()
+            return pystrays_own(wparam, win32.WM_RBUTTONUP)  # until it is closed
+        finally:
+            is_open = False
+
+    icon._message_handlers[win32.WM_NOTIFY] = on_notify
+    return lambda _labels: None
+
+
+def _mac_menu(update: Callable[[], None]) -> ChangeMenu:
+    """It changes while it is closed: NSMenu tells when it is opened and closed (NSMenuDidBeginTrackingNotification)."""
+    import AppKit
+    from PyObjCTools import AppHelper
+
+    is_open = is_late = False
+
+    def on_open(_notification: object) -> None:
+        nonlocal is_open
+        is_open = True
+
+    def on_close(_notification: object) -> None:
+        nonlocal is_open
+        is_open = False
+        AppHelper.callLater(_AFTER_CLICK_S, catch_up)  # what was clicked is looked up in the menu of before
+
+    def catch_up() -> None:
+        nonlocal is_late
+        if is_late and not is_open:
+            is_late = False
+            update()
+
+    def change(_labels: object) -> None:
+        nonlocal is_late
+        is_late = True
+        catch_up()
+
+    center = AppKit.NSNotificationCenter.defaultCenter()
+    for name, tell in (
+        (AppKit.NSMenuDidBeginTrackingNotification, on_open),
+        (AppKit.NSMenuDidEndTrackingNotification, on_close),
+    ):
+        center.addObserverForName_object_queue_usingBlock_(name, None, None, tell)
+    return change
+
+
+def _set_labels(icon: Any, labels: list[tuple[tuple[int, ...], str]]) -> bool:
+    """Change them in the menu that is there, which may be open."""
+    try:
+        for (first, *rest), label in labels:
+            item = icon._menu_handle.get_children()[first]
+            for place in rest:
+                item = item.get_submenu().get_children()[place]
+            item.set_label(label)
+    except (IndexError, AttributeError):  # another menu is there already, with newer labels
+        pass
+    return False  # not again
 
 
 class _NoNotifier:
@@ -111,22 +223,6 @@ def _missing_libraries() -> str | None:
             display=os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY")
         )
     return None
-
-
-def _backend() -> str | None:
-    """The backend of the tray that is there now, if there is one."""
-    if _has_indicator_library() and _indicator_host_runs():
-        return "appindicator"
-    return "gtk" if _xembed_tray_runs() else None
-
-
-def _no_tray() -> str:
-    if _indicator_host_runs():
-        return _("A library is missing for this desktop's tray: install gir1.2-ayatanaappindicator3-0.1 (apt).")
-    return _(
-        "This desktop has no tray that shows icons: on GNOME install and switch on the AppIndicator extension "
-        "(gnome-shell-extension-appindicator), elsewhere add the panel's tray or status area."
-    )
 
 
 def _has_indicator_library() -> bool:

@@ -12,12 +12,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tray import events, instance, words
+from tray import events, instance, locale, words
 from tray.desktop import host, notify
-from tray.desktop.tray import Choice, Tray
-from tray.errors import TrayError
+from tray.desktop.controls import Choice
+from tray.desktop.tray import Tray
+from tray.errors import SettingsError, TrayError
 from tray.home import home
 from tray.locale import _
+from tray.progress import Running, RunningRequests
 from tray.questions import OpenQuestions
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from tray.settings import Settings
 
 log = logging.getLogger(__name__)
+
+LATE_TRAY_S = 10.0
+"""At login the panel comes later than the programs that start with it: until then a missing tray is no news."""
 
 
 class Program:
@@ -34,19 +39,20 @@ class Program:
         self.home, self.held = home, held
         self.bus = events.Bus()
         self.ended = threading.Event()
-        self._questions = OpenQuestions(self.bus)  # before the icon subscribes: what it is told of is here then
+        # Before the icon subscribes: what it is told of is here then.
+        self._questions, self._running = OpenQuestions(self.bus), RunningRequests(self.bus)
         self._app: App | None = None
         self._settings: Settings | None = None
         self._settings_are_given = False
         self._closed = False
-        self.has_icon = False
+        self._shows_icon = False
 
     def open(self, settings: Settings | None = None, *, resume: bool = True, token: str | None = None) -> App:
         """Make the program and listen. Raises TrayError for what keeps it from that."""
         from tray import settings as settings_module
         from tray.app import Face, open_app
 
-        face = Face(stays=True, has_icon=lambda: self.has_icon, quit=lambda _app: self.quit())
+        face = Face(stays=True, has_icon=self.has_icon, quit=lambda _app: self.quit())
         self._settings_are_given = settings is not None
         try:
             self._settings = settings or settings_module.load()
@@ -64,6 +70,13 @@ class Program:
         with suppress(OSError):
             self.held.serve(lambda message: answers_of_broken(message, why, self.has_icon, self.quit))
 
+    def shows_icon(self) -> None:
+        self._shows_icon = True
+
+    def has_icon(self) -> bool:
+        """Whether the user can see an icon."""
+        return self._shows_icon and host.no_tray() is None
+
     def start(self) -> None:
         if self._app:
             self._app.listener.start()
@@ -78,18 +91,31 @@ class Program:
     def recent_drafts(self) -> list[tuple[str, str]]:
         return [(receipt.name, receipt.path) for receipt in self._app.journal.recent_drafts()] if self._app else []
 
-    def drafts_folder(self) -> str | None:
+    def running(self) -> list[Running]:
+        return self._running.all()
+
+    def cancel(self, request_id: str) -> None:
+        """Raises TrayError."""
+        from tray.app import cancel
+
+        if self._app:
+            cancel(self._app, request_id)
+
+    def drafts_folder(self) -> Path | None:
         from tray.draft.folders import drafts_folder
 
+        settings = self._settings_now()
         try:
-            return str(drafts_folder(self._settings.drafts_dir if self._settings else None))
+            return drafts_folder(settings.drafts_dir if settings else None)
         except TrayError:
             return None
 
     def targets(self) -> list[Choice]:
         found = settings.targets if (settings := self._settings_now()) else {}
         return [
-            Choice(name, needs_prompt=target.kind != "workflow") for name, target in found.items() if not target.listen
+            Choice(name, needs_prompt=target.kind != "workflow" and not target.prompt)
+            for name, target in found.items()
+            if not target.listen
         ]
 
     def has_default_bot(self) -> bool:
@@ -136,13 +162,61 @@ class Program:
         if self._app:
             begin(self._app, NewRequest(asked_again(self._app.journal.request(request_id)), None))
 
+    def notifies(self) -> bool:
+        settings = self._settings_now()
+        return settings is None or settings.notifications
+
+    def set_notifies(self, on: bool) -> None:
+        """Raises TrayError where it can't be written."""
+        self._set("notifications", on)
+
+    def language(self) -> str:
+        settings = self._settings_now()
+        return settings.language if settings else ""
+
+    def set_language(self, language: str) -> None:
+        """Raises TrayError where it can't be written."""
+        self._set("language", language)
+
+    def home_folder(self) -> Path:
+        return self.home
+
+    def log_file(self) -> Path:
+        return self.home / "coze-tray.log"
+
+    def _set(self, key: str, value: str | bool) -> None:
+        """Write a setting down, from now on and for the next start; of the demo's, from now on."""
+        from tray import settings as settings_module
+
+        if self._settings is None:
+            return
+        if self._settings_are_given:
+            self._took(self._settings.model_copy(update={key: value}))
+            return
+        try:
+            settings_module.edit(lambda document: document.update({key: value}))
+        except OSError as error:
+            raise SettingsError(
+                _("The settings can't be written: {path}: {error}").format(
+                    path=settings_module.settings_file(), error=error.strerror or error
+                ),
+                _("Is the disk full, or the folder read-only?"),
+            ) from None
+        self._settings_now()
+
+    def _took(self, settings: Settings) -> None:
+        """Those settings hold from now on; in their language everything is said that is said from now on."""
+        if self._settings is None or settings.language != self._settings.language:
+            locale.use(settings.language or None)
+        self._settings = settings
+
     def _settings_now(self) -> Settings | None:
         """They may have changed since it was opened; what is broken then, was better before."""
         from tray import settings as settings_module
 
         if self._settings is not None and not self._settings_are_given:
             with suppress(TrayError):
-                self._settings = settings_module.load()
+                self._took(settings_module.load())
         return self._settings
 
     def quit(self) -> None:
@@ -161,25 +235,36 @@ class Program:
 def show(program: Program, work: Callable[[], object], tell: Callable[[str], None]) -> None:
     """Show the icon, do `work` in a thread, and return when the program is told to quit.
 
-    Where no icon can be shown, `tell` is told why, and everything goes on without it.
+    Where no icon can be shown, or nothing shows it yet, `tell` is told why, before the work, and everything goes on
+    without it; once there is a tray the icon is in it.
     """
     missing = host.prepare()
     if missing is not None:
         _quit_on_signals(program)  # before it is told: who hears that may end the program at once
-        tell(missing)
+        tell(_("No tray icon: {why} Going on without it.").format(why=missing))
         run_without_icon(program, work)
         return
     tray = Tray(program, program.bus)
 
     def begin() -> None:
-        program.has_icon = True
+        program.shows_icon()
         notify.announce(program.bus, notify.notifier(tray.icon))
         threading.Thread(target=end, name="end", daemon=True).start()
+        if nowhere := host.no_tray():
+            tell(_waiting(nowhere))
+            threading.Thread(target=remind, name="remind", daemon=True).start()
         try:
             work()
         except Exception as error:  # the icon stays, and says what is wrong
             log.exception("the program could not be opened")
             program.bus.publish(events.StateChanged("error", str(error)))
+            if nowhere:
+                tell(str(error))
+
+    def remind() -> None:
+        """Most who wait for an icon see no terminal; but at login the panel often comes a little later than this."""
+        if not program.ended.wait(LATE_TRAY_S) and (why := host.no_tray()):
+            program.bus.publish(events.Noticed("", _waiting(why)))
 
     def end() -> None:
         program.ended.wait()
@@ -270,14 +355,15 @@ def _run(folder: Path, *, headless: bool) -> None:
             _say(_("Listening without an icon; Ctrl-C ends it."))
             run_without_icon(program, program.open)
         else:
-            show(program, program.open, lambda why: _say(no_icon(why)))
+            show(program, program.open, _say)
     finally:
         program.close()
 
 
-def no_icon(why: str) -> str:
-    """What the user is told where there can be no icon."""
-    return _("No tray icon: {why} Going on without it.").format(why=why)
+def _waiting(why: str) -> str:
+    return _("No tray icon yet: {why} It appears as soon as there is one; everything else works meanwhile.").format(
+        why=why
+    )
 
 
 def _runs_already(first: instance.Message) -> None:

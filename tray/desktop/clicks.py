@@ -1,0 +1,77 @@
+"""What a click in the icon's menu does. All of it runs in threads of its own, and may take as long as it likes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from tray.desktop import autostart, dialog, opener
+from tray.desktop.controls import Choice, Controls
+from tray.errors import TrayError
+from tray.events import Bus, Event, QuestionAnswered, QuestionAsked, RequestCancelled, RequestDone, RequestFailed
+from tray.locale import _
+from tray.questions import chosen
+
+
+class Clicks:
+    """The program is told what it does itself; the rest asks the user first, or opens something of the desktop's."""
+
+    def __init__(self, controls: Controls, bus: Bus, quit_: Callable[[], None]) -> None:
+        self.start, self.stop = controls.start, controls.stop
+        self.cancel, self.again, self.choose = controls.cancel, controls.again, controls.answer
+        self.set_notifies, self.set_language = controls.set_notifies, controls.set_language
+        self.quit = quit_
+        self._controls = controls
+        self._dialogs: dict[QuestionAsked, threading.Event] = {}  # the open ones
+        self.unsubscribe = bus.subscribe(self._on_event)
+
+    def ask(self, target: Choice | None) -> None:
+        """Ask a target; None: the default bot. Raises TrayError."""
+        prompt = ""
+        if target is None or target.needs_prompt:
+            text = _("What should {name} make?").format(name=target.name) if target else _("What should be made?")
+            prompt = dialog.ask_text("coze-tray", text) or ""
+            if not prompt.strip():
+                return
+        self._controls.ask(target.name if target else None, prompt)
+
+    def answer(self, question: QuestionAsked) -> None:
+        """Let the user type the answer, in one window for each question. Raises TrayError."""
+        if question in self._dialogs:
+            return
+        over = self._dialogs[question] = threading.Event()
+        try:
+            said = dialog.ask_text("coze-tray", f"{question.text}\n{question.url}".strip(), over)
+        except dialog.NoDialogError as error:
+            how = _("Answer with: coze-tray answer {id} TEXT").format(id=question.request_id)
+            raise TrayError(f"{error.message} {how}") from None
+        finally:
+            del self._dialogs[question]
+        text = None if said is None else chosen(question, said)
+        if text is not None:
+            self._controls.answer(question, text)
+
+    def open_page(self, url: str) -> None:
+        opener.open_page(url)
+
+    def open_folder(self, folder: Path) -> None:
+        opener.open_folder(folder)
+
+    def open_log(self) -> None:
+        opener.open_text(self._controls.log_file())
+
+    def start_application(self, application: opener.Application) -> None:
+        opener.start(application)
+
+    def set_login(self, on: bool) -> None:
+        """Raises TrayError."""
+        (autostart.enable if on else autostart.disable)()
+
+    def _on_event(self, event: Event) -> None:
+        """Take a question's window away where it was answered elsewhere, or nobody waits for the answer any more."""
+        if isinstance(event, QuestionAnswered | RequestDone | RequestFailed | RequestCancelled):
+            for question, over in tuple(self._dialogs.items()):
+                said = event.question_id if isinstance(event, QuestionAnswered) else question.question_id
+                if (question.request_id, question.question_id) == (event.request_id, said):
+                    over.set()
