@@ -68,7 +68,7 @@ class Program:
         from tray.answering import answers_of_broken
 
         with suppress(OSError):
-            self.held.serve(lambda message: answers_of_broken(message, why, self.has_icon, self.quit))
+            self.held.serve(lambda message: answers_of_broken(message, why, self.has_icon(), self.quit))
 
     def shows_icon(self) -> None:
         self._shows_icon = True
