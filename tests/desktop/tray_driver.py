@@ -13,6 +13,7 @@ import time
 from typing import Any
 
 from tray.desktop import host, notify
+from tray.desktop.announce import Announcer
 from tray.desktop.tray import Choice, Tray
 from tray.events import Bus, QuestionAsked, StateChanged, from_json
 
@@ -84,7 +85,7 @@ def main() -> None:
 
     def begin() -> None:
         say(visible=True)
-        notify.announce(bus, notify.notifier(tray.icon))
+        Announcer(bus, notify.notifier(tray.icon))
         for line in sys.stdin:
             order = json.loads(line)
             if order.get("stop"):

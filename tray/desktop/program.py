@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from tray import events, instance
 from tray.desktop import host, notify
+from tray.desktop.announce import Announcer
 from tray.desktop.tray import Choice, Tray
 from tray.errors import TrayError
 from tray.home import home
@@ -132,6 +133,10 @@ class Program:
                 self._settings = settings_module.load()
         return self._settings
 
+    def notifications_are_paused(self) -> bool:
+        settings = self._settings
+        return settings is not None and not settings.notifications
+
     def quit(self) -> None:
         self.ended.set()
 
@@ -159,16 +164,17 @@ def show(program: Program, work: Callable[[], object], tell: Callable[[str], Non
     tray = Tray(program, program.bus)
 
     def begin() -> None:
-        notify.announce(program.bus, notify.notifier(tray.icon))
-        threading.Thread(target=end, name="end", daemon=True).start()
+        announcer = Announcer(program.bus, notify.notifier(tray.icon), program.notifications_are_paused)
+        threading.Thread(target=end, args=(announcer,), name="end", daemon=True).start()
         try:
             work()
         except Exception as error:  # the icon stays, and says what is wrong
             log.exception("the program could not be opened")
             program.bus.publish(events.StateChanged("error", str(error)))
 
-    def end() -> None:
+    def end(announcer: Announcer) -> None:
         program.ended.wait()
+        announcer.flush()  # while the icon is there, whose balloon shows it on Windows
         tray.stop()
 
     tray.run(begin)
@@ -177,7 +183,7 @@ def show(program: Program, work: Callable[[], object], tell: Callable[[str], Non
 def run_without_icon(program: Program, work: Callable[[], object]) -> None:
     """Do `work` in a thread, and return when the program is told to quit, by Ctrl-C or SIGTERM. Raises what it does."""
     _quit_on_signals(program)
-    notify.announce(program.bus, notify.notifier(None))
+    Announcer(program.bus, notify.notifier(None), program.notifications_are_paused)
     failed: list[Exception] = []
 
     def guarded() -> None:
