@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from tray import words
 from tray.desktop import autostart, dialog, host
-from tray.desktop.images import state_image
+from tray.desktop.icon import icon_class
+from tray.desktop.images import Picture, picture
 from tray.desktop.notify import cut
 from tray.desktop.opener import open_folder, open_page
 from tray.errors import TrayError
@@ -25,7 +26,6 @@ from tray.events import (
     QuestionAnswered,
     QuestionAsked,
     RequestFailed,
-    State,
     StateChanged,
 )
 from tray.locale import _
@@ -105,7 +105,7 @@ class Tray:
         self._update_menu: Callable[[], None] = lambda: None
         self._controls = controls
         self._state = StateChanged("stopped")
-        self._shown: State | None = None
+        self._shown: Picture | None = None
         self._in_menu: tuple[StateChanged, _Seen] | None = None
         self._seen = _Seen()
         self._bus = bus
@@ -119,10 +119,8 @@ class Tray:
 
         `setup` is called in a thread once the icon is visible.
         """
-        import pystray
-
         host.adapt_pystray()
-        self.icon = pystray.Icon("coze-tray", state_image(self._state.state), "coze-tray", menu=self._menu())
+        self.icon = icon_class()("coze-tray", picture(self._state.state), "coze-tray", menu=self._menu())
 
         def ready(icon: Any) -> None:
             host.on_main_thread(lambda: setattr(icon, "visible", True))
@@ -187,9 +185,9 @@ class Tray:
 
     def _show(self, icon: Any) -> None:
         changed = self._state
-        if changed.state != self._shown:  # a new picture costs the panel more than a new text
-            icon.icon = state_image(changed.state)
-            self._shown = changed.state
+        shown = picture(changed.state)
+        if shown != self._shown:  # a new picture costs the panel more than a new text
+            icon.icon = self._shown = shown
         icon.title = cut(f"coze-tray: {in_words(changed)}", _TITLE_UNITS)
         in_menu = changed, self._seen
         if in_menu != self._in_menu:  # panels have crashed over menus that change while they are looked at
