@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import sys
 import tempfile
 import types
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,7 +45,7 @@ def test_windows_loads_the_picture_in_the_size_of_the_notification_area(monkeypa
         with tempfile.NamedTemporaryFile(suffix=".ico", delete=False) as file:
             image.save(file, format=kind)
         yield file.name
-        os.unlink(file.name)
+        Path(file.name).unlink()
 
     def load(_module: None, path: str, _kind: int, width: int, height: int, _flags: int) -> str:
         with Image.open(path) as ico:
