@@ -17,7 +17,7 @@ import os
 import secrets as random
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -112,7 +112,12 @@ def when_unlocked(act: Callable[[], None]) -> Callable[[], None]:
     """Call `act` each time that the keyring answers again after it was locked; in a thread of its own. Returns the
     function that ends it."""
     _lock.to_tell.append(act)
-    return lambda: _lock.to_tell.remove(act)
+
+    def end() -> None:
+        with suppress(ValueError):  # it was ended before
+            _lock.to_tell.remove(act)
+
+    return end
 
 
 def _read(keyring: Any, host: str) -> Stored | None:
