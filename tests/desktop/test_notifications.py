@@ -19,7 +19,7 @@ import sys
 if {hide_dbus}:
     sys.modules["dbus"] = None
 from tray.desktop.notify import notifier
-mine = notifier(None)
+mine = notifier({icon})
 mine.show({title!r}, {message!r})
 print(mine.flush(10))
 """
@@ -109,16 +109,17 @@ def _click_the_newest(desktop: Desktop) -> None:
     desktop.run("xdotool", "mousemove", "--window", window, "40", "20", "click", "2")
 
 
-@pytest.mark.parametrize("hide_dbus", [False, True], ids=["dbus-python", "notify-send"])
-def test_texts_that_begin_with_a_dash_arrive(bare: Desktop, hide_dbus: bool) -> None:
-    name = f"--夏天{hide_dbus}"
-    program = SHOW.format(hide_dbus=hide_dbus, title=name, message=f"-{name} 说明")
+@pytest.mark.parametrize("way", ["the icon's", "dbus-python", "notify-send"])
+def test_texts_that_begin_with_a_dash_arrive(bare: Desktop, way: str) -> None:
+    name = f"--夏天 {way}"
+    icon = "object()" if way == "the icon's" else None
+    program = SHOW.format(icon=icon, hide_dbus=way == "notify-send", title=name, message=f"-{name} 说明")
     done = subprocess.run(
         [sys.executable, "-c", program], env=bare.environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.stdout.strip() == "True"
     assert done.stderr == ""  # plyer's warning about dbus-python among it
-    eventually(lambda: f'string " {name}"' in bare.notifications(), "the title")
+    eventually(lambda: f'{name}"' in bare.notifications(), "the title")
     eventually(lambda: f"-{name} 说明" in bare.notifications(), "the message")
 
 
@@ -155,9 +156,10 @@ def test_a_daemon_that_hangs_holds_up_neither_icon_nor_program() -> None:
             daemon.wait()
 
 
-def test_without_a_daemon_the_failure_is_logged_and_nothing_else(tmp_path: Path) -> None:
+@pytest.mark.parametrize("icon", [None, "object()"])
+def test_without_a_daemon_the_failure_is_logged_and_nothing_else(tmp_path: Path, icon: str | None) -> None:
     with desktop_without_notifications(tmp_path) as desktop:
-        show = SHOW.format(hide_dbus=False, title="Nobody", message="hears this")
+        show = SHOW.format(icon=icon, hide_dbus=False, title="Nobody", message="hears this")
         said = desktop.python("-c", f"import logging; logging.basicConfig(filename={str(tmp_path / 'log')!r})\n{show}")
     assert said.strip() == "True"
     assert "'Nobody' could not be shown" in (tmp_path / "log").read_text()
