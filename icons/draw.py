@@ -1,20 +1,30 @@
-"""Draws the icons beside this file: `python icons/draw.py`.
+"""Draws the program's pictures: `python icons/draw.py` those beside this file, `python icons/draw.py --app-icons DIR`
+what an installer wants (coze-tray.ico, coze-tray.icns).
 
-One base, a frame of film, with a hole in the shape of the state. The hole is transparent, so the states differ in
-shape where a panel shows the alpha channel alone (macOS), and the frame's colours stand out on light and dark panels.
-Everything lies on a grid of 16 units, so that edges fall between pixels at 16, 32, 48 and 64 px.
+The states that go on by themselves are a frame of film with a hole in the shape of the state; those that want the user
+have a shape of their own. The holes are transparent, so all differ in shape where a panel shows the alpha channel alone
+(macOS), and the colours stand out on light and dark panels alike (a contrast of 3 against both).
+
+Everything lies on a grid of 16 units, and each size is drawn by itself: upright edges are moved to the nearest whole
+pixel, the same from the left as from the right, so they are sharp at every size.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from PIL import Image, ImageChops, ImageDraw
+from PIL import Image, ImageDraw
 
-UNIT = 64  # pixels of one grid unit while drawing: 1024 px, eight times the finished size
-FULL = 16 * UNIT
+SIZES = (16, 20, 22, 24, 32, 40, 44, 48, 64, 128)
+"""In pixels, as tray/desktop/images.py knows them."""
+APP_SIZES = (16, 20, 24, 32, 40, 48, 64, 128, 256)
+STEPS = 8
+"""So many parts a progress is shown in."""
+
+GRID = 16
 HERE = Path(__file__).parent
 
 Point = tuple[float, float]
@@ -23,130 +33,169 @@ Point = tuple[float, float]
 class Mask:
     """Shapes in grid units; what is drawn is opaque, what is cut is transparent again."""
 
-    def __init__(self) -> None:
-        self.image = Image.new("L", (FULL, FULL), 0)
-        self._draw = ImageDraw.Draw(self.image)
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._times = 8 if size <= 256 else 2  # so much finer it is drawn, and then averaged
+        self._fine = Image.new("L", (size * self._times, size * self._times), 0)
+        self._draw = ImageDraw.Draw(self._fine)
 
-    def box(self, x0: float, y0: float, x1: float, y1: float, radius: float = 0, fill: int = 255) -> None:
-        edges = (x0 * UNIT, y0 * UNIT, x1 * UNIT - 1, y1 * UNIT - 1)
-        self._draw.rounded_rectangle(edges, radius * UNIT, fill=fill)
+    def image(self) -> Image.Image:
+        return self._fine.resize((self.size, self.size), Image.Resampling.BOX)
 
-    def dot(self, x: float, y: float, radius: float, fill: int = 255) -> None:
-        self.box(x - radius, y - radius, x + radius, y + radius, radius, fill)
+    def box(self, x0: float, y0: float, x1: float, y1: float, radius: float = 0, *, cut: bool = False) -> None:
+        """Its edges are moved to whole pixels."""
+        left, top, right, bottom = (self._snapped(edge) * self._times for edge in (x0, y0, x1, y1))
+        reach = radius * self.size / GRID * self._times
+        reach = min(reach, (right - left) / 2, (bottom - top) / 2) if reach >= self._times else 0  # less is only a blur
+        self._draw.rounded_rectangle((left, top, right - 1, bottom - 1), reach, fill=0 if cut else 255)
 
-    def polygon(self, points: list[Point], corner: float = 0.35, fill: int = 255) -> None:
-        """A polygon whose corners are rounded by `corner` units, outwards: give the inner points."""
-        scaled = [(x * UNIT, y * UNIT) for x, y in points]
+    def polygon(self, points: list[Point], corner: float = 0, *, cut: bool = False) -> None:
+        """A polygon; its points are moved to whole pixels. With a `corner` they are not: it is then rounded by so many
+        units, outwards, so give the inner points."""
+        unit, fill = self.size / GRID * self._times, 0 if cut else 255
+        if not corner:
+            self._draw.polygon(
+                [(self._snapped(x) * self._times, self._snapped(y) * self._times) for x, y in points], fill=fill
+            )
+            return
+        scaled = [(x * unit, y * unit) for x, y in points]
         self._draw.polygon(scaled, fill=fill)
         for start, end in zip(scaled, scaled[1:] + scaled[:1], strict=True):
-            self._draw.line([start, end], fill=fill, width=round(2 * corner * UNIT))
-        for x, y in points:
-            self.dot(x, y, corner, fill)
+            self._draw.line([start, end], fill=fill, width=round(2 * corner * unit))
+        for x, y in scaled:
+            self._draw.ellipse((x - corner * unit, y - corner * unit, x + corner * unit, y + corner * unit), fill=fill)
+
+    def _snapped(self, units: float) -> int:
+        """In pixels. Mirrored edges stay mirrored; half a pixel goes outwards, so that strokes get no thinner."""
+        if units > GRID / 2:
+            return self.size - self._snapped(GRID - units)
+        return math.ceil(units * self.size / GRID - 0.5)
 
 
-def frame(mask: Mask) -> None:
-    """A frame of film: a rounded square with three sprocket holes bitten out of each side."""
-    mask.box(0, 1, 16, 15, radius=2.5)
-    for y in (3, 7, 11):
-        mask.box(-2, y, 1.1, y + 2, radius=0.4, fill=0)
-        mask.box(14.9, y, 18, y + 2, radius=0.4, fill=0)
+def frame(mask: Mask, bottom: float = 15) -> None:
+    """A frame of film: a rounded square with sprocket holes bitten out of each side."""
+    mask.box(0, 1, 16, bottom, radius=2)
+    for y in range(3, round(bottom) - 2, 4):
+        mask.box(0, y, 1, y + 2, cut=True)
+        mask.box(15, y, 16, y + 2, cut=True)
 
 
 def idle(mask: Mask) -> None:
     """Play: ready."""
-    mask.polygon([(6.25, 5), (11.25, 8), (6.25, 11)], 0.6, fill=0)
+    frame(mask)
+    mask.polygon([(6, 4), (12, 8), (6, 12)], cut=True)
 
 
 def stopped(mask: Mask) -> None:
     """Only the frame's outline is left, with the stop square in it."""
-    mask.box(3, 3, 13, 13, radius=1, fill=0)
-    mask.box(5, 5, 11, 11, radius=0.8)
+    frame(mask)
+    mask.box(3, 3, 13, 13, radius=0.5, cut=True)
+    mask.box(5, 5, 11, 11, radius=0.5)
 
 
 def connecting(mask: Mask) -> None:
     """Three dots."""
-    for x in (4.25, 8, 11.75):
-        mask.dot(x, 8, 1.4, fill=0)
+    frame(mask)
+    for x in (3, 7, 11):
+        mask.box(x, 7, x + 2, 9, radius=0.5, cut=True)
 
 
 def streaming(mask: Mask) -> None:
     """An arrow down: the answer comes in."""
-    mask.box(7, 3, 9, 9, radius=0.3, fill=0)
-    mask.polygon([(4.7, 8.35), (11.3, 8.35), (8, 12.1)], 0.35, fill=0)
+    frame(mask)
+    mask.box(6, 3, 10, 8, cut=True)
+    mask.polygon([(3, 8), (13, 8), (8, 13)], cut=True)
 
 
 def working(mask: Mask) -> None:
     """The segments of a timeline on three tracks."""
-    for x0, y0, x1 in ((3, 3, 9), (6, 7, 13), (3, 11, 7.5), (9, 11, 11.5)):
-        mask.box(x0, y0, x1, y0 + 2, radius=0.5, fill=0)
+    frame(mask)
+    for x0, y, x1 in ((3, 3, 9), (6, 7, 13), (3, 11, 7), (9, 11, 12)):
+        mask.box(x0, y, x1, y + 2, cut=True)
+
+
+def working_at(step: int) -> Callable[[Mask], None]:
+    """Two tracks, and below them a bar of which `step` of STEPS parts are full."""
+
+    def draw(mask: Mask) -> None:
+        frame(mask, bottom=11)
+        mask.box(3, 3, 9, 5, cut=True)
+        mask.box(6, 7, 13, 9, cut=True)
+        mask.box(0, 15, 16, 16)
+        mask.box(0, 12, GRID * step / STEPS, 16)
+
+    return draw
 
 
 def reconnecting(mask: Mask) -> None:
     """An hourglass."""
-    mask.polygon([(5, 3.6), (11, 3.6), (8, 8)], 0.6, fill=0)
-    mask.polygon([(5, 12.4), (11, 12.4), (8, 8)], 0.6, fill=0)
+    frame(mask)
+    mask.box(4, 3, 12, 4, cut=True)
+    mask.polygon([(4, 4), (12, 4), (8, 8)], cut=True)
+    mask.polygon([(4, 12), (12, 12), (8, 8)], cut=True)
+    mask.box(4, 12, 12, 13, cut=True)
 
 
 def asking(mask: Mask) -> None:
-    """A question mark."""
-    mask.dot(8, 6, 3.6, fill=0)
-    mask.dot(8, 6, 1.6)
-    mask.box(3.8, 6.2, 7, 10.2)
-    mask.box(7, 8, 9, 10.4, radius=0.3, fill=0)
-    mask.dot(8, 12.4, 1.15, fill=0)
+    """A question mark in a speech bubble."""
+    mask.box(0, 0, 16, 13, radius=2)
+    mask.polygon([(3, 12), (7.5, 12), (3, 16)])
+    mask.box(5, 2, 11, 8, radius=1.5, cut=True)
+    mask.box(7, 4, 9, 6, radius=0.5)
+    mask.box(5, 5, 7, 8)
+    mask.box(7, 7, 9, 8, cut=True)
+    mask.box(7, 9, 9, 11, radius=0.5, cut=True)
 
 
 def sign_in(mask: Mask) -> None:
-    """A key."""
-    mask.dot(5.6, 8, 2.9, fill=0)
-    mask.dot(5.6, 8, 1.1)
-    mask.box(7.5, 7, 13.4, 9, radius=0.3, fill=0)
-    mask.box(10.9, 8, 12.9, 11.4, radius=0.3, fill=0)
+    """A padlock."""
+    mask.box(3, 0, 13, 12, radius=4.5)
+    mask.box(5, 2, 11, 12, radius=2.5, cut=True)
+    mask.box(1, 7, 15, 16, radius=1.5)
+    mask.box(7, 10, 9, 13, cut=True)
 
 
 def error(mask: Mask) -> None:
-    """An exclamation mark."""
-    mask.box(7, 3, 9, 9.5, radius=0.9, fill=0)
-    mask.dot(8, 12, 1.15, fill=0)
+    """An exclamation mark in a triangle."""
+    mask.polygon([(8, 1.6), (14.8, 14.2), (1.2, 14.2)], 1)
+    mask.box(0, 15, 16, 16, cut=True)
+    mask.box(7, 5, 9, 10, cut=True)
+    mask.box(7, 11, 9, 13, cut=True)
 
 
-STATES: dict[str, tuple[Callable[[Mask], None], str, str]] = {
-    "stopped": (stopped, "#9aa0ac", "#7b8190"),
-    "idle": (idle, "#6f7cff", "#4650e6"),
-    "connecting": (connecting, "#4aa8ff", "#1f7fe0"),
-    "streaming": (streaming, "#20bfa9", "#0f9c8b"),
-    "working": (working, "#b56cff", "#8d3fe8"),
-    "asking": (asking, "#ff8fb0", "#e0457a"),
-    "reconnecting": (reconnecting, "#f7a823", "#dd8600"),
-    "sign_in": (sign_in, "#e8b84a", "#b97f0c"),
-    "error": (error, "#ff5f57", "#dd342c"),
+PICTURES: dict[str, tuple[Callable[[Mask], None], str, str]] = {
+    "stopped": (stopped, "#858b99", "#6f7685"),
+    "idle": (idle, "#6b74ff", "#5760f2"),
+    "connecting": (connecting, "#2f8fe8", "#1b78d0"),
+    "streaming": (streaming, "#0f9c8b", "#0b8577"),
+    "working": (working, "#a45cf0", "#8d3fe8"),
+    **{f"working-{step}": (working_at(step), "#a45cf0", "#8d3fe8") for step in range(1, STEPS + 1)},
+    "asking": (asking, "#ea4f86", "#d43d74"),
+    "reconnecting": (reconnecting, "#c97a00", "#b26900"),
+    "sign_in": (sign_in, "#a3821a", "#8c6d05"),
+    "error": (error, "#f04a42", "#d9362e"),
 }
 
 
-def coloured(mask: Image.Image, top: str, bottom: str) -> Image.Image:
-    """The mask filled with a gradient from `top` to `bottom`."""
-    ramp = Image.linear_gradient("L").resize(mask.size)
-    filled = Image.composite(Image.new("RGB", mask.size, bottom), Image.new("RGB", mask.size, top), ramp)
-    filled.putalpha(mask)
-    return filled
+def picture(name: str, size: int) -> Image.Image:
+    """The picture of a state, RGBA, drawn for this size in pixels."""
+    draw, top, bottom = PICTURES[name]
+    mask = Mask(size)
+    draw(mask)
+    return coloured(mask.image(), top, bottom)
 
 
-def state_icon(shape: Callable[[Mask], None], top: str, bottom: str) -> Image.Image:
-    mask = Mask()
-    frame(mask)
-    shape(mask)
-    return coloured(mask.image, top, bottom)
-
-
-def app_icon() -> Image.Image:
+def app_icon(size: int) -> Image.Image:
     """The frame with a white play triangle and a spark: it is shown large, where white inside reads well."""
-    base, play, spark = Mask(), Mask(), Mask()
+    base, play, spark = Mask(size), Mask(size), Mask(size)
     frame(base)
     play.polygon([(5.9, 5), (11.2, 8.2), (5.9, 11.4)], 0.6)
-    star(spark, 11.9, 4.1, 1.7)
-    picture = coloured(base.image, "#7d86ff", "#4046dc")
-    picture.paste("#ffffff", mask=ImageChops.lighter(play.image, spark.image))
-    return picture
+    if size >= 32:  # below, it is a speck
+        star(spark, 11.9, 4.1, 1.7)
+    drawn = coloured(base.image(), "#7d86ff", "#4046dc")
+    for shape in (play, spark):
+        drawn.paste("#ffffff", mask=shape.image())
+    return drawn
 
 
 def star(mask: Mask, x: float, y: float, size: float) -> None:
@@ -159,15 +208,35 @@ def star(mask: Mask, x: float, y: float, size: float) -> None:
     mask.polygon(points, 0.08)
 
 
-def save(picture: Image.Image, size: int, name: str) -> None:
-    picture.resize((size, size), Image.Resampling.BOX).save(HERE / name, optimize=True)
+def coloured(mask: Image.Image, top: str, bottom: str) -> Image.Image:
+    """The mask filled with a gradient from `top` to `bottom`."""
+    ramp = Image.linear_gradient("L").resize(mask.size)
+    filled = Image.composite(Image.new("RGB", mask.size, bottom), Image.new("RGB", mask.size, top), ramp)
+    filled.putalpha(mask)
+    return filled
 
 
-def main() -> None:
-    save(app_icon(), 256, "coze-tray.png")
-    for state, (shape, top, bottom) in STATES.items():
-        save(state_icon(shape, top, bottom), 128, f"state-{state}.png")
+def app_icons(folder: Path) -> None:
+    """Write coze-tray.ico and coze-tray.icns, for programs and installers, into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = [app_icon(size) for size in APP_SIZES]
+    sizes = [(size, size) for size in APP_SIZES]
+    drawn[-1].save(folder / "coze-tray.ico", sizes=sizes, append_images=drawn[:-1])
+    large = [app_icon(size) for size in (16, 32, 64, 128, 256, 512, 1024)]
+    large[-1].save(folder / "coze-tray.icns", append_images=large[:-1])
+
+
+def main(arguments: list[str]) -> None:
+    if arguments[:1] == ["--app-icons"]:
+        app_icons(Path(arguments[1]))
+        return
+    app_icon(256).save(HERE / "coze-tray.png", optimize=True)
+    for size in SIZES:
+        folder = HERE / "hicolor" / f"{size}x{size}" / "apps"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in PICTURES:
+            picture(name, size).save(folder / f"coze-tray-{name}.png", optimize=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

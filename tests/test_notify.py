@@ -6,18 +6,23 @@ import logging
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tray.desktop import notify
+from tray.desktop import announce, notify
+from tray.desktop.announce import Announcer
 from tray.events import (
     Bus,
     DraftWritten,
     Failure,
     Noticed,
+    QuestionAnswered,
     QuestionAsked,
     Receipt,
+    RequestCancelled,
     RequestDone,
     RequestFailed,
     RequestStarted,
@@ -30,13 +35,19 @@ class Recorder(notify.Notifier):
 
     def __init__(self, then: Any = None) -> None:
         super().__init__()
-        self.sent: list[tuple[str, str]] = []
+        self.notes: list[notify.Note] = []
         self._then = then
+        self.came = threading.Event()
 
-    def send(self, title: str, message: str) -> None:
+    @property
+    def sent(self) -> list[tuple[str, str]]:
+        return [(note.title, note.text()) for note in self.notes]
+
+    def send(self, note: notify.Note) -> None:
         if self._then:
             self._then()
-        self.sent.append((title, message))
+        self.notes.append(note)
+        self.came.set()
 
 
 class Icon:
@@ -44,6 +55,7 @@ class Icon:
 
     def __init__(self) -> None:
         self.shown: list[tuple[str, str]] = []
+        self.on_balloon_click: Callable[[], None] = lambda: None
 
     def notify(self, message: str, title: str) -> None:
         if len(title.encode("utf-16-le")) // 2 > 64 or len(message.encode("utf-16-le")) // 2 > 256:
@@ -67,13 +79,18 @@ def receipt(**fields: Any) -> Receipt:
     return Receipt(**{**plain, **fields})
 
 
-def said_about(*happened: Any) -> list[tuple[str, str]]:
+def notes_about(*happened: Any) -> list[notify.Note]:
     bus, notifier = Bus(), Recorder()
-    notify.announce(bus, notifier)
+    announcer = Announcer(bus, notifier)
     for event in happened:
         bus.publish(event)
+    announcer.end()
     assert notifier.flush()
-    return notifier.sent
+    return notifier.notes
+
+
+def said_about(*happened: Any) -> list[tuple[str, str]]:
+    return [(note.title, note.text()) for note in notes_about(*happened)]
 
 
 def test_a_written_draft_is_told_with_length_pieces_and_how_to_see_it() -> None:
@@ -85,15 +102,44 @@ def test_a_written_draft_is_told_with_length_pieces_and_how_to_see_it() -> None:
     ]
 
 
-@pytest.mark.parametrize(("count", "words"), [(0, ""), (1, ", 1 warning"), (3, ", 3 warnings")])
-def test_warnings_are_counted_where_there_are_any(count: int, words: str) -> None:
-    [(_title, message)] = said_about(DraftWritten("1", receipt(warnings=["w"] * count, segments={"video": 1})))
-    assert message.splitlines()[0] == f"1:05, 1 segment{words}"
+@pytest.mark.parametrize(
+    ("warnings", "line"),
+    [
+        (["第一条"], "Warning: 第一条"),
+        (["第一条", "second"], "Warning: 第一条 (and 1 more warning)"),
+        (["第一\n条", "second", "third"], "Warning: 第一 条 (and 2 more warnings)"),
+    ],
+)
+def test_the_first_warning_is_told_in_words_and_how_many_more_there_are(warnings: list[str], line: str) -> None:
+    [(_title, message)] = said_about(DraftWritten("1", receipt(warnings=warnings, segments={"video": 1})))
+    assert message.splitlines()[:2] == ["1:05, 1 segment", line]
+
+
+def test_a_long_warning_hides_neither_how_many_more_there_are_nor_how_to_see_the_draft() -> None:
+    [note] = notes_about(DraftWritten("1", receipt(warnings=["警" * 500, "second"])))
+    for hint in ("", "Click here to open its folder."):
+        assert notify.units(note.text(hint)) <= notify.MESSAGE_UNITS
+        assert "… (and 1 more warning)\nTo see it in JianYing" in note.text(hint)
+        assert note.text(hint).endswith(hint or "restart it.")
+
+
+def test_a_click_on_a_draft_is_to_open_its_folder() -> None:
+    [note] = notes_about(DraftWritten("1", receipt()))
+    assert note.folder == "/drafts/夏天的海"
+    [note] = notes_about(RequestFailed("1", Failure("x", "No.")))
+    assert note.folder == ""
 
 
 def test_a_failed_request_is_told_with_what_to_do() -> None:
-    failure = Failure("4100", "The token is wrong.", "Sign in again.", "logid")
-    assert said_about(RequestFailed("1", failure)) == [("The request failed", "The token is wrong. Sign in again.")]
+    failure = Failure("4100", "The token is wrong.", "Sign in again.", "20260101ABC")
+    assert said_about(RequestFailed("1", failure)) == [
+        ("The request failed", "The token is wrong. Sign in again. (logid 20260101ABC)")
+    ]
+
+
+def test_the_log_id_is_left_out_where_it_would_take_the_place_of_the_advice() -> None:
+    [(_title, message)] = said_about(RequestFailed("1", Failure("4000", "m" * 230, "Do this now.", "20260101ABC")))
+    assert message.endswith("Do this now.")
 
 
 def test_a_request_that_is_kept_is_told_as_waiting_and_one_that_may_succeed_with_how_to_run_it_again() -> None:
@@ -116,11 +162,12 @@ def test_a_question_is_told_with_its_options_and_how_to_answer_it() -> None:
 
 def test_it_is_said_which_request_it_is_about_while_that_is_known() -> None:
     started, failed = RequestStarted("r1", "做一个视频"), RequestFailed("r1", Failure("x", "No."))
-    assert [title for title, _message in said_about(started, QuestionAsked("r1", "q", "?"), failed, failed)] == [
-        "A question for you: 做一个视频",
-        "The request failed: 做一个视频",
-        "The request failed",
-    ]
+    for happened, title in (
+        ((started, QuestionAsked("r1", "q", "?")), "A question for you: 做一个视频"),
+        ((started, failed), "The request failed: 做一个视频"),
+        ((failed,), "The request failed"),
+    ):
+        assert [told for told, _message in said_about(*happened)] == [title]
 
 
 def test_an_answer_without_a_draft_is_told_and_one_with_a_draft_is_not() -> None:
@@ -131,11 +178,11 @@ def test_an_answer_without_a_draft_is_told_and_one_with_a_draft_is_not() -> None
 
 
 def test_that_one_must_sign_in_is_told_once() -> None:
-    refused = Failure("sign_in", "The token has expired.", "", kept=True)
-    waits = StateChanged("sign_in", "The token has expired.")
+    refused = Failure("sign_in", "The token has expired.", "Sign in again.", kept=True)
+    waits = StateChanged("sign_in", "The token has expired. Sign in again.")
     others = (StateChanged("connecting"), StateChanged("reconnecting", "…"))
     told = said_about(RequestFailed("r1", refused), waits, *others, RequestFailed("r2", refused), waits)
-    assert told == [("Sign in to Coze", "The token has expired.\nSign in with: coze-tray login")]
+    assert told == [("Sign in to Coze", "The token has expired. Sign in again.")]
     assert len(said_about(waits, StateChanged("streaming"), waits)) == 2
 
 
@@ -147,12 +194,15 @@ def test_nothing_else_is_told() -> None:
     assert said_about(StateChanged("error", "x")) == []
 
 
-def test_announcing_ends_when_it_is_told_to() -> None:
+def test_what_waits_is_shown_when_announcing_ends_and_nothing_after_it() -> None:
     bus, notifier = Bus(), Recorder()
-    notify.announce(bus, notifier)()
+    announcer = Announcer(bus, notifier)
     bus.publish(DraftWritten("1", receipt()))
+    announcer.end()
+    bus.publish(DraftWritten("2", receipt()))
+    announcer.flush()
     assert notifier.flush()
-    assert notifier.sent == []
+    assert len(notifier.sent) == 1
 
 
 @pytest.mark.parametrize(
@@ -171,12 +221,16 @@ def test_a_text_is_cut_without_splitting_a_character(text: str, units: int, show
     assert notify.cut(text, units) == shown
 
 
-def test_a_desktop_that_hangs_holds_nobody_up() -> None:
+def test_a_desktop_that_hangs_holds_nobody_up_and_what_it_misses_is_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     hung = threading.Event()
     notifier = Recorder(then=hung.wait)
     for number in range(200):  # were one held up, this would not end
-        notifier.show(str(number), "")
+        notifier.show(f"title {number}", "message")
     assert not notifier.flush(0.1)
+    assert "not shown: title 199: message" in caplog.text
+    assert "title 0:" not in caplog.text
     hung.set()
 
 
@@ -203,17 +257,35 @@ def test_windows_uses_the_balloon_of_the_icon(monkeypatch: pytest.MonkeyPatch) -
     icon = Icon()
     notifier = notify.notifier(icon)
     notifier.show("-标题" + "😀" * 60, "")
-    notifier.show("t", "消息" * 300)
+    notifier.show("t", "消息" * 300, "how to go on", "C:\\drafts")
     assert notifier.flush()
     assert [title[:3] for title, _message in icon.shown] == ["-标题", "t"]
-    assert icon.shown[1][1].endswith("…")
+    assert icon.shown[1][1].endswith("…\nhow to go on\nClick here to open its folder.")
+
+
+def test_a_click_on_the_balloon_opens_the_folder_of_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen through a seam: under Wine a balloon can't be clicked."""
+    monkeypatch.setattr(sys, "platform", "win32")
+    opened: list[str] = []
+    monkeypatch.setattr(notify, "open_folder", opened.append)
+    icon = Icon()
+    notifier = notify.notifier(icon)
+    notifier.show("one", "", folder="C:\\one")
+    notifier.show("two", "", folder="C:\\two")
+    assert notifier.flush()
+    icon.on_balloon_click()
+    assert opened == ["C:\\two"]
+    notifier.show("three", "that has no folder")
+    assert notifier.flush()
+    icon.on_balloon_click()
+    assert opened == ["C:\\two"]
 
 
 def test_windows_without_an_icon_uses_plyer_within_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = _plyer(monkeypatch)
     monkeypatch.setattr(sys, "platform", "win32")
     notifier = notify.notifier(None)
-    notifier.show("t" * 100, "m" * 500)
+    notifier.show("t" * 100, "m" * 500, folder="C:\\drafts")
     assert notifier.flush()
     [given] = asked
     assert (len(given["title"]), len(given["message"])) == (63, 255)
@@ -235,7 +307,17 @@ def test_macos_hands_the_texts_over_as_arguments_not_as_script(monkeypatch: pyte
     assert all("hi" not in word for word in command[:-1])
 
 
-def test_linux_uses_plyer_with_the_programs_icon(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_macos_which_hears_of_no_clicks_says_where_the_folder_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    asked: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "run", lambda command, **_options: asked.append(command))
+    notifier = notify.notifier(None)
+    notifier.show("Draft ready", "0:12", folder="/drafts/one")
+    assert notifier.flush()
+    assert asked[0][-1] == "0:12\nTo open its folder: Recent drafts in the icon's menu."
+
+
+def test_linux_without_an_icon_uses_plyer_with_the_programs_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = _plyer(monkeypatch)
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setattr(sys, "platform", "linux")
@@ -261,3 +343,105 @@ def _plyer(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
     monkeypatch.setattr(plyer, "notification", Notification())
     return asked
+
+
+BURST = [DraftWritten(str(n), receipt(name=f"草稿{n}", path=f"/drafts/草稿{n}")) for n in range(10)]
+
+
+def test_ten_drafts_at_once_are_told_together_with_the_first_names() -> None:
+    [note] = notes_about(*BURST)
+    assert note.title == "10 drafts ready"
+    assert note.message == "草稿0, 草稿1, 草稿2 and 7 more"
+    assert note.folder == "/drafts"
+    warned = DraftWritten("w", receipt(name="长" * 200, path="/elsewhere/w", warnings=["x"]))
+    [note] = notes_about(warned, BURST[0])
+    assert note.message.splitlines() == ["长" * 31 + "…, 草稿0", "1 of them with warnings"]
+    assert note.folder == ""  # which of the two?
+
+
+def test_failures_at_once_are_told_together_with_the_reason() -> None:
+    refused = Failure("4008", "Today's quota is used up.", "Run it again tomorrow.", "log1", again=True)
+    started = [RequestStarted(str(n), f"视频{n}") for n in range(5)]
+    [(title, message)] = said_about(*started, *(RequestFailed(str(n), refused) for n in range(5)))
+    assert title == "5 requests failed"
+    assert message.splitlines() == [
+        "视频0, 视频1, 视频2 and 2 more",
+        "Today's quota is used up. Run it again tomorrow. (logid log1)",
+        "Run them again from the icon's menu.",
+    ]
+    [(title, message)] = said_about(*(RequestFailed(str(n), Failure("x", f"No {n}.", kept=True)) for n in range(2)))
+    assert title == "2 requests wait"
+    assert message.splitlines() == ["0, 1", "The first: No 0.", "They are kept and go on by themselves."]
+
+
+def test_questions_answers_and_notices_at_once_are_told_together_each_kind_by_itself() -> None:
+    questions = [QuestionAsked(f"r{n}", "q", f"第{n}问？") for n in range(4)]
+    answers = [RequestDone(f"d{n}", f"answer {n}") for n in range(2)]
+    notices = [Noticed("", "one"), Noticed("", "one"), Noticed("", "two")]
+    assert said_about(*questions, *answers, *notices) == [
+        ("4 questions for you", "第0问？, 第1问？, 第2问？ and 1 more\nAnswer them in the icon's menu."),
+        ("2 requests answered", "answer 0, answer 1"),
+        ("coze-tray", "one\n1 more message is in the log."),
+    ]
+    assert said_about(notices[0], notices[1]) == [("coze-tray", "one")]
+
+
+def test_a_question_that_is_answered_before_it_is_shown_is_not_shown() -> None:
+    asked = [QuestionAsked("r1", "q1", "?"), QuestionAsked("r2", "q2", "??")]
+    [(_title, message)] = said_about(*asked, QuestionAnswered("r1", "q1"))
+    assert message.startswith("??")
+    assert said_about(*asked, RequestCancelled("r1"), QuestionAnswered("r2", "q2")) == []
+
+
+def test_while_paused_nothing_is_shown_and_what_came_meanwhile_is_not_shown_later() -> None:
+    bus, notifier = Bus(), Recorder()
+    paused = True
+    announcer = Announcer(bus, notifier, lambda: paused)
+    for event in (BURST[0], QuestionAsked("r1", "q", "?"), StateChanged("sign_in", "x"), Noticed("", "x")):
+        bus.publish(event)
+    paused = False
+    announcer.flush()
+    bus.publish(BURST[1])
+    paused = True
+    announcer.end()
+    assert notifier.flush()
+    assert notifier.sent == []
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The waiting times, a tenth as long; and half a second for the minute."""
+    monkeypatch.setattr(announce, "QUIET_S", 0.1)
+    monkeypatch.setattr(announce, "LONGEST_S", 0.3)
+    monkeypatch.setattr(announce, "MOST_IN_S", 0.5)
+
+
+def timers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_single_one_is_shown_by_itself_after_a_moment_and_no_timer_runs_then() -> None:
+    bus, notifier = Bus(), Recorder()
+    before = timers()
+    announcer = Announcer(bus, notifier)
+    assert timers() == before
+    bus.publish(BURST[0])
+    assert notifier.sent == []
+    assert notifier.came.wait(10)
+    assert timers() == before
+    announcer.end()
+
+
+@pytest.mark.usefixtures("quick")
+def test_two_hundred_in_a_row_are_a_few_notifications_that_tell_of_each() -> None:
+    bus, notifier = Bus(), Recorder()
+    announcer = Announcer(bus, notifier)
+    for n in range(200):
+        bus.publish(BURST[n % 10])
+        time.sleep(0.01)
+    announcer.end()
+    assert notifier.flush()
+    counts = [int(title.split()[0]) for title, _message in notifier.sent]
+    assert sum(counts) == 200
+    assert 3 <= len(counts) <= 1 + 3 * 8, counts  # three in each half second, and the last; a slow machine takes longer

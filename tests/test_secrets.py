@@ -104,6 +104,26 @@ def test_a_keyring_that_does_not_answer_counts_as_locked(use: Use, monkeypatch: 
     unlocked.set()
 
 
+def test_a_keyring_that_answers_late_is_told_of_once_and_nobody_else_is_asked_meanwhile(
+    use: Use, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unlocked, told = threading.Event(), threading.Event()
+    times: list[None] = []
+    use(Memory(before=unlocked.wait))
+    monkeypatch.setattr(secrets, "_READ_S", 0.1)
+    end = secrets.when_unlocked(lambda: (times.append(None), told.set()))
+    try:
+        with pytest.raises(SecretsError, match="locked"):
+            secrets.read("h")
+        assert not told.is_set()
+        unlocked.set()
+        assert told.wait(10)
+        assert secrets.read("h") is None
+        assert len(times) == 1
+    finally:
+        end()
+
+
 def test_a_prompt_that_was_dismissed_counts_as_locked(use: Use) -> None:
     use(Memory(before=raising(errors.KeyringLocked("Failed to unlock the collection!"))))
     with pytest.raises(SecretsError, match="The keyring is locked"):

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tray import events, instance, locale, standing
+from tray import events, instance, locale, secrets, standing
 from tray.asked import Asked
 from tray.coze.client import Client
 from tray.coze.credential import FixedToken
@@ -37,7 +37,7 @@ from tray.progress import RunningRequests
 from tray.questions import OpenQuestions
 from tray.running import DraftLedger
 from tray.settings import Settings
-from tray.signing_in import credential_for, expiry_warning
+from tray.signing_in import credential_for, expiry
 from tray.text import for_terminal
 from tray.tools.context import ToolContext
 from tray.tools.generate_draft import generate_draft
@@ -72,6 +72,7 @@ class App:
     standing: standing.Standing
     running: RunningRequests
     face: Face
+    heed_no_unlocking: Callable[[], None]
     since_s: float = field(default_factory=time.time)
     """When it began, on the day's clock."""
     closing: threading.Event = field(default_factory=threading.Event)
@@ -89,6 +90,7 @@ class App:
         """Stop listening and give up the journal. Requests that ran go on at the next start, or in the process that
         handed them on."""
         self.closing.set()
+        self.heed_no_unlocking()
         self.listener.close(timeout_s=4.0, grace_s=2.0)
         self.journal.close()
         self.instance.release()
@@ -124,7 +126,7 @@ def open_app(
         return Client(base_url, credential, settings.silent_s, pace)
 
     def warning() -> str | None:
-        return expiry_warning(settings) if token is None else None
+        return expiry(settings) if token is None else None
 
     def context(ledger: DraftLedger, progress: Callable[[int, int, int], None]) -> ToolContext:
         return ToolContext(
@@ -140,7 +142,9 @@ def open_app(
     mailboxes = standing.of_settings(settings) if resume else {}
     listener = Listener(Parts(bus, journal, connect, tools, context, resume, settings.at_once, mailboxes, warning))
     kept = standing.Standing(listener, mailboxes, of_settings=resume)
-    app = App(settings, bus, journal, listener, held, OpenQuestions(bus), kept, RunningRequests(bus), face)
+    unheeded = secrets.when_unlocked(listener.signed_in)
+    running = RunningRequests(bus)
+    app = App(settings, bus, journal, listener, held, OpenQuestions(bus), kept, running, face, unheeded)
     held.serve(lambda message: answering.answers(app, message))
     for notice in app.notices():
         bus.publish(notice)

@@ -16,7 +16,7 @@ from tray.board import Board
 from tray.cancelling import Cancelling
 from tray.clock import Clock, awake_or_asleep_s
 from tray.coze.client import Client
-from tray.errors import JournalError
+from tray.errors import JournalError, SecretsError
 from tray.events import (
     Bus,
     Failure,
@@ -52,7 +52,7 @@ class Parts:
     """What a listener works with. `resume`: on start, go on with every unfinished request of the journal, not only
     with those that `go_on` names. `at_once`: how many requests work at the same time, each in a conversation of its
     own. `mailboxes`: those that are kept open whenever it listens, by target. `warning`: what the user should know of
-    the sign-in now, if anything; may take time. `clock`: seconds that go on while the machine sleeps."""
+    the sign-in now; slow, raises SecretsError. `clock`: seconds that go on while the machine sleeps."""
 
     bus: Bus
     journal: Journal
@@ -292,7 +292,7 @@ class Listener:
                 if failure is not None and failure.kept and failure.code == "sign_in":
                     if self.sign_ins != sign_ins:  # meanwhile: it was refused the token of before
                         continue
-                    self._board.park(request_id, failure.message)
+                    self._board.park(request_id, f"{failure.message} {failure.advice}".strip())
             except JournalError as error:
                 failure = Failure("journal", error.message, error.advice, kept=True)
                 self._wait_for_journal(request_id)
@@ -385,6 +385,12 @@ class Listener:
     async def _remind(self) -> None:
         """Say, now and once a day, what is to be known of the sign-in."""
         while True:
-            if text := await asyncio.to_thread(self.parts.warning):
+            sign_ins = self.sign_ins
+            try:
+                text = await asyncio.to_thread(self.parts.warning)
+            except SecretsError as error:  # it is locked, say: no request would find a token
+                await self.signing_in("", str(error), sign_ins)
+                continue
+            if text:
                 self.parts.bus.publish(Noticed("", text))
             await asyncio.sleep(REMIND_S)

@@ -91,7 +91,7 @@ class Mailbox:
                 if isinstance(error, CozeError) and error.code not in SIGN_IN:
                     self._failed(listener, Failed(error.code, error.message, error.advice, error.logid))
                     continue
-                await listener.signing_in(self.key, error.message, sign_ins)
+                await listener.signing_in(self.key, str(error), sign_ins)
                 self.pace.soon()
             except NetworkAwayError as error:
                 self._failed(listener, failure_of(error))

@@ -171,8 +171,6 @@ class _Watched:
         if event.state in troubles:
             self._bar.pause()
             terminal.show_warning(event.detail or words.of_state(event.state))
-            if event.state == "sign_in":
-                terminal.err.print("  " + _("Sign in with: coze-tray login"))
         elif self._state in troubles:
             self._bar.pause()
             terminal.err.print(_("Listening again."), style="dim")

@@ -17,11 +17,12 @@ import os
 import secrets as random
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal, TypeVar
 
 from tray.errors import SecretsError
+from tray.keyring_lock import KeyringLock
 from tray.locale import _
 
 SERVICE = "coze-tray"
@@ -35,6 +36,9 @@ _WRITE_S = 60.0
 _MOST_PARTS = 100
 
 T = TypeVar("T")
+_Found = Literal["open", "locked", "none"]
+
+_lock = KeyringLock()
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,18 @@ def write(host: str, stored: Stored) -> Stored | None:
 def delete(host: str) -> bool:
     """Delete what is stored for `host`, all of it. False where there was nothing. At most 60 s. Raises SecretsError."""
     return _within(_WRITE_S, lambda keyring: _delete(keyring, host))
+
+
+def when_unlocked(act: Callable[[], None]) -> Callable[[], None]:
+    """Call `act` each time that the keyring answers again after it was locked; in a thread of its own. Returns the
+    function that ends it."""
+    _lock.to_tell.append(act)
+
+    def end() -> None:
+        with suppress(ValueError):  # it was ended before
+            _lock.to_tell.remove(act)
+
+    return end
 
 
 def _read(keyring: Any, host: str) -> Stored | None:
@@ -203,31 +219,42 @@ def _damaged(host: str) -> SecretsError:
 def _within(seconds: float, call: Callable[[Any], T], *, may_set_up: bool = False) -> T:
     """`call` with the keyring's backend, in a thread. Raises SecretsError for whatever goes wrong.
 
-    Where no keyring was ever set up, the desktop asks for a new one's password if it `may_set_up`.
+    Where no keyring was ever set up, the desktop asks for a new one's password if it `may_set_up`. While it asks for
+    the password of one that is locked, whoever only reads does not make it ask a second time.
     """
     answer: list[T] = []
     failure: list[Exception] = []
-    set_up = True
+    found: _Found = "open"
 
     def work() -> None:
-        nonlocal set_up
+        nonlocal found
         try:
             backend = _backend()
-            set_up = _is_set_up(backend)
-            if not set_up and not may_set_up:
+            found = _look(backend)
+            if found == "none" and not may_set_up:
                 raise _not_set_up()  # noqa: TRY301 - it goes the way of the backend's own errors
-            answer.append(call(backend))
+            if found == "locked":
+                _lock.seen_locked()
+                if _lock.is_asked_for and not may_set_up:
+                    raise _locked(seconds)  # noqa: TRY301
+            with _lock.asked_for():
+                answer.append(call(backend))
         except Exception as error:  # noqa: BLE001 - backends raise errors of their own; raised again by the caller
             failure.append(error)
+        else:
+            _lock.seen_open()
 
     worker = threading.Thread(target=work, name="keyring", daemon=True)
     worker.start()
     worker.join(seconds)
     if failure:
         raise _explained(failure[0]) from failure[0]
-    if not answer:
-        raise _locked(seconds) if set_up else _not_set_up()
-    return answer[0]
+    if answer:
+        return answer[0]
+    if found == "none":
+        raise _not_set_up()
+    _lock.silent(lambda: bool(answer))
+    raise _locked(seconds)
 
 
 def _backend() -> Any:
@@ -248,18 +275,18 @@ def _backend() -> Any:
     )
 
 
-def _is_set_up(backend: Any) -> bool:
-    """False where a Secret Service runs and holds no default keyring yet: any call would ask for a new password."""
+def _look(backend: Any) -> _Found:
+    """Whether a Secret Service has its default keyring open. "none": it holds none yet, so any call would ask for a new
+    password. Others don't tell: "open"."""
     if type(backend).__module__ != "keyring.backends.SecretService":
-        return True
+        return "open"
     import secretstorage
 
     with closing(secretstorage.dbus_init()) as connection:
         try:
-            secretstorage.Collection(connection)
+            return "locked" if secretstorage.Collection(connection).is_locked() else "open"
         except secretstorage.ItemNotFoundException:
-            return False
-    return True
+            return "none"
 
 
 def _locked(seconds: float) -> SecretsError:

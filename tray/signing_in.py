@@ -184,14 +184,20 @@ def days_left(stored: Stored | None) -> float | None:
 
 
 def expiry_warning(settings: Settings) -> str | None:
-    """What to say of a sign-in that ends within three days, None for nothing. Reads the keyring, in up to 5 s."""
-    if secrets.environment_token():
-        return None
+    """As `expiry`; None, too, where the keyring does not answer."""
     try:
-        days = days_left(secrets.read(settings.api_host))
+        return expiry(settings)
     except SecretsError as error:
         log.info("the keyring: %s", error)
         return None
+
+
+def expiry(settings: Settings) -> str | None:
+    """What to say of a sign-in that ends within three days, None for nothing. Reads the keyring, in up to 5 s. Raises
+    SecretsError."""
+    if secrets.environment_token():
+        return None
+    days = days_left(secrets.read(settings.api_host))
     return None if days is None or days > WARN_DAYS else _expiry(days)
 
 

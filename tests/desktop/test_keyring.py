@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
-from real_desktop import Desktop, desktop_session
+from real_desktop import Desktop, desktop_session, eventually
+from tray.simulator import demo
 
 pytestmark = pytest.mark.desktop
 
@@ -33,16 +38,65 @@ def test_a_token_survives_the_process_that_wrote_it(bare: Desktop) -> None:
     assert _do(bare, "read('api.coze.com').token") == "pat_other"
 
 
+LOCK = "import secretstorage as s; s.get_default_collection(s.dbus_init()).lock()"
+PROMPT = ("xdotool", "search", "--onlyvisible", "--class", "gcr-prompter")
+
+
 def test_a_locked_keyring_is_said_in_time() -> None:
-    lock = "import secretstorage as s; s.get_default_collection(s.dbus_init()).lock()"
     with desktop_session() as desktop:
-        desktop.python("-c", lock)
+        desktop.python("-c", LOCK)
         began = time.monotonic()
         for call in ("read('api.coze.cn')", "write('api.coze.cn', Token('pat_x'))"):
             said = _do(desktop, call)
             assert said.startswith("SecretsError: The keyring is locked")
             assert "COZE_API_TOKEN" in said
         assert time.monotonic() - began < 15
+
+
+@pytest.mark.parametrize("dismissed_first", [False, True])
+def test_the_icon_comes_though_the_keyring_is_locked_and_all_goes_on_when_it_is_unlocked(
+    tmp_path: Path, dismissed_first: bool
+) -> None:
+    drafts = tmp_path / "drafts"
+    drafts.mkdir()
+    with desktop_session("--panel") as desktop, demo.simulator(pace_s=0) as cloud:
+        variables = {
+            "COZE_TRAY_HOME": str(tmp_path / "home"),
+            "COZE_API_BASE": cloud.base_url,
+            "COZE_TRAY_DRAFTS_DIR": str(drafts),
+            "COZE_TRAY_ALLOW_HOSTS": "127.0.0.1",
+        }
+        host = urlsplit(cloud.base_url).netloc
+        _do(desktop, f"write({host!r}, Token('pat_x'))")
+        desktop.python("-c", LOCK)
+        began = time.monotonic()
+        environment = {**desktop.environment, **variables}
+        with subprocess.Popen([sys.executable, "-m", "tray"], env=environment) as running:
+            try:
+                eventually(lambda: _labels(desktop), "the icon")
+                assert time.monotonic() - began < 5  # sooner than the keyring gives up
+                locked = "Sign in to Coze: The keyring is locked"
+                eventually(lambda: any(label.startswith(locked) for label in _labels(desktop)), "the state")
+                eventually(lambda: "The keyring is locked" in desktop.notifications(), "the notification")
+                assert "Unlock it" in desktop.notifications()
+                ask = [sys.executable, "-m", "tray", "ask", "做一个视频", "--bot", "1"]
+                with subprocess.Popen(
+                    ask, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                ) as asking:
+                    if dismissed_first:
+                        _type_into_the_prompt(desktop, "Escape")
+                        eventually(lambda: not _prompts(desktop), "the prompt to go")
+                        with subprocess.Popen([sys.executable, "-c", UNLOCK], env=desktop.environment) as other:
+                            _type_into_the_prompt(desktop, "test-password")
+                            assert other.wait(20) == 0
+                    else:
+                        assert len(_prompts(desktop)) == 1
+                        _type_into_the_prompt(desktop, "test-password")
+                    eventually(lambda: list(drafts.iterdir()), "the draft")
+                    assert asking.wait(30) == 0
+                eventually(lambda: _labels(desktop)[:1] == ["Listening, nothing to do"], "the listener to be idle")
+            finally:
+                running.terminate()
 
 
 @pytest.mark.parametrize("keyring", ["locked", "none"])
@@ -66,3 +120,31 @@ def test_where_there_is_no_keyring_it_names_what_to_install(bare: Desktop) -> No
 
 def _do(desktop: Desktop, call: str) -> str:
     return desktop.python("-c", TRY.format(call=call)).strip()
+
+
+UNLOCK = "import secretstorage as s; s.get_default_collection(s.dbus_init()).unlock()"
+"""Another program has it unlocked."""
+
+
+def _labels(desktop: Desktop) -> list[str]:
+    try:
+        return desktop.labels()
+    except AssertionError:
+        return []
+
+
+def _prompts(desktop: Desktop) -> list[str]:
+    try:
+        return desktop.run(*PROMPT).split()
+    except AssertionError:
+        return []
+
+
+def _type_into_the_prompt(desktop: Desktop, said: str) -> None:
+    window = eventually(lambda: _prompts(desktop), "the keyring's prompt")[-1]
+    desktop.run("xdotool", "windowfocus", "--sync", window)
+    if said == "Escape":
+        desktop.run("xdotool", "key", "Escape")
+    else:
+        desktop.run("xdotool", "type", "--delay", "20", said)
+        desktop.run("xdotool", "key", "Return")

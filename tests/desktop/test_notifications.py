@@ -19,7 +19,7 @@ import sys
 if {hide_dbus}:
     sys.modules["dbus"] = None
 from tray.desktop.notify import notifier
-mine = notifier(None)
+mine = notifier({icon})
 mine.show({title!r}, {message!r})
 print(mine.flush(10))
 """
@@ -53,16 +53,73 @@ def test_a_failed_request_is_announced_with_advice(panel: Desktop) -> None:
         eventually(lambda: "The token &lt;t&gt; is wrong. Sign in again." in panel.notifications(), "its message")
 
 
-@pytest.mark.parametrize("hide_dbus", [False, True], ids=["dbus-python", "notify-send"])
-def test_texts_that_begin_with_a_dash_arrive(bare: Desktop, hide_dbus: bool) -> None:
-    name = f"--夏天{hide_dbus}"
-    program = SHOW.format(hide_dbus=hide_dbus, title=name, message=f"-{name} 说明")
+def test_a_click_on_a_notification_opens_the_drafts_folder(panel: Desktop, tmp_path: Path) -> None:
+    drafts = [tmp_path / name for name in ("夏天 的海", "冬天")]
+    opened = tmp_path / "opened"
+    program = tmp_path / "bin" / "xdg-open"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$1" >> {opened}\n')
+    program.chmod(0o755)
+    with tray(panel, PATH=f"{program.parent}:{panel.environment['PATH']}") as driver:
+        for draft in drafts:
+            draft.mkdir()
+            receipt = {**RECEIPT, "name": draft.name, "path": str(draft)}
+            driver.publish(event="DraftWritten", request_id="1", receipt=receipt)
+            eventually(lambda name=draft.name: f"Draft ready: {name}" in panel.notifications(), "the notification")
+            eventually(lambda: _shown(panel) == 1, "it to be on the screen")
+            _click_the_newest(panel)
+            eventually(lambda last=str(draft): opened.exists() and last in opened.read_text(), "the folder")
+            eventually(lambda: _shown(panel) == 0, "it to be gone")
+        # What is no draft opens nothing, wherever it is clicked.
+        driver.publish(event="Noticed", request_id="", text="that is all")
+        eventually(lambda: _shown(panel) == 1, "the notice")
+        _click_the_newest(panel)
+        eventually(lambda: _shown(panel) == 0, "the notice to be gone")
+    assert opened.read_text().splitlines() == [str(draft) for draft in drafts]
+
+
+def test_drafts_that_come_at_once_are_one_notification_whose_click_opens_the_folder_they_lie_in(
+    panel: Desktop, tmp_path: Path
+) -> None:
+    opened = tmp_path / "opened"
+    program = tmp_path / "bin" / "xdg-open"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
+    program.chmod(0o755)
+    before = panel.notifications().count("member=Notify")
+    with tray(panel, PATH=f"{program.parent}:{panel.environment['PATH']}") as driver:
+        for n in range(10):
+            receipt = {**RECEIPT, "name": f"草稿{n}", "path": str(tmp_path / f"草稿{n}")}
+            driver.publish(event="DraftWritten", request_id=str(n), receipt=receipt)
+        eventually(lambda: "10 drafts ready" in panel.notifications(), "the notification")
+        assert "草稿0, 草稿1, 草稿2 and 7 more" in panel.notifications()
+        eventually(lambda: _shown(panel) == 1, "it to be on the screen")
+        _click_the_newest(panel)
+        eventually(lambda: opened.exists() and opened.read_text().strip() == str(tmp_path), "the folder")
+    assert panel.notifications().count("member=Notify") == before + 1
+
+
+def _shown(desktop: Desktop) -> int:
+    return int(desktop.run("dunstctl", "count", "displayed"))
+
+
+def _click_the_newest(desktop: Desktop) -> None:
+    """With the pointer; dunst's middle button does the default action and closes."""
+    window = desktop.run("xdotool", "search", "--onlyvisible", "--class", "Dunst").split()[-1]
+    desktop.run("xdotool", "mousemove", "--window", window, "40", "20", "click", "2")
+
+
+@pytest.mark.parametrize("way", ["the icon's", "dbus-python", "notify-send"])
+def test_texts_that_begin_with_a_dash_arrive(bare: Desktop, way: str) -> None:
+    name = f"--夏天 {way}"
+    icon = "object()" if way == "the icon's" else None
+    program = SHOW.format(icon=icon, hide_dbus=way == "notify-send", title=name, message=f"-{name} 说明")
     done = subprocess.run(
         [sys.executable, "-c", program], env=bare.environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.stdout.strip() == "True"
     assert done.stderr == ""  # plyer's warning about dbus-python among it
-    eventually(lambda: f'string " {name}"' in bare.notifications(), "the title")
+    eventually(lambda: f'{name}"' in bare.notifications(), "the title")
     eventually(lambda: f"-{name} 说明" in bare.notifications(), "the message")
 
 
@@ -99,9 +156,10 @@ def test_a_daemon_that_hangs_holds_up_neither_icon_nor_program() -> None:
             daemon.wait()
 
 
-def test_without_a_daemon_the_failure_is_logged_and_nothing_else(tmp_path: Path) -> None:
+@pytest.mark.parametrize("icon", [None, "object()"])
+def test_without_a_daemon_the_failure_is_logged_and_nothing_else(tmp_path: Path, icon: str | None) -> None:
     with desktop_without_notifications(tmp_path) as desktop:
-        show = SHOW.format(hide_dbus=False, title="Nobody", message="hears this")
+        show = SHOW.format(icon=icon, hide_dbus=False, title="Nobody", message="hears this")
         said = desktop.python("-c", f"import logging; logging.basicConfig(filename={str(tmp_path / 'log')!r})\n{show}")
     assert said.strip() == "True"
     assert "'Nobody' could not be shown" in (tmp_path / "log").read_text()

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageChops
 
 from real_desktop import (
     Desktop,
@@ -27,7 +26,7 @@ from real_desktop import (
     tray,
 )
 from tray import __version__
-from tray.desktop.images import state_image
+from tray.desktop.images import Picture, picture
 
 pytestmark = pytest.mark.desktop
 
@@ -165,9 +164,19 @@ def test_start_at_login_is_switched_on_and_off(panel: Desktop, tmp_path: Path) -
 def test_the_icon_shows_the_state(panel: Desktop, state: str) -> None:
     with tray(panel) as driver:
         driver.publish(event="StateChanged", state=state, detail="第 1 步")
-        shown = eventually(lambda: _picture_of(panel, "第 1 步"), "the state in the menu")
-    expected = state_image(state)  # type: ignore[arg-type]
-    assert ImageChops.difference(shown, expected).getbbox() is None
+        eventually(lambda: "第 1 步" in panel.labels()[0], "the state in the menu")
+        eventually(lambda: panel.menu()[0]["icon"]["IconName"] == f"coze-tray-{state}", "the state's picture")
+
+
+@pytest.mark.parametrize("size", [16, 22, 24, 32])
+def test_the_panel_shows_each_pixel_as_it_was_drawn(size: int) -> None:
+    """Asked for by the name of the theme's icon, the panel takes the picture of its size and scales none."""
+    with desktop_session("--panel") as desktop, tray(desktop) as driver:
+        desktop.run(
+            "xfconf-query", "-c", "xfce4-panel", "-p", "/plugins/plugin-1/icon-size", "-n", "-t", "int", "-s", str(size)
+        )
+        driver.publish(event="StateChanged", state="asking", detail="")
+        eventually(lambda: _is_on_the_screen(desktop, Picture("asking").image(size)), "the picture, pixel by pixel", 10)
 
 
 def test_after_a_thousand_changes_the_menu_says_what_is_true(panel: Desktop) -> None:
@@ -180,8 +189,7 @@ def test_after_a_thousand_changes_the_menu_says_what_is_true(panel: Desktop) -> 
         ]
         done = sum(n % 100 for n in left if n % 10)
         assert f"Working on a draft: {done} of 1600 media" in entries
-        picture = Image.open(panel.menu()[0]["icon"]["IconName"])
-        assert ImageChops.difference(picture, state_image("working")).getbbox() is None
+        assert panel.menu()[0]["icon"]["IconName"] == picture("working", done, 1600).name
 
 
 def test_progress_changes_labels_alone_a_few_times_a_second_so_that_an_open_menu_stays(panel: Desktop) -> None:
@@ -342,13 +350,20 @@ def _changes(n: int) -> Iterator[dict[str, object]]:
             yield {"event": "RequestDone", "request_id": f"r{number - 17}", "text": ""}
 
 
-def _picture_of(desktop: Desktop, detail: str) -> Image.Image | None:
-    """The icon's picture, once the status line holds `detail`."""
-    seen = desktop.menu()
-    if detail not in seen[1]["menu"][0]["label"]:
-        return None
-    with Image.open(seen[0]["icon"]["IconName"]) as picture:
-        return picture.convert("RGBA")
+def _is_on_the_screen(desktop: Desktop, picture: Image.Image) -> bool:
+    """Whether it stands in the panel, on the panel's own colour."""
+    file = desktop.logs / "panel.png"
+    desktop.run("import", "-window", "root", "-crop", "200x40+0+0", "+repage", str(file))
+    with Image.open(file) as taken:
+        screen = taken.convert("RGB")
+    shown = Image.new("RGB", picture.size, screen.getpixel((190, 2)))
+    shown.paste(picture, mask=picture)
+    for left in range(60):
+        for top in range(40 - picture.height):
+            there = screen.crop((left, top, left + picture.width, top + picture.height))
+            if max(high for _low, high in ImageChops.difference(shown, there).getextrema()) <= 2:
+                return True
+    return False
 
 
 def _ends_cleanly(driver: Driver) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from tray import locale
 from tray.desktop import host, notify
+from tray.desktop.announce import Announcer
 from tray.desktop.controls import Choice
 from tray.desktop.tray import Tray
 from tray.events import Bus, QuestionAsked, StateChanged, from_json
@@ -128,7 +129,7 @@ def main() -> None:
 
     def begin() -> None:
         say(visible=True)
-        notify.announce(bus, notify.notifier(tray.icon))
+        Announcer(bus, notify.notifier(tray.icon))
         for line in sys.stdin:
             order = json.loads(line)
             if order.get("stop"):

@@ -11,25 +11,14 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tray import words
 from tray.desktop.images import icon_path
-from tray.events import (
-    Bus,
-    DraftWritten,
-    Event,
-    Noticed,
-    QuestionAsked,
-    Receipt,
-    RequestDone,
-    RequestFailed,
-    RequestStarted,
-    StateChanged,
-)
-from tray.locale import _, ngettext
+from tray.desktop.opener import open_folder
+from tray.locale import _
 from tray.text import for_terminal
 
 log = logging.getLogger(__name__)
@@ -37,42 +26,69 @@ log = logging.getLogger(__name__)
 TITLE_UNITS, MESSAGE_UNITS = 63, 255
 """What Windows takes of each (NOTIFYICONDATAW: 64 and 256 with the closing zero), in UTF-16 units."""
 
+MOST_WAITING = 50
+"""Notifications that wait for a desktop that hangs; what comes then is logged in place of being shown."""
+
 _FLUSH_S = 2.0
+_ANSWER_S = 5.0
+"""So long a desktop may take for an answer. One that hangs keeps the notifier's thread, and nothing else."""
+_CLICKABLE = 50
+
+
+@dataclass(frozen=True)
+class Note:
+    """What is shown. `ending` stays whole where `message` is too long; `folder`: what a click opens."""
+
+    title: str
+    message: str
+    ending: str = ""
+    folder: str = ""
+
+    def text(self, hint: str = "") -> str:
+        """The message with its ending and a hint, in as many units as every platform shows."""
+        ending = "".join(f"\n{line}" for line in (self.ending, hint) if line)
+        return (cut(self.message, MESSAGE_UNITS - units(ending)) + ending).strip("\n")
 
 
 class Notifier:
     """Shows notifications from a thread of its own. What goes wrong is logged. Each platform says how to `send`."""
 
     def __init__(self) -> None:
-        self._waiting: queue.Queue[tuple[str, str] | threading.Event] = queue.Queue(maxsize=50)
+        self._waiting: queue.Queue[Note | threading.Event] = queue.Queue(maxsize=MOST_WAITING)
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        atexit.register(self._last)  # a program that ends right after its draft is written still says so
 
-    def show(self, title: str, message: str) -> None:
-        """Show it soon; returns at once. Both are cut to what every platform shows."""
-        self._put((cut(title, TITLE_UNITS), cut(message, MESSAGE_UNITS)))
+    def show(self, title: str, message: str, ending: str = "", folder: str = "") -> None:
+        """Show it soon; returns at once. The texts are cut to what every platform shows, the ending last; a click
+        opens the folder where the platform can."""
+        self._put(Note(cut(title, TITLE_UNITS), for_terminal(message), cut(ending, MESSAGE_UNITS // 2), folder))
 
     def flush(self, timeout_s: float = _FLUSH_S) -> bool:
         """Wait until what was shown so far is sent. False when that took too long."""
         sent = threading.Event()
         return self._put(sent) and sent.wait(timeout_s)
 
-    def send(self, title: str, message: str) -> None:
+    def send(self, note: Note) -> None:
         """Show it on this platform. Runs in the notifier's thread; may block, may raise anything."""
         raise NotImplementedError
 
-    def _put(self, item: tuple[str, str] | threading.Event) -> bool:
+    def _put(self, item: Note | threading.Event) -> bool:
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._send_all, name="notify", daemon=True)
                 self._thread.start()
-                atexit.register(self.flush)  # a program that ends right after its draft is written still says so
         try:
             self._waiting.put_nowait(item)
         except queue.Full:
-            log.warning("the desktop takes no notifications: %s", item)
+            if isinstance(item, Note):
+                log.warning("the desktop takes no notifications; not shown: %s: %s", item.title, item.text())
             return False
         return True
+
+    def _last(self) -> None:
+        if self._thread is not None and not self.flush():
+            log.warning("the desktop did not take the last notifications in time")
 
     def _send_all(self) -> None:
         while True:
@@ -81,35 +97,40 @@ class Notifier:
                 item.set()
                 continue
             try:
-                self.send(*item)
+                self.send(item)
             except Exception:  # whatever a desktop does wrong, a notification is no reason to stop
-                log.exception("the notification %r could not be shown", item[0])
+                log.exception("the notification %r could not be shown", item.title)
 
 
 class WindowsNotifier(Notifier):
-    """The balloon of the tray's own icon; plyer's, which adds an icon of its own, where there is none."""
+    """The balloon of the tray's own icon. Only the last one can be clicked."""
 
-    def __init__(self, icon: Any | None) -> None:
+    def __init__(self, icon: Any) -> None:
         super().__init__()
         self._icon = icon
+        self._folder = ""
+        icon.on_balloon_click = self._clicked
 
-    def send(self, title: str, message: str) -> None:
-        if self._icon is not None:
-            self._icon.notify(message or " ", title)  # an empty message would take the balloon away
-            return
-        from plyer import notification
+    def send(self, note: Note) -> None:
+        self._folder = note.folder
+        hint = _click_opens() if note.folder else ""
+        self._icon.notify(note.text(hint) or " ", note.title)  # an empty message would take the balloon away
 
-        notification.notify(title=title, message=message, app_name="coze-tray", timeout=5)
+    def _clicked(self) -> None:
+        if self._folder:
+            open_folder(self._folder)
 
 
 class MacNotifier(Notifier):
-    """AppleScript. The texts are its arguments, so nothing in them is read as script."""
+    """AppleScript. The texts are its arguments, so nothing in them is read as script. It does not hear of clicks (they
+    open the script editor), so a note says where else its folder is found."""
 
-    def send(self, title: str, message: str) -> None:
+    def send(self, note: Note) -> None:
         script = ("on run argv", "display notification (item 2 of argv) with title (item 1 of argv)", "end run")
         lines = [word for line in script for word in ("-e", line)]
+        hint = _menu_opens() if note.folder else ""
         subprocess.run(  # noqa: S603 - no shell
-            ["osascript", *lines, no_option(title), no_option(message)],  # noqa: S607 - as the system has it
+            ["osascript", *lines, no_option(note.title), no_option(note.text(hint))],  # noqa: S607 - the system's
             check=True,
             capture_output=True,
             timeout=20,
@@ -117,27 +138,86 @@ class MacNotifier(Notifier):
 
 
 class LinuxNotifier(Notifier):
-    """plyer: D-Bus where dbus-python is installed, else notify-send."""
+    """The desktop's notification daemon, over D-Bus (freedesktop.org, Desktop Notifications 1.2). It needs the icon's
+    PyGObject, and the icon's loop for clicks."""
 
-    def send(self, title: str, message: str) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self._bus: Any = None
+        self._folders: dict[tuple[str, int], str] = {}  # by the daemon's own name on the bus, and its number
+
+    def send(self, note: Note) -> None:
+        from gi.repository import GLib
+
+        able = self._ask("GetCapabilities", None)[1][0]
+        clickable = bool(note.folder) and "actions" in able
+        hint = "" if not note.folder else _click_opens() if clickable else _menu_opens()
+        body = note.text(hint)
+        if "body-markup" in able:
+            body = html.escape(body, quote=False)
+        # "default" is the click on the note itself; its label is for daemons that show it as a button all the same.
+        actions = ["default", _("Open folder")] if clickable else []
+        hints = {"desktop-entry": GLib.Variant("s", "coze-tray")}
+        asked = ("coze-tray", 0, str(icon_path()), note.title, body, actions, hints, -1)
+        daemon, (number,) = self._ask("Notify", GLib.Variant("(susssasa{sv}i)", asked))
+        if clickable:
+            self._folders[daemon, number] = note.folder
+            while len(self._folders) > _CLICKABLE:
+                self._folders.pop(next(iter(self._folders)), None)
+
+    def _ask(self, method: str, arguments: Any) -> tuple[str, Any]:
+        """Who answered, and what. Raises GLib.Error where nobody does, or not in time."""
+        from gi.repository import Gio
+
+        if self._bus is None:
+            self._bus = Gio.bus_get_sync(Gio.BusType.SESSION)
+            for signal, act in (("ActionInvoked", self._clicked), ("NotificationClosed", self._gone)):
+                self._bus.signal_subscribe(None, _DAEMON, signal, _DAEMON_PATH, None, Gio.DBusSignalFlags.NONE, act)
+        message = Gio.DBusMessage.new_method_call(_DAEMON, _DAEMON_PATH, _DAEMON, method)
+        if arguments is not None:
+            message.set_body(arguments)
+        flags = Gio.DBusSendMessageFlags.NONE
+        answer, _serial = self._bus.send_message_with_reply_sync(message, flags, round(_ANSWER_S * 1000))
+        answer.to_gerror()
+        return answer.get_sender(), answer.get_body().unpack()
+
+    # Every program hears every daemon's signals, so a number counts with its daemon's name alone.
+
+    def _clicked(self, _bus: Any, daemon: str, _path: str, _interface: str, _signal: str, said: Any) -> None:
+        number, action = said.unpack()
+        folder = self._folders.get((daemon, number))
+        if folder and action == "default":
+            open_folder(folder)
+
+    def _gone(self, _bus: Any, daemon: str, _path: str, _interface: str, _signal: str, said: Any) -> None:
+        self._folders.pop((daemon, said.unpack()[0]), None)
+
+
+_DAEMON = "org.freedesktop.Notifications"
+_DAEMON_PATH = "/org/freedesktop/Notifications"
+
+
+class PlyerNotifier(Notifier):
+    """Where there is no icon: plyer, with a balloon of its own on Windows, notify-send or dbus-python on Linux."""
+
+    def send(self, note: Note) -> None:
         # It warns that dbus-python is not there, though notify-send does as well.
         warnings.filterwarnings("ignore", module=r"plyer\.")
         from plyer import notification
 
-        notification.notify(
-            title=no_option(title),
-            message=no_option(html.escape(message, quote=False)),  # the body is markup, the title is not
-            app_name="coze-tray",
-            app_icon=str(icon_path()),
-            timeout=10,
-        )
+        notify = partial(notification.notify, app_name="coze-tray", timeout=10)
+        if sys.platform == "win32":
+            notify(title=note.title, message=note.text())
+            return
+        body = html.escape(note.text(), quote=False)  # the body is markup, the title is not
+        notify(title=no_option(note.title), message=no_option(body), app_icon=str(icon_path()))
 
 
 class NoNotifier(Notifier):
     """Where there is no desktop session: what would be shown is logged."""
 
-    def send(self, title: str, message: str) -> None:
-        log.info("%s: %s", title, message)
+    def send(self, note: Note) -> None:
+        log.info("%s: %s", note.title, note.text())
 
 
 def has_session_bus() -> bool:
@@ -149,100 +229,39 @@ def has_session_bus() -> bool:
 
 
 def notifier(icon: Any | None) -> Notifier:
-    """The notifier of this platform. `icon`: pystray's icon, or None where none is shown."""
+    """The notifier of this platform. `icon`: the one that is shown (tray/desktop/icon.py), None for none."""
     if sys.platform == "win32":
-        return WindowsNotifier(icon)
+        return WindowsNotifier(icon) if icon is not None else PlyerNotifier()
     if sys.platform == "darwin":
         return MacNotifier()
-    return LinuxNotifier() if has_session_bus() else NoNotifier()
+    if not has_session_bus():
+        return NoNotifier()
+    return LinuxNotifier() if icon is not None else PlyerNotifier()
 
 
-def announce(bus: Bus, notifier: Notifier) -> Callable[[], None]:
-    """Notify of each draft written, each question, each request that failed, waits, or was answered without a draft,
-    and what else the user should know. Returns the function that ends it."""
-    signed_out = False
-    titles: dict[str, str] = {}  # of the requests that are not over
-    with_drafts: set[str] = set()
-
-    def about(what: str, request_id: str) -> str:
-        title = titles.get(request_id, "")
-        return _("{state}: {detail}").format(state=what, detail=title) if title else what
-
-    def on_event(event: Event) -> None:
-        nonlocal signed_out
-        if isinstance(event, RequestStarted):
-            titles[event.request_id] = event.title
-        elif isinstance(event, DraftWritten):
-            with_drafts.add(event.request_id)
-            notifier.show(_("Draft ready: {name}").format(name=event.receipt.name), _about(event.receipt))
-        elif isinstance(event, QuestionAsked):
-            notifier.show(about(_("A question for you"), event.request_id), _asked(event))
-        elif isinstance(event, RequestDone) and event.text and event.request_id not in with_drafts:
-            notifier.show(about(_("Answered"), event.request_id), event.text)
-        elif isinstance(event, Noticed):
-            notifier.show("coze-tray", event.text)
-        elif isinstance(event, StateChanged):
-            if event.state == "sign_in" and not signed_out:
-                how = _("Sign in with: coze-tray login")
-                notifier.show(_("Sign in to Coze"), f"{event.detail}\n{how}".strip())
-            # It is told once: other requests come and go meanwhile, but none streams without a token.
-            signed_out = event.state == "sign_in" or (signed_out and event.state not in ("idle", "streaming"))
-        elif isinstance(event, RequestFailed) and not (event.failure.kept and event.failure.code == "sign_in"):
-            what, text = _failed(event)
-            notifier.show(about(what, event.request_id), text)
-        if isinstance(event, RequestDone | RequestFailed):
-            titles.pop(event.request_id, None)
-            with_drafts.discard(event.request_id)
-
-    return bus.subscribe(on_event)
-
-
-def cut(text: str, units: int) -> str:
-    """`text`, fit to be shown, in at most `units` UTF-16 units, with "…" for what was cut off; no character is cut in
+def cut(text: str, most_units: int) -> str:
+    """`text`, fit to be shown, in at most so many UTF-16 units, with "…" for what was cut off; no character is cut in
     half."""
     text = for_terminal(text)
     encoded = text.encode("utf-16-le")
-    if len(encoded) <= 2 * units:
+    if len(encoded) <= 2 * most_units:
         return text
-    return encoded[: 2 * (units - 1)].decode("utf-16-le", "ignore") + "…"
+    return encoded[: 2 * (most_units - 1)].decode("utf-16-le", "ignore") + "…"
 
 
-def _about(receipt: Receipt) -> str:
-    """Length, pieces, warnings, and how to see the draft."""
-    counts = [words.clock(receipt.duration_us), words.of_segments(receipt)]
-    if receipt.warnings:
-        n = len(receipt.warnings)
-        counts.append(ngettext("{n} warning", "{n} warnings", n).format(n=n))
-    return _(", ").join(counts) + "\n" + words.how_to_see_it()
-
-
-def _asked(event: QuestionAsked) -> str:
-    """The question, and where it can be answered; that must not be what is cut off."""
-    how = _("Answer it in the icon's menu, or: coze-tray answer {id} TEXT").format(id=event.request_id)
-    question = " ".join(event.text.split())
-    if event.options:
-        question = f"{question} ({' / '.join(event.options)})"
-    return cut(question, MESSAGE_UNITS - _units(how) - 1) + "\n" + how
-
-
-def _failed(event: RequestFailed) -> tuple[str, str]:
-    failure = event.failure
-    if failure.kept:
-        how = _("It is kept and goes on by itself.")
-    elif failure.again:
-        how = _("Run it again from the icon's menu, or: coze-tray again {id}").format(id=event.request_id)
-    else:
-        how = ""
-    text = f"{failure.message} {failure.advice}".strip()
-    if how:
-        text = cut(text, MESSAGE_UNITS - _units(how) - 1) + "\n" + how
-    return _("The request waits") if failure.kept else _("The request failed"), text
-
-
-def _units(text: str) -> int:
+def units(text: str) -> int:
+    """How long Windows says it is."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def no_option(text: str) -> str:
     """A text that the command it is handed to can't take for an option."""
     return f" {text}" if text.startswith("-") else text
+
+
+def _click_opens() -> str:
+    return _("Click here to open its folder.")
+
+
+def _menu_opens() -> str:
+    return _("To open its folder: Recent drafts in the icon's menu.")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from tray import events, instance, locale, words
 from tray.desktop import host, notify
+from tray.desktop.announce import Announcer
 from tray.desktop.controls import Choice
 from tray.desktop.tray import Tray
 from tray.errors import SettingsError, TrayError
@@ -219,6 +220,10 @@ class Program:
                 self._took(settings_module.load())
         return self._settings
 
+    def notifications_are_paused(self) -> bool:
+        settings = self._settings
+        return settings is not None and not settings.notifications
+
     def quit(self) -> None:
         self.ended.set()
 
@@ -248,8 +253,8 @@ def show(program: Program, work: Callable[[], object], tell: Callable[[str], Non
 
     def begin() -> None:
         program.shows_icon()
-        notify.announce(program.bus, notify.notifier(tray.icon))
-        threading.Thread(target=end, name="end", daemon=True).start()
+        announcer = Announcer(program.bus, notify.notifier(tray.icon), program.notifications_are_paused)
+        threading.Thread(target=end, args=(announcer,), name="end", daemon=True).start()
         if nowhere := host.no_tray():
             tell(_waiting(nowhere))
             threading.Thread(target=remind, name="remind", daemon=True).start()
@@ -266,8 +271,9 @@ def show(program: Program, work: Callable[[], object], tell: Callable[[str], Non
         if not program.ended.wait(LATE_TRAY_S) and (why := host.no_tray()):
             program.bus.publish(events.Noticed("", _waiting(why)))
 
-    def end() -> None:
+    def end(announcer: Announcer) -> None:
         program.ended.wait()
+        announcer.flush()  # while the icon is there, whose balloon shows it on Windows
         tray.stop()
 
     tray.run(begin)
@@ -276,7 +282,7 @@ def show(program: Program, work: Callable[[], object], tell: Callable[[str], Non
 def run_without_icon(program: Program, work: Callable[[], object]) -> None:
     """Do `work` in a thread, and return when the program is told to quit, by Ctrl-C or SIGTERM. Raises what it does."""
     _quit_on_signals(program)
-    notify.announce(program.bus, notify.notifier(None))
+    Announcer(program.bus, notify.notifier(None), program.notifications_are_paused)
     failed: list[Exception] = []
 
     def guarded() -> None:

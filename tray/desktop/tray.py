@@ -12,12 +12,14 @@ from typing import Any
 from tray.desktop import autostart, host, menu
 from tray.desktop.clicks import Clicks
 from tray.desktop.controls import Controls
-from tray.desktop.images import state_image
+from tray.desktop.icon import icon_class
+from tray.desktop.images import Picture, picture
 from tray.desktop.menu import Do, Seen
 from tray.desktop.notify import cut
 from tray.desktop.opener import application_for
 from tray.errors import TrayError
-from tray.events import Bus, Event, MediaProgress, Noticed, State, StateChanged, TextArrived, ToolFinished, ToolStarted
+from tray.events import Bus, Event, MediaProgress, Noticed, StateChanged, TextArrived, ToolFinished, ToolStarted
+from tray.progress import media
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +39,7 @@ class Tray:
         self._state = StateChanged("stopped")
         self._seen = Seen()
         self._entries = menu.entries(self._seen, self._clicks)
-        self._shown: State | None = None
+        self._shown: Picture | None = None
         self._change_menu: host.ChangeMenu = lambda _labels: None
         self._bus = bus
         self._stopping = threading.Event()
@@ -55,7 +57,7 @@ class Tray:
 
         host.adapt_pystray()
         entries = pystray.Menu(lambda: menu.for_pystray(self._entries, self._click))
-        self.icon = pystray.Icon("coze-tray", state_image(self._state.state), "coze-tray", menu=entries)
+        self.icon = icon_class()("coze-tray", picture(self._state.state), "coze-tray", menu=entries)
 
         def ready(icon: Any) -> None:
             host.on_main_thread(lambda: setattr(icon, "visible", True))
@@ -127,9 +129,9 @@ class Tray:
             self._stopping.wait(_EVERY_S)
 
     def _show(self, icon: Any, seen: Seen) -> None:
-        if seen.state.state != self._shown:  # a new picture costs the panel more than a new text
-            icon.icon = state_image(seen.state.state)
-            self._shown = seen.state.state
+        shown = picture(seen.state.state, *media(seen.running))
+        if shown != self._shown:  # a new picture costs the panel more than a new text
+            icon.icon = self._shown = shown
         icon.title = cut(f"coze-tray: {menu.in_words(seen.state, seen.running)}", _TITLE_UNITS)
         before, after = self._entries, menu.entries(seen, self._clicks)
         labels = None if self._ticked else menu.new_labels(before, after)
