@@ -388,7 +388,7 @@ def test_who_listens_to_a_mailbox_hears_of_a_cancelled_item(begin, env, box, clo
         send(png())(handler)
 
     said_of_it = export(draft(track(segment("image", url=media.serve("/a.png", slowly)))))
-    listening = begin("listen", "77", "--interval", "hold", COZE_API_BASE=cloud.base_url)
+    listening = begin("listen", "77", "--interval", "1s", COZE_API_BASE=cloud.base_url)
     wait_until(lambda: box.runs, "the mailbox is run")
     row = box.put("generate_draft", {"content": said_of_it}, device=str(box.runs[0].parameters["device"]))
     wait_until(lambda: media.hits, "its media is asked for")
