@@ -284,6 +284,25 @@ def test_one_that_waits_for_an_answer_asks_nobody_any_more(listen):
         never_goes_on(listen, one, cloud, request_id)
 
 
+def test_a_workflow_that_runs_is_left_to_the_cloud(listen, gate):
+    """Nothing is documented that would cancel it there."""
+
+    def runs(run: SimulatedRun) -> Frames:
+        yield from run.message("进度", "开始")
+        gate.wait(DEADLINE_S)
+        yield run.done()
+
+    with Simulator(routes=Workflows(runs, lambda *_: []).routes()) as cloud:
+        one = listen(cloud)
+        request_id = app.begin(one.app, app.NewRequest(Asked(cloud.base_url, "workflow", "7"), None))
+        wait_until(lambda: one.app.listener.state.state == "streaming", "it runs")
+        assert one.app.listener.holds_workflows
+        assert cancel(one, request_id) < 0.5
+        settles(one)
+        assert not one.app.listener.holds_workflows and not one.app.listener.stop(DEADLINE_S)
+        assert [r.path for r in cloud.received] == ["/v1/workflow/stream_run"]
+
+
 # A draft.
 
 

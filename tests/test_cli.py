@@ -128,7 +128,8 @@ def test_ask_hands_its_request_to_the_program_that_runs(env, root):
         running.communicate(timeout=DEADLINE_S)
     assert done.returncode == 0 and last_line(done)["drafts"]
     assert {r.headers["Authorization"] for r in cloud.received if r.path == "/v3/chat"} == {"Bearer t"}
-    assert second.returncode == 1 and str(running.pid) in second.stderr
+    assert second.returncode == 0 and "runs already, without an icon" in second.stderr
+    assert f"process {running.pid}" in second.stderr
     assert running.returncode == 0
 
 

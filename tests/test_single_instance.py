@@ -382,6 +382,24 @@ def test_cancel_reaches_a_request_that_is_asked_in_another_terminal(begin, env, 
         assert asking.returncode == 1 and json.loads(out.splitlines()[-1])["status"] == "cancelled"
 
 
+def test_who_listens_to_a_mailbox_hears_of_a_cancelled_item(begin, env, box, cloud, media, gate):
+    def slowly(handler: Any) -> None:
+        gate.wait(DEADLINE_S)
+        send(png())(handler)
+
+    said_of_it = export(draft(track(segment("image", url=media.serve("/a.png", slowly)))))
+    listening = begin("listen", "77", "--interval", "1s", COZE_API_BASE=cloud.base_url)
+    wait_until(lambda: box.runs, "the mailbox is run")
+    row = box.put("generate_draft", {"content": said_of_it}, device=str(box.runs[0].parameters["device"]))
+    wait_until(lambda: media.hits, "its media is asked for")
+    assert said("cancel", env=env)[0] == 0
+    wait_until(lambda: row.status == "done", "it is acknowledged")
+    assert row.result["status"] == "cancelled"
+    assert said("quit", env=env)[0] == 0
+    _out, errors = listening.communicate(timeout=DEADLINE_S)
+    assert "An item was cancelled" in errors
+
+
 def test_cancel_without_a_program_cancels_what_is_kept(env, home):
     for prompt in ("一", "二"):
         coze_tray("ask", prompt, "--bot", "1", "--wait", "0.1", env=env)

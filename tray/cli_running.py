@@ -16,7 +16,7 @@ def add_to(app: typer.Typer) -> None:
     app.command(help=_("Let the program listen; where it does not run, start it."))(start)
     app.command(help=_("Let the program listen no more; its icon stays."))(stop)
     app.command("quit", help=_("End the program."))(quit_)
-    app.command(help=_("Cancel a request that runs or waits; drafts that it has made stay."))(cancel)
+    app.command(help=_("Cancel a request; the drafts that it has made stay."))(cancel)
 
 
 def start(as_json: JsonFlag = False) -> None:

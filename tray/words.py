@@ -53,7 +53,7 @@ def runs_already(*, has_icon: bool) -> str:
     if not has_icon:
         return _("coze-tray runs already, without an icon. To have one, end it (coze-tray quit) and start it again.")
     if sys.platform == "win32":
-        return _("coze-tray runs already. Its icon is at the bottom right of the screen; or behind the arrow ^ there.")
+        return _("coze-tray runs already. Its icon is at the bottom right of the screen, or behind the arrow ^ there.")
     if sys.platform == "darwin":
         return _("coze-tray runs already. Its icon is in the menu bar, at the top right of the screen.")
     return _("coze-tray runs already. Its icon is in the panel's tray.")

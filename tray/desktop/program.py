@@ -379,7 +379,8 @@ def _runs_already(first: instance.Message) -> None:
             _("What runs is a coze-tray command in a terminal (process {pid}).").format(pid=first["pid"]),
             _("Start coze-tray again when that is over."),
         )
-    _say(words.runs_already(has_icon=first["icon"]))
+    runs = words.runs_already(has_icon=first["icon"])
+    _say(_("{state} (process {pid})").format(state=runs, pid=first["pid"]))
 
 
 def _complain(text: str) -> None:
