@@ -119,10 +119,10 @@ def test_what_it_costs(interval_s, cap, words):
     assert words in cost(interval_s, cap) and "500 in all" in cost(interval_s, cap)
 
 
-def test_without_a_token_it_says_how_to_sign_in_and_waits(begin):
+def test_without_a_keyring_it_says_what_mends_that_and_waits(begin):
     listening = begin("listen", "77", COZE_API_TOKEN="")
     for line in listening.stderr:
-        if "coze-tray login" in line:
+        if "has no keyring" in line and "set COZE_API_TOKEN" in line:
             break
     assert listening.poll() is None
 
