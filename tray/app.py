@@ -11,18 +11,13 @@ import uuid
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tray import events, instance, locale, standing
 from tray.asked import Asked
-from tray.coze.client import Client
 from tray.coze.credential import FixedToken
 from tray.coze.tries import Pace
-from tray.draft.cache import CachePolicy
-from tray.draft.compose import Options
-from tray.draft.fetch import FetchPolicy
 from tray.draft.folders import drafts_folder, profile_of
-from tray.draft.pipeline import Workshop
 from tray.draft.problems import DraftError
 from tray.draft.publish import sweep
 from tray.errors import JournalError, TrayError
@@ -40,6 +35,10 @@ from tray.text import for_terminal
 from tray.tools.context import ToolContext
 from tray.tools.generate_draft import generate_draft
 from tray.tools.registry import Registry
+
+if TYPE_CHECKING:  # what only a request or a draft needs is imported when there is one
+    from tray.coze.client import Client
+    from tray.draft.pipeline import Workshop
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +91,8 @@ def open_app(
     pace = Pace()
 
     async def connect(base_url: str) -> Client:
+        from tray.coze.client import Client
+
         credential = FixedToken(token) if token is not None else credential_for(base_url, settings)
         return Client(base_url, credential, settings.silent_s, pace)
 
@@ -122,6 +123,11 @@ def open_app(
 def workshop(settings: Settings, home: Path, folder: Path | None = None) -> Workshop:
     """Where and how drafts are built: in `folder`, else where the settings or this machine say. Raises DraftError for
     nowhere."""
+    from tray.draft.cache import CachePolicy
+    from tray.draft.compose import Options
+    from tray.draft.fetch import FetchPolicy
+    from tray.draft.pipeline import Workshop
+
     root = drafts_folder(folder or settings.drafts_dir)
     sweep(root)
     policy = FetchPolicy(frozenset(settings.allow_hosts), settings.media_folders, settings.max_media_bytes)

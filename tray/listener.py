@@ -9,11 +9,10 @@ import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tray import clock, memory
 from tray.clock import Clock, awake_or_asleep_s
-from tray.coze.client import Client
 from tray.coze.errors import SIGN_IN, CozeError, NetworkAwayError
 from tray.errors import JournalError, SecretsError, TrayError
 from tray.events import Bus, Failure, Noticed, RequestDone, RequestFailed, RequestStarted, State, StateChanged
@@ -23,6 +22,9 @@ from tray.locale import _
 from tray.running import Connect, MakeContext, Runner, title
 from tray.slots import Births, Slot, Slots
 from tray.tools.registry import Registry
+
+if TYPE_CHECKING:
+    from tray.coze.client import Client
 
 log = logging.getLogger(__name__)
 
