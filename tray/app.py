@@ -30,7 +30,7 @@ from tray.locale import _
 from tray.questions import OpenQuestions
 from tray.running import DraftLedger
 from tray.settings import Settings
-from tray.signing_in import credential_for, expiry_warning
+from tray.signing_in import credential_for, remembered_warning
 from tray.text import for_terminal
 from tray.tools.context import ToolContext
 from tray.tools.generate_draft import generate_draft
@@ -97,7 +97,7 @@ def open_app(
         return Client(base_url, credential, settings.silent_s, pace)
 
     def warning() -> str | None:
-        return expiry_warning(settings) if token is None else None
+        return remembered_warning(settings) if token is None else None
 
     def context(ledger: DraftLedger, progress: Callable[[int, int, int], None]) -> ToolContext:
         return ToolContext(
