@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import sys
+from typing import Any
+
+_M_ARENA_MAX = -8
+"""glibc, malloc/malloc.h. What it is called with is glibc's alone; other C libraries have no such function."""
 
 
 def give_back() -> None:
     """Give back what was kept for the next time: by the C library, and by multiprocessing. To be called when no worker
     runs."""
+    gc.collect()
     _end_tracker()
     _trim()
+
+
+def share_arena() -> None:
+    """Let all threads take their memory from one place: glibc has one for each thread, which keeps what is free in it.
+    With Python's own lock they hardly ever want any at the same time. To be called before there are many."""
+    if sys.platform == "linux" and (mallopt := getattr(_libc(), "mallopt", None)):
+        mallopt(_M_ARENA_MAX, 1)
 
 
 def _end_tracker() -> None:
@@ -29,8 +42,11 @@ def _trim() -> None:
     give them back by themselves."""
     if sys.platform != "linux":
         return
+    if trim := getattr(_libc(), "malloc_trim", None):
+        trim(0)
+
+
+def _libc() -> Any:
     import ctypes
 
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's alone
-    if trim is not None:
-        trim(0)
+    return ctypes.CDLL(None)

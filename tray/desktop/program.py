@@ -42,9 +42,11 @@ class Program:
 
     def open(self, settings: Settings | None = None, *, resume: bool = True, token: str | None = None) -> App:
         """Make the program and listen. Raises TrayError for what keeps it from that."""
+        from tray import memory
         from tray import settings as settings_module
         from tray.app import open_app
 
+        memory.share_arena()
         self._settings_are_given = settings is not None
         self._settings = settings or settings_module.load()
         self._app = open_app(self._settings, self.home, self.held, self.bus, resume=resume, token=token)
