@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tray import events, instance
-from tray.desktop import host, notify
+from tray.desktop import autostart, host, notify
 from tray.desktop.tray import Choice, Tray
 from tray.errors import TrayError
 from tray.home import home
@@ -254,9 +254,20 @@ def _run(folder: Path, *, headless: bool) -> None:
             _say(_("Listening without an icon; Ctrl-C ends it."))
             run_without_icon(program, program.open)
         else:
-            show(program, program.open, lambda why: _say(no_icon(why)))
+            show(program, lambda: _open(program), lambda why: _say(no_icon(why)))
     finally:
         program.close()
+
+
+def _open(program: Program) -> None:
+    program.open()
+    try:
+        said = autostart.repair()
+    except TrayError as error:
+        said = str(error)
+        log.warning("%s", said)
+    if said is not None:
+        program.bus.publish(events.Noticed("", said))
 
 
 def no_icon(why: str) -> str:
