@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from xml.parsers.expat import ExpatError
 
 from tray.desktop.login_entries import Entry, LinuxEntry, MacEntry, Registered, WindowsEntry
 from tray.errors import TrayError
@@ -55,7 +54,7 @@ def registered() -> Registered | None:
     """As `status`, with what the desktop has switched off."""
     try:
         return _entry().registered()
-    except (OSError, ValueError, ExpatError):
+    except (OSError, ValueError):
         return None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import plistlib
 import re
 import shlex
 import shutil
@@ -46,7 +45,7 @@ class Registered:
 
 class Entry(Protocol):
     """`read` and `put_back` keep what is registered to the byte. What is done raises OSError; `registered` also
-    ValueError and ExpatError for what is no entry."""
+    ValueError for what is no entry."""
 
     def enable(self, command: list[str], home: str | None) -> None: ...
     def disable(self) -> None: ...
@@ -145,6 +144,8 @@ class MacEntry(_File):
             "ProcessType": "Interactive",
             "LimitLoadToSessionType": "Aqua",
         }
+        import plistlib
+
         if home:
             agent["EnvironmentVariables"] = {"COZE_TRAY_HOME": home}
         _write(self.path, plistlib.dumps(agent))
@@ -157,7 +158,13 @@ class MacEntry(_File):
     def registered(self) -> Registered | None:
         if not self.path.exists():
             return None
-        agent = plistlib.loads(self.path.read_bytes())
+        import plistlib
+        from xml.parsers.expat import ExpatError
+
+        try:
+            agent = plistlib.loads(self.path.read_bytes())
+        except ExpatError as error:
+            raise ValueError(str(error)) from None
         arguments = agent.get("ProgramArguments") if isinstance(agent, dict) else None
         if not isinstance(arguments, list) or not arguments:
             return None
