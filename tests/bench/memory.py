@@ -26,12 +26,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "desktop"), str(HERE.parents[1])]
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "desktop"), str(HERE.parents[1])]
 
 import build_draft
 import history
-from footprint import Memory, memory
 
+from footprint import Memory, memory
 from real_desktop import Desktop, desktop_session, eventually
 
 IDLE_MB, AFTER_DRAFT_MB = 35.0, 60.0
