@@ -8,12 +8,15 @@ import subprocess
 import sys
 import time
 import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tray import autostart_command
 from tray.desktop import autostart
+from tray.desktop.login_entries import LABEL, Registered, WindowsEntry
 from tray.errors import TrayError
 
 ODD = '/opt/我的 程序/50% "off" $HOME `id` back\\slash/python'
@@ -41,10 +44,10 @@ def macos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 class Registry:
     """What autostart uses of winreg, over one key."""
 
-    HKEY_CURRENT_USER, KEY_SET_VALUE, REG_SZ = "HKCU", 2, 1
+    HKEY_CURRENT_USER, KEY_SET_VALUE, REG_SZ, REG_BINARY = "HKCU", 2, 1, 3
 
     def __init__(self) -> None:
-        self.keys: dict[str, dict[str, str]] = {}
+        self.keys: dict[str, dict[str, str | bytes]] = {}
 
     def CreateKey(self, root: str, name: str) -> Registry:
         assert root == "HKCU"
@@ -62,14 +65,15 @@ class Registry:
     def __exit__(self, *_error: object) -> None:
         pass
 
-    def SetValueEx(self, key: Registry, name: str, _reserved: int, kind: int, value: str) -> None:
-        assert kind == self.REG_SZ
+    def SetValueEx(self, key: Registry, name: str, _reserved: int, kind: int, value: str | bytes) -> None:
+        assert kind == (self.REG_SZ if isinstance(value, str) else self.REG_BINARY)
         key.values[name] = value
 
-    def QueryValueEx(self, key: Registry, name: str) -> tuple[str, int]:
+    def QueryValueEx(self, key: Registry, name: str) -> tuple[str | bytes, int]:
         if name not in key.values:
             raise FileNotFoundError(name)
-        return key.values[name], self.REG_SZ
+        value = key.values[name]
+        return value, self.REG_SZ if isinstance(value, str) else self.REG_BINARY
 
     def DeleteValue(self, key: Registry, name: str) -> None:
         if name not in key.values:
@@ -112,7 +116,8 @@ def test_a_linux_entry_survives_any_path(linux: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(sys, "executable", ODD)
     autostart.enable()
     registered = autostart.status()
-    assert registered == autostart.Registered(str(linux), shlex.join([ODD, "-m", "tray"]))
+    assert registered == Registered(str(linux), (ODD, "-m", "tray"))
+    assert registered.command == shlex.join([ODD, "-m", "tray"])
     # Twice escaped: for the argument, and for the value that holds it (the specification's own example).
     assert r"""50%% \\"off\\" \\$HOME \\`id\\` back\\\\slash""" in linux.read_text("utf-8")
 
@@ -188,7 +193,7 @@ def test_windows_quotes_a_path_with_spaces(windows: Registry, tmp_path: Path, mo
     python.parent.mkdir()
     monkeypatch.setattr(sys, "executable", str(python))
     autostart.enable()
-    assert windows.keys[autostart.WindowsAutostart.KEY] == {"coze-tray": f'"{python}" -m tray'}
+    assert windows.keys[WindowsEntry.KEY] == {"coze-tray": f'"{python}" -m tray'}
 
 
 def test_windows_starts_without_a_console_where_it_can(windows: Registry, tmp_path: Path, monkeypatch: Any) -> None:
@@ -197,14 +202,22 @@ def test_windows_starts_without_a_console_where_it_can(windows: Registry, tmp_pa
     assert autostart.command() == [str(tmp_path / "pythonw.exe"), "-m", "tray"]
 
 
-@pytest.mark.parametrize("platform", ["linux", "macos", "windows"])
-def test_the_packaged_program_starts_itself(
-    platform: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("platform", "runs", "starts"),
+    [
+        ("linux", "/opt/我的 coze-tray/coze-tray", "/opt/我的 coze-tray/coze-tray"),
+        ("macos", "/Applications/coze-tray.app/Contents/MacOS/coze-tray", None),
+        ("windows", "C:/我的 程序/coze-tray.exe", None),
+        ("windows", "C:/我的 程序/coze-tray.com", "C:/我的 程序/coze-tray.exe"),
+    ],
+)
+def test_the_packaged_program_starts_itself_without_a_console(
+    platform: str, runs: str, starts: str | None, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request.getfixturevalue(platform)
     monkeypatch.setattr(sys, "frozen", True, raising=False)
-    monkeypatch.setattr(sys, "executable", "/opt/coze-tray/coze-tray")
-    assert autostart.command() == ["/opt/coze-tray/coze-tray"]
+    monkeypatch.setattr(sys, "executable", runs)
+    assert [str(Path(part)) for part in autostart.command()] == [str(Path(starts or runs))]
 
 
 def test_a_folder_that_can_not_be_written_is_an_error_and_leaves_nothing(linux: Path) -> None:
@@ -233,3 +246,195 @@ def test_the_real_registry_is_asked_for_on_windows_only(linux: Path, monkeypatch
     monkeypatch.setitem(sys.modules, "winreg", types.ModuleType("winreg"))
     autostart.enable()
     assert linux.exists()
+
+
+@pytest.fixture
+def switch_off(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Does what the desktop's own settings do."""
+
+    def off(platform: str) -> None:
+        if platform == "linux":
+            path = request.getfixturevalue("linux")
+            path.write_text(f"{path.read_text('utf-8')}Hidden=true\n", "utf-8")
+        elif platform == "windows":
+            request.getfixturevalue("windows").keys[WindowsEntry.APPROVED] = {"coze-tray": b"\3" + bytes(11)}
+        else:
+            said = {"print-disabled": f'{{ "{LABEL}" => disabled }}'}
+            monkeypatch.setattr("tray.desktop.login_entries._launchctl", lambda what, *_more: said.get(what, ""))
+
+    return off
+
+
+def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make the program run from this folder from now on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    python = folder / "python.exe"
+    python.touch(mode=0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    return python
+
+
+PLATFORMS = pytest.mark.parametrize("platform", ["linux", "macos", "windows"])
+
+
+@PLATFORMS
+def test_a_program_that_has_moved_registers_its_new_place_and_says_so(
+    platform: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request.getfixturevalue(platform)
+    before = install(tmp_path / "我的 程序" / "bin", monkeypatch)
+    autostart.enable()
+    assert autostart.repair() is None, "nothing has moved"
+    (tmp_path / "我的 程序").rename(tmp_path / "新的 程序")
+    now = install(tmp_path / "新的 程序" / "bin", monkeypatch)
+    said = autostart.repair()
+    assert said is not None
+    assert str(before) in said and str(now) in said
+    registered = autostart.status()
+    assert registered is not None
+    assert registered.program == str(now)
+    assert autostart.repair() is None
+
+
+@PLATFORMS
+def test_another_installation_that_is_still_there_keeps_its_place(
+    platform: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request.getfixturevalue(platform)
+    other = install(tmp_path / "另一个", monkeypatch)
+    autostart.enable()
+    install(tmp_path / "这个", monkeypatch)
+    assert autostart.repair() is None
+    registered = autostart.status()
+    assert registered is not None
+    assert registered.program == str(other)
+    assert not autostart.is_this(registered)
+
+
+@PLATFORMS
+def test_what_the_desktop_has_switched_off_stays_off_until_the_user_wants_it_here(
+    platform: str,
+    request: pytest.FixtureRequest,
+    switch_off: Callable[[str], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    request.getfixturevalue(platform)
+    before = install(tmp_path / "before", monkeypatch)
+    autostart.enable()
+    switch_off(platform)
+    before.unlink()
+    install(tmp_path / "now", monkeypatch)
+    assert autostart.status() is None
+    assert autostart.repair() is None
+    registered = autostart.registered()
+    assert registered is not None
+    assert registered.switched_off
+    assert registered.program == str(before)
+    if platform != "macos":  # whose launchctl is not here
+        autostart.enable()
+        assert autostart.status() is not None
+
+
+@PLATFORMS
+def test_nothing_is_registered_by_a_start_alone(platform: str, request: pytest.FixtureRequest) -> None:
+    request.getfixturevalue(platform)
+    assert autostart.repair() is None
+    assert autostart.registered() is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="makes a link")
+def test_an_older_path_of_the_same_program_is_brought_up_to_date(
+    linux: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = install(tmp_path / "now", monkeypatch)
+    (tmp_path / "before").symlink_to(tmp_path / "now")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "before" / "python.exe"))
+    autostart.enable()
+    monkeypatch.setattr(sys, "executable", str(now))
+    assert autostart.repair() is None, "nothing to bother the user with"
+    registered = autostart.status()
+    assert registered is not None
+    assert registered.program == str(now)
+
+
+def test_what_the_user_has_written_is_not_changed_while_it_works(
+    linux: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path / "bin", monkeypatch)
+    autostart.enable()
+    own = linux.read_text("utf-8").replace('"tray"', '"tray" --headless')
+    linux.write_text(own, "utf-8")
+    assert autostart.repair() is None
+    assert linux.read_text("utf-8") == own
+
+
+def test_keys_of_other_groups_are_not_the_entry_s(linux: Path) -> None:
+    autostart.enable()
+    linux.write_text(f"{linux.read_text('utf-8')}\n[Desktop Action x]\nExec=/bin/false\nHidden=true\n", "utf-8")
+    registered = autostart.status()
+    assert registered is not None
+    assert registered.program == sys.executable
+
+
+def test_windows_finds_a_program_whose_path_is_not_quoted(windows: Registry, tmp_path: Path) -> None:
+    program = tmp_path / "我的 程序" / "coze-tray.exe"
+    program.parent.mkdir()
+    program.touch()
+    windows.keys[WindowsEntry.KEY] = {"coze-tray": f"{program} --headless"}
+    registered = autostart.status()
+    assert registered is not None
+    assert registered.arguments == (str(program), "--headless")
+    assert registered.exists
+
+
+def test_switching_it_off_leaves_nothing_in_windows_registry(
+    windows: Registry, switch_off: Callable[[str], None]
+) -> None:
+    autostart.enable()
+    switch_off("windows")
+    autostart.disable()
+    assert not any(windows.keys.values())
+
+
+@PLATFORMS
+def test_what_was_tried_out_is_put_back_to_the_byte(
+    platform: str, request: pytest.FixtureRequest, switch_off: Callable[[str], None]
+) -> None:
+    request.getfixturevalue(platform)
+    autostart.enable()
+    switch_off(platform)
+    before = autostart.registered()
+    with autostart.as_it_was():
+        autostart.disable()
+        assert autostart.registered() is None
+    assert autostart.registered() == before
+
+
+def test_a_program_that_macos_runs_from_nowhere_is_not_registered(macos: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    monkeypatch.setattr(sys, "executable", "/private/var/folders/x/AppTranslocation/1/d/coze-tray.app/Contents/MacOS/x")
+    with pytest.raises(TrayError, match="Applications"):
+        autostart.enable()
+    assert not macos.exists()
+
+
+def test_the_command_says_what_is_registered(linux: Path, tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+    assert autostart_command.autostart("status") == {
+        "starts_at_login": False,
+        "where": None,
+        "command": None,
+        "is_this_program": None,
+        "exists": None,
+        "switched_off": None,
+    }
+    other = install(tmp_path / "另一个", monkeypatch)
+    assert autostart_command.autostart("on")["is_this_program"] is True
+    install(tmp_path / "这个", monkeypatch)
+    found = autostart_command.autostart("status")
+    assert (found["starts_at_login"], found["is_this_program"], found["where"]) == (True, False, str(linux))
+    assert "另一个" in str(found["command"])
+    assert "another coze-tray" in "".join(capsys.readouterr())
+    other.unlink()
+    assert autostart_command.autostart("status")["starts_at_login"] is False
+    assert "not there any more" in " ".join("".join(capsys.readouterr()).split())

@@ -671,7 +671,7 @@ HERE = Settings(api_base="https://here.example")
 def test_the_end_of_a_sign_in_is_said_three_days_before(memory, kind, days, words):
     ends = None if days is None else time.time() + days * 86_400
     if kind == "oauth" and ends is not None:
-        secrets.write("here.example", OAuth("1", "a", "r", time.time(), ends, "device"))
+        secrets.write("here.example", OAuth("1", "a", "r", time.time() + 900, ends, "device"))
     else:
         secrets.write("here.example", Token("pat", ends))
     warning = signing_in.expiry_warning(HERE)
@@ -680,6 +680,10 @@ def test_the_end_of_a_sign_in_is_said_three_days_before(memory, kind, days, word
     else:
         assert words in warning and "coze-tray login" in warning
         assert warning in signing_in.lines(signing_in.about(HERE))
+    assert signing_in.remembered_warning(HERE) is None, "it was never used here"
+    token(signing_in.credential_for("https://here.example", HERE))
+    memory._before = lambda: pytest.fail("the keyring was asked")
+    assert signing_in.remembered_warning(HERE) == warning
 
 
 def test_a_token_of_the_environment_is_for_the_host_of_the_settings_only(memory, monkeypatch):

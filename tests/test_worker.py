@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tray import memory
 from tray.draft.worker import Worker, WorkerDiedError
 
 
@@ -96,3 +99,16 @@ def test_after_a_job_that_crashes_or_hangs_there_is_a_new_worker(job, error, cap
 def test_what_libraries_remark_on_does_not_reach_the_user_s_terminal(capfd):
     assert jobs(warn) == [None]
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_nothing_that_helped_a_worker_stays_when_memory_is_given_back_and_the_next_one_works() -> None:
+    async def once() -> int:
+        async with Worker("en") as worker:
+            memory.give_back()  # while it works, it is left alone
+            return await worker.run(abs, -1)
+
+    for _time in range(2):
+        assert asyncio.run(once()) == 1
+        memory.give_back()
+        assert not Path(f"/proc/self/task/{os.getpid()}/children").read_text()

@@ -12,18 +12,13 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tray import events, instance, locale, secrets, standing
 from tray.asked import Asked
-from tray.coze.client import Client
 from tray.coze.credential import FixedToken
 from tray.coze.tries import Pace
-from tray.draft.cache import CachePolicy
-from tray.draft.compose import Options
-from tray.draft.fetch import FetchPolicy
 from tray.draft.folders import drafts_folder, profile_of
-from tray.draft.pipeline import Workshop
 from tray.draft.problems import DraftError
 from tray.draft.publish import sweep
 from tray.errors import JournalError, TrayError
@@ -37,11 +32,15 @@ from tray.progress import RunningRequests
 from tray.questions import OpenQuestions
 from tray.running import DraftLedger
 from tray.settings import Settings
-from tray.signing_in import credential_for, expiry
+from tray.signing_in import credential_for, remembered_warning
 from tray.text import for_terminal
 from tray.tools.context import ToolContext
 from tray.tools.generate_draft import generate_draft
 from tray.tools.registry import Registry
+
+if TYPE_CHECKING:  # what only a request or a draft needs is imported when there is one
+    from tray.coze.client import Client
+    from tray.draft.pipeline import Workshop
 
 log = logging.getLogger(__name__)
 
@@ -122,11 +121,13 @@ def open_app(
     pace = Pace()
 
     async def connect(base_url: str) -> Client:
+        from tray.coze.client import Client
+
         credential = FixedToken(token) if token is not None else credential_for(base_url, settings)
         return Client(base_url, credential, settings.silent_s, pace)
 
     def warning() -> str | None:
-        return expiry(settings) if token is None else None
+        return remembered_warning(settings) if token is None else None
 
     def context(ledger: DraftLedger, progress: Callable[[int, int, int], None]) -> ToolContext:
         return ToolContext(
@@ -154,6 +155,11 @@ def open_app(
 def workshop(settings: Settings, home: Path, folder: Path | None = None) -> Workshop:
     """Where and how drafts are built: in `folder`, else where the settings or this machine say. Raises DraftError for
     nowhere."""
+    from tray.draft.cache import CachePolicy
+    from tray.draft.compose import Options
+    from tray.draft.fetch import FetchPolicy
+    from tray.draft.pipeline import Workshop
+
     root = drafts_folder(folder or settings.drafts_dir)
     sweep(root)
     policy = FetchPolicy(frozenset(settings.allow_hosts), settings.media_folders, settings.max_media_bytes)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from tray import __version__, cli_asking, cli_running, cli_targets, locale, terminal
+from tray import __version__, cli_asking, cli_autostart, cli_running, cli_targets, locale, terminal
 from tray.cli_options import DraftsDir, JsonFlag, failed, json_of_failure
 from tray.draft.names import GROUPS
 from tray.errors import TrayError
@@ -27,12 +26,6 @@ app = typer.Typer(
     rich_markup_mode=None,  # its tables cut Chinese off instead of wrapping it
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-class Switch(str, Enum):
-    on = "on"
-    off = "off"
-    status = "status"
 
 
 def run() -> int:
@@ -255,11 +248,7 @@ def show(
         terminal.show_json(shown)
 
 
-@app.command(help=_("Start coze-tray at login: on, off or status."))
-def autostart(switch: Switch) -> None:
-    from tray import commands
-
-    commands.autostart(switch.value)
+cli_autostart.add_to(app)
 
 
 @app.command(help=_("Show what is set up, what is missing, and how to mend it."))

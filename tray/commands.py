@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tray import app, control, events, instance, locale, secrets, signing_in, terminal, watching, words
+from tray import app, control, events, instance, locale, signing_in, terminal, watching, words
 from tray import settings as settings_module
 from tray.asked import Asked
 from tray.draft import coze_json, own_spec, pipeline
@@ -209,25 +208,6 @@ def status(*, check: bool) -> dict[str, Any]:
         "mailboxes": mailboxes,
         "requests": requests,
     }
-
-
-def autostart(switch: str) -> None:
-    """Turn starting at login on or off, or say which it is."""
-    from tray.desktop import autostart as desktop_autostart
-
-    if switch == "on":
-        desktop_autostart.enable()
-        for name in ("COZE_API_TOKEN", "COZE_BOT_ID", "COZE_API_BASE"):
-            if os.environ.get(name) or (name == "COZE_API_TOKEN" and secrets.environment_token()):
-                text = _("{name} is set in this terminal alone; at login it is not there. Use coze-tray login.")
-                terminal.show_warning(text.format(name=name))
-    elif switch == "off":
-        desktop_autostart.disable()
-    registered = desktop_autostart.status()
-    if registered is None:
-        terminal.out.print(_("coze-tray does not start at login."))
-    else:
-        terminal.out.print(_("coze-tray starts at login: {where}").format(where=registered.where), markup=False)
 
 
 def doctor() -> int:

@@ -9,14 +9,13 @@ import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tray import clock, memory
 from tray.board import Board
 from tray.cancelling import Cancelling
 from tray.clock import Clock, awake_or_asleep_s
-from tray.coze.client import Client
-from tray.errors import JournalError, SecretsError
+from tray.errors import JournalError
 from tray.events import (
     Bus,
     Failure,
@@ -36,6 +35,9 @@ from tray.running import Connect, MakeContext, Runner, title
 from tray.slots import Births, Slot, Slots
 from tray.tools.registry import Registry
 
+if TYPE_CHECKING:
+    from tray.coze.client import Client
+
 log = logging.getLogger(__name__)
 
 REMIND_S = 24 * 3600.0
@@ -52,7 +54,7 @@ class Parts:
     """What a listener works with. `resume`: on start, go on with every unfinished request of the journal, not only
     with those that `go_on` names. `at_once`: how many requests work at the same time, each in a conversation of its
     own. `mailboxes`: those that are kept open whenever it listens, by target. `warning`: what the user should know of
-    the sign-in now; slow, raises SecretsError. `clock`: seconds that go on while the machine sleeps."""
+    the sign-in now; may take time. `clock`: seconds that go on while the machine sleeps."""
 
     bus: Bus
     journal: Journal
@@ -385,12 +387,6 @@ class Listener:
     async def _remind(self) -> None:
         """Say, now and once a day, what is to be known of the sign-in."""
         while True:
-            sign_ins = self.sign_ins
-            try:
-                text = await asyncio.to_thread(self.parts.warning)
-            except SecretsError as error:  # it is locked, say: no request would find a token
-                await self.signing_in("", str(error), sign_ins)
-                continue
-            if text:
+            if text := await asyncio.to_thread(self.parts.warning):
                 self.parts.bus.publish(Noticed("", text))
             await asyncio.sleep(REMIND_S)

@@ -8,8 +8,6 @@ import ssl
 import urllib.request
 from urllib.parse import urlsplit
 
-import httpx
-
 
 def is_loopback(host: str) -> bool:
     """Whether `host` names this machine by itself, without asking a resolver."""
@@ -35,6 +33,8 @@ def proxy_for(url: str) -> str | None:
 @functools.cache
 def tls() -> ssl.SSLContext:
     """One TLS context for the process: making one reads the whole certificate store."""
+    import httpx
+
     return httpx.create_ssl_context()
 
 

@@ -10,12 +10,11 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tray.asked import Asked
 from tray.coze import interrupts
 from tray.coze.chat import Chat
-from tray.coze.client import Client
 from tray.coze.errors import CozeError
 from tray.coze.run import (
     Away,
@@ -58,6 +57,9 @@ from tray.locale import _, ngettext
 from tray.slots import Births, Slot
 from tray.tools.context import ToolContext
 from tray.tools.registry import Registry
+
+if TYPE_CHECKING:  # cozepy is imported when it is first talked to
+    from tray.coze.client import Client
 
 log = logging.getLogger(__name__)
 

@@ -54,7 +54,7 @@ def credential_for(base_url: str, settings: Settings) -> Credential:
         found = _credentials.get((base_url, str(lock)))
         if found is None:
             found = _credentials[base_url, str(lock)] = StoredCredential(
-                base_url, lambda: secrets.read(host), lambda stored: secrets.write(host, stored), lock
+                base_url, lambda: _read(host), lambda stored: _write(host, stored), lock
             )
     found.look_again()
     return found
@@ -85,15 +85,16 @@ def login(told: Login) -> None:
     made = {"token": _by_token, "device": _by_device, "browser": _by_browser}[told.how](settings, told)
     host = settings.api_host
     with locked(_lock()):
-        before = secrets.write(host, made)
+        before = _write(host, made)
     try:
         _look(settings, FixedToken(bearer(made)), "keyring")
     except SecretsError:
         with locked(_lock()):
             if before is None:
                 secrets.delete(host)
+                _remember_end(host, None)
             else:
-                secrets.write(host, before)
+                _write(host, before)
         raise
     except TrayError as error:
         terminal.show_warning(_("Not checked: {error}").format(error=error.message))
@@ -179,26 +180,35 @@ def lines(found: dict[str, Any]) -> list[str]:
 
 def days_left(stored: Stored | None) -> float | None:
     """For how many days the sign-in is still valid, unused; None where that is not known."""
-    ends = stored.refresh_expires_at if isinstance(stored, OAuth) else stored.expires_at if stored else None
-    return None if ends is None else (ends - time.time()) / _DAY_S
+    ends_at = _ends_at(stored)
+    return None if ends_at is None else (ends_at - time.time()) / _DAY_S
+
+
+def _ends_at(stored: Stored | None) -> float | None:
+    return stored.refresh_expires_at if isinstance(stored, OAuth) else stored.expires_at if stored else None
 
 
 def expiry_warning(settings: Settings) -> str | None:
-    """As `expiry`; None, too, where the keyring does not answer."""
+    """What to say of a sign-in that ends within three days, None for nothing. Reads the keyring, in up to 5 s."""
+    if secrets.environment_token():
+        return None
     try:
-        return expiry(settings)
+        days = days_left(secrets.read(settings.api_host))
     except SecretsError as error:
         log.info("the keyring: %s", error)
         return None
-
-
-def expiry(settings: Settings) -> str | None:
-    """What to say of a sign-in that ends within three days, None for nothing. Reads the keyring, in up to 5 s. Raises
-    SecretsError."""
-    if secrets.environment_token():
-        return None
-    days = days_left(secrets.read(settings.api_host))
     return None if days is None or days > WARN_DAYS else _expiry(days)
+
+
+def remembered_warning(settings: Settings) -> str | None:
+    """As `expiry_warning`, by what was last read of the sign-in or stored: the keyring's libraries take 11 MB on Linux
+    until the program ends, and a program that has nothing to do needs no token."""
+    known = _remembered().get(settings.api_host)
+    ends_at = known.get("ends_at") if isinstance(known, dict) else None
+    if secrets.environment_token() or not isinstance(ends_at, (int, float)):
+        return None
+    days = (ends_at - time.time()) / _DAY_S
+    return None if days > WARN_DAYS else _expiry(days)
 
 
 def _expiry(days: float) -> str:
@@ -328,6 +338,32 @@ def _look(settings: Settings, credential: Credential, how: str) -> None:
     _remember(settings.api_host, {"how": how, "account": asdict(who) if who else None, "scopes_missing": missing})
 
 
+def _read(host: str) -> Stored | None:
+    stored = secrets.read(host)
+    _remember_end(host, stored)
+    return stored
+
+
+def _write(host: str, stored: Stored) -> Stored | None:
+    replaced = secrets.write(host, stored)
+    _remember_end(host, stored)
+    return replaced
+
+
+def _remember_end(host: str, stored: Stored | None) -> None:
+    """When the sign-in ends is nothing secret; `remembered_warning` asks for it."""
+    known = _remembered()
+    account = known.get(host)
+    account = account if isinstance(account, dict) else {}
+    ends_at = _ends_at(stored)
+    if account.get("ends_at") == ends_at:
+        return
+    try:
+        _store_accounts({**known, host: {**account, "ends_at": ends_at}})
+    except OSError as error:  # nobody is kept from signing in by it
+        log.warning("when the sign-in ends could not be stored: %s", error)
+
+
 def _remembered() -> dict[str, Any]:
     try:
         said = json.loads((home_folder() / "account.json").read_text("utf-8"))
@@ -338,7 +374,15 @@ def _remembered() -> dict[str, Any]:
 
 def _remember(host: str, what: dict[str, Any] | None) -> None:
     """Keep what Coze said of an account, which is nothing secret; None: forget it."""
-    known = {**_remembered(), host: {**what, "checked_at": round(time.time())} if what else None}
+    known = _remembered()
+    before = known.get(host)
+    if what is not None:
+        ends_at = before.get("ends_at") if isinstance(before, dict) else None
+        what = {**what, "checked_at": round(time.time()), "ends_at": ends_at}
+    _store_accounts({**known, host: what})
+
+
+def _store_accounts(known: dict[str, Any]) -> None:
     known = {key: value for key, value in known.items() if value}
     path = home_folder() / "account.json"
     if not known and not path.exists():

@@ -19,12 +19,12 @@ from tray.errors import JournalError
 from tray.items import mailbox_of
 from tray.listener import Listener
 from tray.locale import _
-from tray.mailbox import Mailbox
 from tray.mailbox_pace import MailboxPace
 from tray.settings import Settings, Target
 
 if TYPE_CHECKING:
     from tray.app import App
+    from tray.mailbox import Mailbox
 
 HEARTBEAT_S = 2.0
 """So soon a program notices that whoever listened by it went away."""
@@ -54,6 +54,8 @@ class Wanted:
         return {**asdict(self), "asked": self.asked.to_json()}
 
     def mailbox(self, settings: Settings) -> Mailbox:
+        from tray.mailbox import Mailbox
+
         return Mailbox(self.name, self.asked, device(settings), self.runs_a_day, MailboxPace(self.interval_s))
 
 

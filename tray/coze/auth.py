@@ -16,15 +16,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from secrets import token_urlsafe
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-import httpx
-
+from tray.coze import sdk
 from tray.coze.errors import RETRIED, CozeError, NetworkAwayError
 from tray.errors import TrayError
 from tray.locale import _
 from tray.network import proxy_for, tls
 from tray.secrets import OAuth
+
+if TYPE_CHECKING:
+    import httpx
 
 log = logging.getLogger(__name__)
 
@@ -101,10 +103,8 @@ def await_device(
 
 def consent(base_url: str, client_id: str, redirect: str) -> Consent:
     """Begin a sign-in by PKCE, which ends with a redirect to `redirect`. Asks nothing of the network."""
-    from cozepy import PKCEOAuthApp
-
     verifier, state = token_urlsafe(64), token_urlsafe(24)
-    url = PKCEOAuthApp(client_id, base_url=base_url).get_oauth_url(redirect, verifier, "S256", state)
+    url = sdk.whole().PKCEOAuthApp(client_id, base_url=base_url).get_oauth_url(redirect, verifier, "S256", state)
     return Consent(url, redirect, state, verifier)
 
 
@@ -138,13 +138,13 @@ def _asked(
     base_url: str, flow: Flow, client_id: str, ask: Callable[[Any], T], *unsaid: str
 ) -> tuple[T, httpx.Response]:
     """What `ask` gets of cozepy's app, and the HTTP response that it came with. `unsaid`: never part of an error."""
-    from cozepy import DeviceOAuthApp, PKCEOAuthApp
-    from cozepy.request import Requester, SyncHTTPClient
+    import httpx
 
+    cozepy, layer = sdk.whole(), sdk.request_layer()
     # It logs to standard error: each poll as a warning, every token as a debug message.
     logging.getLogger("cozepy").disabled = True
     answers: list[httpx.Response] = []
-    http = SyncHTTPClient(  # type: ignore[no-untyped-call]
+    http: httpx.Client = layer.SyncHTTPClient(
         verify=tls(),
         trust_env=False,
         proxy=proxy_for(base_url),
@@ -152,8 +152,8 @@ def _asked(
         timeout=httpx.Timeout(15.0, connect=10.0),
         event_hooks={"response": [answers.append]},
     )
-    app = (DeviceOAuthApp if flow == "device" else PKCEOAuthApp)(client_id, base_url=base_url)
-    app._requester = Requester(sync_client=http)
+    app = (cozepy.DeviceOAuthApp if flow == "device" else cozepy.PKCEOAuthApp)(client_id, base_url=base_url)
+    app._requester = layer.Requester(sync_client=http)
     with http:
         try:
             return ask(app), answers[-1]

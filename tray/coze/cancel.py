@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tray.coze.client import Client
+if TYPE_CHECKING:
+    from tray.coze.client import Client
 
 
 async def cancel_chat(client: Client, run: Mapping[str, Any]) -> None:

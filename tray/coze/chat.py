@@ -12,15 +12,13 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import anyio
-from cozepy import ToolOutput as WireToolOutput
 
 from tray.asked import Asked
 from tray.coze import messages, upload
-from tray.coze.client import Client
 from tray.coze.errors import (
     CODES,
     NEW_CONVERSATION,
@@ -49,6 +47,9 @@ from tray.coze.run import (
 from tray.coze.tries import Tries
 from tray.coze.wire import WireEvent
 from tray.locale import _
+
+if TYPE_CHECKING:
+    from tray.coze.client import Client
 
 LONGEST_S = 30 * 60.0
 """A chat that works for longer without a word is given up; Coze's own limit for a workflow is 10 minutes."""
@@ -195,9 +196,9 @@ class Chat:
                 yield event
 
     async def _submit(self) -> AsyncGenerator[RunEvent, None]:
-        outputs = [WireToolOutput(tool_call_id=o.call_id, output=o.output) for o in self._outputs or []]
+        outputs = [{"tool_call_id": one.call_id, "output": one.output} for one in self._outputs or []]
         self._outputs = None
-        body = {"tool_outputs": [output.model_dump() for output in outputs], "stream": True}
+        body = {"tool_outputs": outputs, "stream": True}
         async with aclosing(self._stream("/v3/chat/submit_tool_outputs", self._params(), body, None)) as events:
             async for event in events:
                 self._rounds.accepted = True

@@ -1,8 +1,8 @@
-"""One signed-in connection to Coze: cozepy's authentication, headers and request layer, and a reading of its own.
+"""One signed-in connection to Coze: cozepy's headers and request layer, and a reading of its own.
 
 cozepy's stream reader ends a request on things that happen (a comment line, an error event, a line separator inside
-JSON, a missing Content-Type), so the raw response is read here, by httpx-sse. That uses `_requester`, a private
-attribute of cozepy 0.20.0, which is why that version is pinned.
+JSON, a missing Content-Type), so the raw response is read here, by httpx-sse. That uses `cozepy.request`, which is no
+public part of cozepy 0.20.0: that version is pinned.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -17,10 +18,8 @@ from typing import Any, TypeVar
 
 import anyio
 import httpx
-from cozepy import AsyncAuth, AsyncCoze
-from cozepy.request import AsyncHTTPClient
 
-from tray.coze import upload, wire
+from tray.coze import sdk, upload, wire
 from tray.coze.credential import Credential
 from tray.coze.errors import CODES, RETRIED, SIGN_IN, CozeError, NetworkAwayError
 from tray.coze.tries import Pace
@@ -39,19 +38,14 @@ SECRET_CHARS = 16
 Got = TypeVar("Got")
 
 
-class _Auth(AsyncAuth):
-    """Lets cozepy sign each request with the credential's token of that moment."""
+@dataclass(frozen=True)
+class _Auth:
+    """Lets cozepy sign each request with the credential's token of that moment (as its own AsyncAuth does)."""
 
-    def __init__(self, credential: Credential) -> None:
-        self._credential = credential
+    credential: Credential
 
-    @property
-    def token_type(self) -> str:
-        return "Bearer"
-
-    @property
-    async def atoken(self) -> str:
-        return await self._credential.token()
+    async def aauthentication(self, headers: dict[str, str]) -> None:
+        headers["Authorization"] = f"Bearer {await self.credential.token()}"
 
 
 class Client:
@@ -72,16 +66,15 @@ class Client:
         self._silent_s = silent_s
         self._reading: set[anyio.CancelScope] = set()
         self._broken = ""
-        self._http = AsyncHTTPClient(  # type: ignore[no-untyped-call]
+        cozepy = sdk.request_layer()
+        self._http: httpx.AsyncClient = cozepy.AsyncHTTPClient(
             transport=httpx.AsyncHTTPTransport(
                 verify=tls(), trust_env=False, proxy=proxy_for(base_url), socket_options=keep_alive()
             ),
             trust_env=False,
             follow_redirects=False,  # the token goes where the user said, nowhere else
         )
-        self._requester = AsyncCoze(
-            auth=_Auth(credential), base_url=base_url, http_client=self._http
-        )._requester  # see the module's docstring
+        self._requester = cozepy.Requester(auth=_Auth(credential), async_client=self._http)
 
     async def __aenter__(self) -> Client:
         return self

@@ -8,9 +8,6 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-from httpx_sse import EventSource
-
 from tray.coze.errors import CozeError, code_of
 from tray.locale import _
 from tray.text import whole_characters
@@ -33,6 +30,9 @@ class WireEvent:
 
 async def events(first: bytes, rest: AsyncIterator[bytes], logid: str) -> AsyncGenerator[WireEvent, None]:
     """The events in the bytes of a stream. Raises CozeError "too_big" for one that does not end."""
+    import httpx
+    from httpx_sse import EventSource
+
     size = 0
 
     async def body() -> AsyncIterator[bytes]:

@@ -11,10 +11,9 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tray.asked import Asked
-from tray.coze.client import Client
 from tray.coze.errors import (
     CODES,
     RETRIED,
@@ -44,6 +43,9 @@ from tray.coze.tries import Tries
 from tray.coze.wire import WireEvent, json_value
 from tray.locale import _
 from tray.text import whole_characters
+
+if TYPE_CHECKING:
+    from tray.coze.client import Client
 
 RESUMES = 3
 """How often Coze lets a run be resumed (documented: workflow_resume)."""

@@ -6,7 +6,7 @@ menu.py        its menu's entries
 clicks.py      what they do
 controls.py    what they can ask of the program
 notify.py      notifications
-autostart.py   starting at login
+autostart.py   starting at login, and login_entries.py: how each platform is told
 images.py      the icons' pictures
 opener.py      folders in the file manager, JianYing and CapCut
 dialog.py      asking the user for a text

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tray import events, instance, locale, words
-from tray.desktop import host, notify
+from tray.desktop import autostart, host, notify
 from tray.desktop.announce import Announcer
 from tray.desktop.controls import Choice
 from tray.desktop.tray import Tray
@@ -50,9 +50,11 @@ class Program:
 
     def open(self, settings: Settings | None = None, *, resume: bool = True, token: str | None = None) -> App:
         """Make the program and listen. Raises TrayError for what keeps it from that."""
+        from tray import memory
         from tray import settings as settings_module
         from tray.app import Face, open_app
 
+        memory.share_arena()
         face = Face(stays=True, has_icon=self.has_icon, quit=lambda _app: self.quit())
         self._settings_are_given = settings is not None
         try:
@@ -361,9 +363,20 @@ def _run(folder: Path, *, headless: bool) -> None:
             _say(_("Listening without an icon; Ctrl-C ends it."))
             run_without_icon(program, program.open)
         else:
-            show(program, program.open, _say)
+            show(program, lambda: _open(program), _say)
     finally:
         program.close()
+
+
+def _open(program: Program) -> None:
+    program.open()
+    try:
+        said = autostart.repair()
+    except TrayError as error:
+        said = str(error)
+        log.warning("%s", said)
+    if said is not None:
+        program.bus.publish(events.Noticed("", said))
 
 
 def _waiting(why: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from datetime import datetime, timezone
@@ -20,7 +21,6 @@ import aiohttp
 import httpx
 import yarl
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp_socks import ProxyConnectionError, ProxyConnector, ProxyError, ProxyTimeoutError
 
 from tray.draft.addresses import AddressBook, RefusedError
 from tray.draft.faults import FetchError, Passing, Unreachable, short
@@ -70,6 +70,8 @@ class Connections:
             return aiohttp.TCPConnector(ssl=tls(), limit=0, resolver=_Checked(self.book), use_dns_cache=False)
         if not _is_socks(proxy):  # the names are the proxy's to resolve, its own is the system's
             return aiohttp.TCPConnector(ssl=tls(), limit=0)
+        from aiohttp_socks import ProxyConnector
+
         plain = proxy.replace("socks5h://", "socks5://").replace("socks4a://", "socks4://")  # it resolves the names
         return ProxyConnector.from_url(plain, rdns=True, ssl=tls(), limit=0)
 
@@ -147,9 +149,9 @@ class _Response:
             opening = self._connections.session(proxy).get(yarl.URL(str(url), encoded=True), allow_redirects=False)
             self._response = await asyncio.wait_for(opening, 2 * STALLED_S)
             self._room = room
-        except (asyncio.TimeoutError, ProxyTimeoutError):
+        except (asyncio.TimeoutError, TimeoutError):  # the second is a SOCKS proxy's, before Python 3.11
             raise _in_time(url.host) from None
-        except (aiohttp.ClientError, ProxyConnectionError, ProxyError, OSError, ValueError) as error:
+        except _broken() as error:
             raise _fault(error, url) from None
         finally:
             if self._response is None:
@@ -181,7 +183,7 @@ def _in_time(host: str) -> Passing:
 
 def _fault(error: Exception, url: httpx.URL) -> Passing:
     host = url.host
-    if isinstance(error, (aiohttp.ClientConnectorError, ProxyConnectionError, ProxyError)):
+    if isinstance(error, (aiohttp.ClientConnectorError, *_socks_errors())):
         return Unreachable(_("{host} can't be reached: {error}").format(host=host, error=error), host_of(url))
     if isinstance(error, (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError)):
         return _cut_off(host)
@@ -191,6 +193,20 @@ def _fault(error: Exception, url: httpx.URL) -> Passing:
 
 def _cut_off(host: str) -> Passing:
     return Passing(_("{host} cut the file off before its end").format(host=host))
+
+
+def _broken() -> tuple[type[Exception], ...]:
+    """What a connection may raise."""
+    return aiohttp.ClientError, OSError, ValueError, *_socks_errors()
+
+
+def _socks_errors() -> tuple[type[Exception], ...]:
+    """What aiohttp_socks raises, where it was needed: the library stays in memory, and few have such a proxy."""
+    if "aiohttp_socks" not in sys.modules:
+        return ()
+    from aiohttp_socks import ProxyConnectionError, ProxyError
+
+    return ProxyConnectionError, ProxyError
 
 
 def _is_socks(proxy: str) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tray.draft.fetch import Progress
-from tray.draft.pipeline import Ledger, Workshop
+if TYPE_CHECKING:  # what a build needs is imported when one begins
+    from tray.draft.fetch import Progress
+    from tray.draft.pipeline import Ledger, Workshop
 
 
 @dataclass(frozen=True)

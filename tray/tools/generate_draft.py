@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from tray.draft import pipeline
 from tray.events import Receipt
 from tray.locale import _, ngettext
 from tray.tools.context import ToolContext
@@ -17,6 +16,8 @@ async def generate_draft(ctx: ToolContext, content: str, output_folder: str | No
     `content`: the JSON text that the flow's export step gave. `output_folder`: the name of a folder that the user has
     set up for drafts; left out, drafts go where JianYing looks for them.
     """
+    from tray.draft import pipeline
+
     if output_folder and output_folder not in ctx.folders:
         known = ", ".join(sorted(ctx.folders)) or _("none")
         raise ToolError(

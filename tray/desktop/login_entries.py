@@ -1,0 +1,303 @@
+"""What makes a program start at login, one class per platform: how it is written, read, and switched off."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from tray.desktop.images import icon_path
+
+LABEL = "com.coze-tray"
+
+
+@dataclass(frozen=True)
+class Registered:
+    """`where`: the file or registry value. `arguments`: what runs at login. `home`: the COZE_TRAY_HOME it gets, None
+    for none. `switched_off`: the desktop's own settings keep it from running."""
+
+    where: str
+    arguments: tuple[str, ...]
+    home: str | None = None
+    switched_off: bool = False
+
+    @property
+    def command(self) -> str:
+        """As it would be typed."""
+        home = [] if self.home is None else ["env", f"COZE_TRAY_HOME={self.home}"]
+        return shlex.join([*home, *self.arguments])
+
+    @property
+    def program(self) -> str:
+        return self.arguments[0]
+
+    @property
+    def exists(self) -> bool:
+        """Whether the program is there to be started."""
+        return shutil.which(self.program) is not None or Path(self.program).is_file()
+
+
+class Entry(Protocol):
+    """`read` and `put_back` keep what is registered to the byte. What is done raises OSError; `registered` also
+    ValueError for what is no entry."""
+
+    def enable(self, command: list[str], home: str | None) -> None: ...
+    def disable(self) -> None: ...
+    def registered(self) -> Registered | None: ...
+    def read(self) -> Any: ...
+    def put_back(self, before: Any) -> None: ...
+
+
+class WindowsEntry:
+    r"""A value of HKCU\Software\Microsoft\Windows\CurrentVersion\Run. The Task Manager and the settings switch it off
+    by a value of the same name below StartupApproved: bytes, the first of which is odd then (Microsoft documents
+    nothing of it)."""
+
+    KEY = r"Software\Microsoft\Windows\CurrentVersion\Run"
+    APPROVED = r"Software\Microsoft\Windows\CurrentVersion\Explorer\StartupApproved\Run"
+    VALUE = "coze-tray"
+
+    def __init__(self) -> None:
+        self._winreg: Any = importlib.import_module("winreg")
+
+    def enable(self, command: list[str], home: str | None) -> None:  # noqa: ARG002 - the Run key takes no variable
+        self._write(self.KEY, subprocess.list2cmdline(command), self._winreg.REG_SZ)
+        self._delete(self.APPROVED)
+
+    def disable(self) -> None:
+        self._delete(self.KEY)
+        self._delete(self.APPROVED)
+
+    def registered(self) -> Registered | None:
+        value = self._value(self.KEY)
+        arguments = _windows_arguments(os.path.expandvars(str(value[0]))) if value else []
+        if not arguments:
+            return None
+        approved = self._value(self.APPROVED)
+        switched_off = bool(approved and isinstance(approved[0], bytes) and approved[0] and approved[0][0] & 1)
+        return Registered(rf"HKCU\{self.KEY}\{self.VALUE}", tuple(arguments), None, switched_off)
+
+    def read(self) -> list[tuple[Any, int] | None]:
+        """The values and their types; None for none."""
+        return [self._value(key) for key in (self.KEY, self.APPROVED)]
+
+    def put_back(self, before: list[tuple[Any, int] | None]) -> None:
+        for key, value in zip((self.KEY, self.APPROVED), before, strict=True):
+            if value is None:
+                self._delete(key)
+            else:
+                self._write(key, *value)
+
+    def _value(self, name: str) -> tuple[Any, int] | None:
+        try:
+            with self._winreg.OpenKey(self._winreg.HKEY_CURRENT_USER, name) as key:
+                value, kind = self._winreg.QueryValueEx(key, self.VALUE)
+        except FileNotFoundError:
+            return None
+        return value, kind
+
+    def _write(self, name: str, value: Any, kind: int) -> None:
+        with self._winreg.CreateKey(self._winreg.HKEY_CURRENT_USER, name) as key:
+            self._winreg.SetValueEx(key, self.VALUE, 0, kind, value)
+
+    def _delete(self, name: str) -> None:
+        try:
+            with self._winreg.OpenKey(self._winreg.HKEY_CURRENT_USER, name, 0, self._winreg.KEY_SET_VALUE) as key:
+                self._winreg.DeleteValue(key, self.VALUE)
+        except FileNotFoundError:
+            pass
+
+
+class _File:
+    """What registers by a file, and nothing else."""
+
+    path: Path
+
+    def read(self) -> bytes | None:
+        return self.path.read_bytes() if self.path.exists() else None
+
+    def put_back(self, before: bytes | None) -> None:
+        if before is None:
+            self.path.unlink(missing_ok=True)
+        else:
+            _write(self.path, before)
+
+
+class MacEntry(_File):
+    """A LaunchAgent; launchd reads it at the next login. `launchctl disable` switches it off in a place of its own
+    (launchctl(1), print-disabled); what the system settings switch off there, no program can ask."""
+
+    def __init__(self) -> None:
+        self.path = Path.home() / "Library" / "LaunchAgents" / f"{LABEL}.plist"
+
+    def enable(self, command: list[str], home: str | None) -> None:
+        agent: dict[str, Any] = {
+            "Label": LABEL,
+            "ProgramArguments": command,
+            "RunAtLoad": True,
+            "ProcessType": "Interactive",
+            "LimitLoadToSessionType": "Aqua",
+        }
+        import plistlib
+
+        if home:
+            agent["EnvironmentVariables"] = {"COZE_TRAY_HOME": home}
+        _write(self.path, plistlib.dumps(agent))
+        if self._is_disabled():
+            _launchctl("enable", f"{_domain()}/{LABEL}")
+
+    def disable(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+    def registered(self) -> Registered | None:
+        if not self.path.exists():
+            return None
+        import plistlib
+        from xml.parsers.expat import ExpatError
+
+        try:
+            agent = plistlib.loads(self.path.read_bytes())
+        except ExpatError as error:
+            raise ValueError(str(error)) from None
+        arguments = agent.get("ProgramArguments") if isinstance(agent, dict) else None
+        if not isinstance(arguments, list) or not arguments:
+            return None
+        variables = agent.get("EnvironmentVariables")
+        home = variables.get("COZE_TRAY_HOME") if isinstance(variables, dict) else None
+        switched_off = agent.get("Disabled") is True or self._is_disabled()
+        return Registered(str(self.path), tuple(map(str, arguments)), home, switched_off)
+
+    def _is_disabled(self) -> bool:
+        said = re.search(rf'"{re.escape(LABEL)}"\s*=>\s*(\w+)', _launchctl("print-disabled", _domain()))
+        return said is not None and said[1] in ("disabled", "true")  # it said true before macOS 13
+
+
+class LinuxEntry(_File):
+    """A desktop entry in the autostart folder (freedesktop.org, Desktop Application Autostart Specification)."""
+
+    def __init__(self) -> None:
+        config = os.environ.get("XDG_CONFIG_HOME", "")
+        # The specification says to take no notice of a relative one.
+        folder = Path(config) if Path(config).is_absolute() else Path.home() / ".config"
+        self.path = folder / "autostart" / "coze-tray.desktop"
+
+    def enable(self, command: list[str], home: str | None) -> None:
+        if home:
+            command = ["env", f"COZE_TRAY_HOME={home}", *command]
+        lines = (
+            "[Desktop Entry]",
+            "Type=Application",
+            "Name=coze-tray",
+            f"Exec={_escape(' '.join(map(_exec_argument, command)))}",
+            f"Icon={_escape(str(icon_path()))}",
+            "Terminal=false",
+            "X-GNOME-Autostart-enabled=true",
+        )
+        _write(self.path, "".join(f"{line}\n" for line in lines).encode())
+
+    def disable(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+    def registered(self) -> Registered | None:
+        try:
+            text = self.path.read_text("utf-8")
+        except FileNotFoundError:
+            return None
+        entry = _main_group(text)
+        arguments = _exec_arguments(_unescape(entry.get("Exec", "")))
+        home = None
+        if arguments[:1] == ["env"] and arguments[1:2] and arguments[1].startswith("COZE_TRAY_HOME="):
+            home, arguments = arguments[1].partition("=")[2], arguments[2:]
+        if not arguments:
+            return None
+        # Desktops switch it off by these keys.
+        switched_off = entry.get("Hidden") == "true" or entry.get("X-GNOME-Autostart-enabled") == "false"
+        return Registered(str(self.path), tuple(arguments), home, switched_off)
+
+
+def _windows_arguments(line: str) -> list[str]:
+    """The arguments in a command line as subprocess.list2cmdline writes paths. Of what is not quoted Windows tries the
+    beginning up to each blank for a program (CreateProcess)."""
+    if not line.lstrip().startswith('"'):
+        words = line.split()
+        for count in range(1, len(words) + 1):
+            program = " ".join(words[:count])
+            if Path(program).is_file() or Path(f"{program}.exe").is_file():
+                return [program, *words[count:]]
+    return [quoted or plain for quoted, plain in re.findall(r'"([^"]*)"|(\S+)', line)]
+
+
+def _domain() -> str:
+    return f"gui/{os.getuid()}"
+
+
+def _launchctl(*arguments: str) -> str:
+    """What it prints; nothing where it fails, as before the first login at the desktop."""
+    try:
+        done = subprocess.run(  # noqa: S603 - no shell
+            ["launchctl", *arguments],  # noqa: S607 - as the system has it
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout
+
+
+def _main_group(text: str) -> dict[str, str]:
+    """The keys of the group [Desktop Entry], not those of its actions."""
+    entry: dict[str, str] = {}
+    group = ""
+    for line in text.splitlines():
+        if line.startswith("["):
+            group = line.strip()
+        elif group == "[Desktop Entry]" and "=" in line:
+            key, value = line.split("=", 1)
+            entry[key.strip()] = value.strip()
+    return entry
+
+
+def _exec_argument(text: str) -> str:
+    """An argument as Exec takes it (Desktop Entry Specification, The Exec key)."""
+    for character in '\\"`$':
+        text = text.replace(character, f"\\{character}")
+    return '"' + text.replace("%", "%%") + '"'
+
+
+def _exec_arguments(text: str) -> list[str]:
+    """The arguments in an Exec line, whoever wrote it."""
+    found = re.findall(r'"((?:[^"\\]|\\.)*)"|(\S+)', text)
+    return [(re.sub(r"\\(.)", r"\1", quoted) or plain).replace("%%", "%") for quoted, plain in found]
+
+
+_ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def _escape(text: str) -> str:
+    """A value of type string (Desktop Entry Specification, Possible value types)."""
+    return "".join(_ESCAPES.get(character, character) for character in text)
+
+
+def _unescape(value: str) -> str:
+    plain = {escape[1]: character for character, escape in _ESCAPES.items()}
+    characters = iter(value)
+    return "".join(plain.get(next(characters, ""), "") if c == "\\" else c for c in characters)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """The whole file or none: a login may come at any moment."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f"{path.name}.new")
+    try:
+        new.write_bytes(content)
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
