@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tray import events, instance, locale, standing
+from tray import settings as settings_module
 from tray.asked import Asked
 from tray.coze.client import Client
 from tray.coze.credential import FixedToken
@@ -34,7 +35,7 @@ from tray.listener import Listener, Parts
 from tray.locale import _
 from tray.questions import OpenQuestions
 from tray.running import DraftLedger
-from tray.settings import Settings
+from tray.settings import InForce, Settings, Unknown
 from tray.signing_in import credential_for, expiry_warning
 from tray.text import for_terminal
 from tray.tools.context import ToolContext
@@ -55,16 +56,18 @@ class App:
     instance: instance.Instance
     questions: OpenQuestions
     standing: standing.Standing
+    odd_settings: tuple[Unknown, ...] = ()
+    """What stands in the settings file and is no setting."""
     closing: threading.Event = field(default_factory=threading.Event)
 
     def notices(self) -> list[events.Noticed]:
         """What was found when it was opened, for who was not on the bus yet."""
-        if self.journal.set_aside is None:
-            return []
-        text = _(
-            "The journal could not be read and was set aside: {path}. What was unfinished in it is not gone on with."
-        )
-        return [events.Noticed("", text.format(path=self.journal.set_aside))]
+        found = [str(unknown) for unknown in self.odd_settings]
+        if self.journal.set_aside is not None:
+            text = _("The journal could not be read and was set aside: {path}. What was unfinished in it is not gone on"
+                     " with.")  # fmt: skip
+            found.append(text.format(path=self.journal.set_aside))
+        return [events.Noticed("", text) for text in found]
 
     def close(self) -> None:
         """Stop listening and give up the journal. Requests that ran go on at the next start, or in the process that
@@ -87,22 +90,27 @@ def open_app(
     journal = Journal(home / "journal.db")
     tools = Registry()
     tools.tool(generate_draft)
-    language = locale.use(settings.language or None)
+    locale.use(settings.language or None)
+    in_force, pace = InForce(settings), Pace()
 
-    pace = Pace()
+    def now() -> Settings:
+        """What begins goes by what the user has set meanwhile; a program that was started for one thing by what it was
+        given."""
+        return in_force.now() if resume else settings
 
     async def connect(base_url: str) -> Client:
-        credential = FixedToken(token) if token is not None else credential_for(base_url, settings)
-        return Client(base_url, credential, settings.silent_s, pace)
+        credential = FixedToken(token) if token is not None else credential_for(base_url, now())
+        return Client(base_url, credential, now().silent_s, pace)
 
     def warning() -> str | None:
-        return expiry_warning(settings) if token is None else None
+        return expiry_warning(now()) if token is None else None
 
     def context(ledger: DraftLedger, progress: Callable[[int, int, int], None]) -> ToolContext:
+        current = now()
         return ToolContext(
-            workshop=lambda name: workshop(settings, home, settings.folders[name] if name else None),
-            folders=settings.folders,
-            language=language,
+            workshop=lambda name: workshop(current, home, current.folders[name] if name else None),
+            folders=current.folders,
+            language=locale.use(current.language or None),
             progress=progress,
             ledger=ledger,
         )
@@ -112,7 +120,8 @@ def open_app(
     mailboxes = standing.of_settings(settings) if resume else {}
     listener = Listener(Parts(bus, journal, connect, tools, context, resume, settings.at_once, mailboxes, warning))
     kept = standing.Standing(listener, mailboxes, of_settings=resume)
-    app = App(settings, bus, journal, listener, held, OpenQuestions(bus), kept)
+    odd = settings_module.look().unknown if resume else ()
+    app = App(settings, bus, journal, listener, held, OpenQuestions(bus), kept, odd)
     held.serve(lambda message: _answer(app, message))
     for notice in app.notices():
         bus.publish(notice)
@@ -238,6 +247,7 @@ def _answer(app: App, message: instance.Message) -> Generator[instance.Message, 
         yield {"taken": True}
     elif op == "settings":  # they have changed: whatever shows them looks again
         app.standing.settings_changed()
+        locale.use(settings_module.load().language or None)
         app.bus.publish(app.listener.state)
         yield {"taken": True}
     elif op == "state":

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from tray import __version__, cli_asking, cli_targets, locale, terminal
+from tray import __version__, cli_asking, cli_config, cli_targets, locale, terminal
 from tray.cli_options import DraftsDir, JsonFlag, failed, json_of_failure
 from tray.draft.names import GROUPS
 from tray.errors import TrayError
@@ -179,6 +179,7 @@ def status(
         terminal.show_json({"status": "done", **found})
 
 
+cli_config.add_to(app)
 app.add_typer(cli_targets.app, name="targets", help=_("List the named bots, workflows and chatflows; add, remove."))
 
 

@@ -230,7 +230,7 @@ def doctor() -> int:
     from tray.doctor import checks
 
     with suppress(SettingsError):  # the checks say what is wrong with them
-        settings_module.load_for_people()
+        locale.use(settings_module.load().language or None)
     missing = 0
     for check in checks():
         sign = {True: "[green]✓[/green]", False: "[red]✗[/red]", None: "·"}[check.ok]
