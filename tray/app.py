@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import logging.handlers
 import queue
 import threading
 import uuid
@@ -13,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tray import events, instance, locale, standing
+from tray import events, instance, locale, logs, standing
 from tray import settings as settings_module
 from tray.asked import Asked
 from tray.coze.client import Client
@@ -28,7 +27,6 @@ from tray.draft.problems import DraftError
 from tray.draft.publish import sweep
 from tray.errors import JournalError, TrayError
 from tray.events import Bus
-from tray.home import private
 from tray.journal import Journal
 from tray.journal_rows import Request
 from tray.listener import Listener, Parts
@@ -37,7 +35,6 @@ from tray.questions import OpenQuestions
 from tray.running import DraftLedger
 from tray.settings import InForce, Settings, Unknown
 from tray.signing_in import credential_for, expiry_warning
-from tray.text import for_terminal
 from tray.tools.context import ToolContext
 from tray.tools.generate_draft import generate_draft
 from tray.tools.registry import Registry
@@ -86,7 +83,7 @@ def open_app(
     `resume`: go on with what earlier runs left unfinished, and keep the mailboxes of the settings open. `token`: use
     this one and no other (the demo's).
     """
-    _log_to(home / "coze-tray.log")
+    logs.log_to(home)
     journal = Journal(home / "journal.db")
     tools = Registry()
     tools.tool(generate_draft)
@@ -294,25 +291,3 @@ def _stopped() -> events.Failure:
         _("The request is kept and goes on when listening starts again."),
         kept=True,
     )
-
-
-class _PrivateFile(logging.handlers.RotatingFileHandler):
-    """What a bot was asked may stand in it."""
-
-    def _open(self) -> Any:
-        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=private)
-
-
-class _OneRecord(logging.Formatter):
-    """What a bot says may stand in a record: no line of it can pass for the beginning of another."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return for_terminal(super().format(record)).replace("\n", "\n    ")
-
-
-def _log_to(path: Path) -> None:
-    """Log into a file that never grows large. What libraries say is kept from warnings up."""
-    handler = _PrivateFile(path, maxBytes=1_000_000, backupCount=2, encoding="utf-8")
-    handler.setFormatter(_OneRecord("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.getLogger().addHandler(handler)
-    logging.getLogger("tray").setLevel(logging.INFO)

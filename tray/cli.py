@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from tray import __version__, cli_asking, cli_config, cli_targets, locale, terminal
+from tray import __version__, cli_asking, cli_config, cli_log, cli_targets, locale, logs, terminal
 from tray.cli_options import DraftsDir, JsonFlag, failed, json_of_failure
 from tray.draft.names import GROUPS
 from tray.errors import TrayError
 from tray.events import Failure
+from tray.home import home
 from tray.locale import _
 
 locale.use()
@@ -59,6 +61,8 @@ def run() -> int:
     except OSError as error:
         terminal.show_problem(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except Exception as error:
+        with suppress(OSError):
+            logs.log_to(home())
         log.exception("a command failed")
         terminal.show_problem(
             _("Something in this program failed: {error}").format(error=f"{type(error).__name__}: {error}"),
@@ -180,6 +184,7 @@ def status(
 
 
 cli_config.add_to(app)
+cli_log.add_to(app)
 app.add_typer(cli_targets.app, name="targets", help=_("List the named bots, workflows and chatflows; add, remove."))
 
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tray import events, instance
+from tray import events, instance, logs
 from tray.desktop import host, notify
 from tray.desktop.tray import Choice, Tray
 from tray.errors import TrayError
@@ -246,6 +246,8 @@ def main(*, headless: bool) -> int:
 
 def _run(folder: Path, *, headless: bool) -> None:
     program = Program(folder, instance.acquire_or_tell(folder))
+    logs.log_to(folder)
+    logs.catch_crashes(folder)
     try:
         if headless:
             _quit_on_signals(program)

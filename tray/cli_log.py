@@ -1,0 +1,58 @@
+"""The commands for when something is wrong: the log, and a report to send."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tray import terminal
+from tray.home import home
+from tray.locale import _
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command(help=_("Show the end of the log; with --follow also what comes, until Ctrl-C."))(log)
+    app.command(help=_("Make a file to send with a report of a bug; nothing private is in it."))(report)
+
+
+def log(
+    n: Annotated[int, typer.Option("-n", "--lines", min=0, metavar="N", help=_("So many lines of it."))] = 100,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help=_("Go on showing what comes."))] = False,
+    path: Annotated[bool, typer.Option("--path", help=_("Show where it is instead."))] = False,
+) -> None:
+    from tray import logs
+
+    file = home() / logs.NAME
+    if path:
+        terminal.out.print(str(file), markup=False)
+        return
+    if not file.exists():
+        terminal.show_warning(_("There is no log yet: {path}").format(path=file))
+    try:
+        for line in logs.last_lines(home(), n):
+            print(line)  # noqa: T201 - rich would wrap and colour it
+        if follow:
+            sys.stdout.flush()
+            for line in logs.follow(home(), threading.Event()):
+                print(line, flush=True)  # noqa: T201
+    except KeyboardInterrupt:
+        if terminal.out.is_terminal:
+            terminal.out.print()  # the line that “^C” stands in
+    except BrokenPipeError:  # whoever read it has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def report(
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", dir_okay=False, help=_("The file to write (.zip)."))
+    ] = None,
+) -> None:
+    from tray import report as report_module
+
+    terminal.out.print(str(output))
+    terminal.out.print(str(report_module))
