@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tray import terminal
+from tray import locale, terminal
+from tray.errors import SettingsError
 from tray.home import home
 from tray.locale import _
 
@@ -34,11 +36,12 @@ def log(
     if not file.exists():
         terminal.show_warning(_("There is no log yet: {path}").format(path=file))
     try:
-        for line in logs.last_lines(home(), n):
+        lines, at = logs.last_lines(home(), n)
+        for line in lines:
             print(line)  # noqa: T201 - rich would wrap and colour it
         if follow:
             sys.stdout.flush()
-            for line in logs.follow(home(), threading.Event()):
+            for line in logs.follow(home(), at, threading.Event()):
                 print(line, flush=True)  # noqa: T201
     except KeyboardInterrupt:
         if terminal.out.is_terminal:
@@ -53,6 +56,14 @@ def report(
     ] = None,
 ) -> None:
     from tray import report as report_module
+    from tray import settings as settings_module
+    from tray import words
 
-    terminal.out.print(str(output))
-    terminal.out.print(str(report_module))
+    with suppress(SettingsError):  # the report says what is wrong with them
+        locale.use(settings_module.load().language or None)
+    target = (output or Path()).absolute()
+    path = report_module.write(target.parent, target.name) if output else report_module.write(target)
+    for name, n_bytes in report_module.contents(path):
+        terminal.out.print(f"  {name}  {words.size(n_bytes)}", markup=False)
+    terminal.out.print(_("The report is in {path}").format(path=path), markup=False)
+    terminal.out.print(_("Look at it before you send it."))

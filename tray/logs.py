@@ -78,14 +78,19 @@ def crashed_before(home: Path) -> Path:
     return home / "crash-before.txt"
 
 
-def last_lines(home: Path, n: int) -> list[str]:
-    """The last `n` lines, of earlier files too where the log has only just begun. Raises OSError."""
+def last_lines(home: Path, n: int) -> tuple[list[str], int]:
+    """The last `n` lines, of earlier files too where the log has only just begun; and how many bytes of the log they
+    end after, for `follow`. Raises OSError."""
     lines: list[str] = []
+    at = 0
     for path in files(home):
-        lines = [*_lines(path), *lines]
+        held = _read(path, 0)
+        if path.name == NAME:
+            at = len(held)
+        lines = [*(redacted(line) for line in held.decode("utf-8", "replace").splitlines()), *lines]
         if len(lines) >= n:
             break
-    return lines[max(0, len(lines) - n) :]
+    return lines[max(0, len(lines) - n) :], at
 
 
 def files(home: Path) -> list[Path]:
@@ -94,11 +99,10 @@ def files(home: Path) -> list[Path]:
     return [file for file in (path, *(home / f"{NAME}.{n}" for n in range(1, KEPT + 1))) if file.exists()]
 
 
-def follow(home: Path, ended: threading.Event) -> Iterator[str]:
-    """The lines that are added from now on, until `ended`, over the log's beginning anew. The file is open only while
-    it is read. Raises OSError."""
+def follow(home: Path, at: int, ended: threading.Event) -> Iterator[str]:
+    """The lines that are added after the first `at` bytes, until `ended`, over the log's beginning anew. The file is
+    open only while it is read. Raises OSError."""
     path, rest = home / NAME, b""
-    at = path.stat().st_size if path.exists() else 0
     while not ended.wait(POLL_S):
         size = path.stat().st_size if path.exists() else 0
         added = b""
@@ -111,10 +115,6 @@ def follow(home: Path, ended: threading.Event) -> Iterator[str]:
         *whole, rest = (rest + added).split(b"\n")
         for line in whole:
             yield redacted(line.decode("utf-8", "replace").rstrip("\r"))
-
-
-def _lines(path: Path) -> list[str]:
-    return [redacted(line) for line in _read(path, 0).decode("utf-8", "replace").splitlines()]
 
 
 def _read(path: Path, at: int) -> bytes:

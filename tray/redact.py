@@ -9,14 +9,16 @@ from functools import cache
 from pathlib import Path
 
 _GONE = "…"
+_START = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt]))"
+"""Where a word begins; in what Python shows of a text, after an end of a line too, which is written \\n there."""
 _PATTERNS = (
     # Coze's tokens: personal (pat_), service (sat_), of OAuth (cz?_)
-    (re.compile(r"\b(pat|sat|cz[a-z])_[\w.~+/=-]{3,}"), rf"\1_{_GONE}"),
-    (re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{3,}", re.IGNORECASE), rf"\1 {_GONE}"),
-    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?"), _GONE),  # a JSON web token
+    (re.compile(_START + r"(pat|sat|cz[a-z])_[\w.~+/=-]{3,}"), rf"\1_{_GONE}"),
+    (re.compile(_START + r"(Bearer|Basic)\s+[\w.~+/=-]{3,}", re.IGNORECASE), rf"\1 {_GONE}"),
+    (re.compile(_START + r"eyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?"), _GONE),  # a JSON web token
     # A password in an address, and whatever follows the path: signed links are signed there.
-    (re.compile(r"\b(\w+://)[^\s/@\"'<>]+@"), rf"\1{_GONE}@"),
-    (re.compile(r"\b(\w+://[^\s?#\"'<>“”]*)[?#][^\s\"'<>“”]+"), rf"\1?{_GONE}"),
+    (re.compile(_START + r"(\w+://)[^\s/@\"'<>]+@"), rf"\1{_GONE}@"),
+    (re.compile(_START + r"(\w+://[^\s?#\"'<>“”]*)[?#][^\s\"'<>“”]+"), rf"\1?{_GONE}"),
     (
         re.compile(r"""(authorization["']?\s*[:=,]\s*(?:b?["'])?)(?:(?:Bearer|Basic)\s+)?[^\s"']{3,}""", re.IGNORECASE),
         rf"\1{_GONE}",
@@ -25,15 +27,16 @@ _PATTERNS = (
     # As JSON, as a form, as a header or as Python shows a dict, by the name of what it is.
     (
         re.compile(
-            r"""(?<![a-z])((?:access_?|refresh_?|id_?|api_?|auth_?|session_?|csrf_?)?token|(?:client_?)?secret|password|passwd"""
-            r"""|api_?key|auth_?key|code_verifier|device_code|user_code"""
+            _START
+            + r"""((?:access_?|refresh_?|id_?|api_?|auth_?|session_?|csrf_?)?token|(?:client_?)?secret|password"""
+            r"""|passwd|api_?key|auth_?key|code_verifier|device_code|user_code"""
             r"""|x-amz-[\w-]+|x-tos-[\w-]+|x-oss-[\w-]+|x-expires|x-signature|sign|signature|OSSAccessKeyId)"""
-            r"""(\\*["']?\s*[:=]\s*(?:b?\\*["'])?)([^\s"'&,;}\\]{3,})""",
+            r"""(\\*["']?\s*[:=]\s*(?:b?\\*["'])?)([^\s"'&,;}\\]{8,})""",
             re.IGNORECASE,
         ),
         rf"\1\2{_GONE}",
     ),
-    (re.compile(r"""((?:[?&]|\b)(?:code|state)=)[\w.~+/%-]{12,}"""), rf"\1{_GONE}"),  # of OAuth; an error's is shorter
+    (re.compile(_START + r"""((?:code|state)=)[\w.~+/%-]{12,}"""), rf"\1{_GONE}"),  # of OAuth; an error's is shorter
     (re.compile(r"""(["']code\\*["']\s*:\s*\\*["'])[\w.~+/=-]{12,}"""), rf"\1{_GONE}"),
 )
 
