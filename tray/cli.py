@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from tray import __version__, cli_asking, cli_config, cli_log, cli_targets, locale, logs, terminal
+from tray import __version__, cli_asking, cli_config, cli_log, cli_targets, locale, logs, terminal, usage
 from tray.cli_options import DraftsDir, JsonFlag, failed, json_of_failure
 from tray.draft.names import GROUPS
 from tray.errors import TrayError
@@ -44,16 +44,18 @@ def run() -> int:
     for name in ("SIGTERM", "SIGHUP"):  # end as with Ctrl-C: whatever is being built is cleaned away
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.default_int_handler)
+    usage.speak()
     try:
-        app(prog_name="coze-tray")
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 1
+        code = app(prog_name="coze-tray", standalone_mode=False)
         if code == 130:
             terminal.show_warning(_("Interrupted."))
-        elif code == 2 and "--json" in sys.argv[1:]:
+        return code if isinstance(code, int) else 0
+    except usage.CommandError as error:
+        code = usage.show(error)
+        if code == 2 and "--json" in sys.argv[1:]:
             terminal.show_json(failed(Failure("usage", _("Wrong usage; standard error says what is wrong."))))
         return code
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         terminal.show_warning(_("Interrupted."))
         return 130
     except TrayError as error:
@@ -261,7 +263,7 @@ def show(
 
 
 @app.command(help=_("Start coze-tray at login: on, off or status."))
-def autostart(switch: Switch) -> None:
+def autostart(switch: Annotated[Switch, typer.Argument(help=_("What it is to do: on, off or status."))]) -> None:
     from tray import commands
 
     commands.autostart(switch.value)

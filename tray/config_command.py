@@ -34,12 +34,12 @@ def list_all() -> list[dict[str, Any]]:
     sources = {"file": _("from the file"), "environment": _("from the environment"), "default": _("the default")}
     for name, field in Settings.model_fields.items():
         one = _described((name,), getattr(settings, name), file)
-        shown.append({**one, "about": _(field.description or "")})
+        shown.append({**one, "about": _(str(field.description))})
         said = sources[one["from"]]
         if one["from"] != "default":
             said = _("{source}; the default is {default}").format(source=said, default=json_text(one["default"]))
         terminal.out.print(for_terminal(f"{name} = {json_text(one['value'])}  ({said})"), markup=False)
-        terminal.out.print(f"    {_(field.description or '')}", style="dim", markup=False)
+        terminal.out.print("    " + _(str(field.description)), style="dim", markup=False)
     return shown
 
 

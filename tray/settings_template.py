@@ -31,17 +31,18 @@ def default_of(name: str) -> str:
 
 def _key(name: str, field: FieldInfo) -> str:
     is_set = "" if name == "version" else "# "
-    return _comment(_(field.description or "")) + f"{is_set}{name} = {_written(field.default)}\n"
+    return _comment(_(str(field.description))) + f"{is_set}{name} = {_written(field.default)}\n"
 
 
 def _tables(name: str, field: FieldInfo) -> str:
-    said = _comment(_(field.description or ""))
+    said = _comment(_(str(field.description)))
     if name == "folders":
         return said + _commented("[folders]\n\"{}\" = 'D:\\Videos\\Drafts'\n".format(_("client A")))
-    lines = [f'[targets."{_("my bot")}"]']
+    lines = ['[targets."{}"]'.format(_("my bot"))]
     for key, one in Target.model_fields.items():
         value = {"kind": '"bot"', "id": '"7379165428687536000"'}.get(key) or _written(one.default)
-        lines.append(f"{key} = {value}  # {_(one.description or '')}")
+        about = _(str(one.description))
+        lines.append(f"{key} = {value}  # {about}")
     return said + _commented("\n".join(lines) + "\n")
 
 
