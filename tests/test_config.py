@@ -5,17 +5,18 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import tomlkit
 from filelock import FileLock
 
 from program import DEADLINE_S, coze_tray, environment, last_line, start, wait_until
-from tray import config_command, settings_template, targets_command, toml_file
+from tray import app, config_command, events, instance, settings_template, targets_command, toml_file
 from tray import settings as settings_module
 from tray.errors import SettingsError
 from tray.locale import use
-from tray.settings import Settings, Target
+from tray.settings import InForce, Settings, Target
 
 
 @pytest.fixture
@@ -297,3 +298,46 @@ def test_the_running_program_hears_of_a_change(env, file):
         running.terminate()
         running.communicate(timeout=DEADLINE_S)
     assert "from now on" not in config("set", "strict", "false", env=env).stdout
+
+
+def test_a_running_program_builds_by_what_was_set_meanwhile(file, tmp_path):
+    """By the command line or in an editor; what is broken then, was better before."""
+    file.write_text(f"drafts_dir = '{tmp_path}'\n", "utf-8")
+    in_force = InForce(settings_module.load())
+    assert in_force.now().strict is False
+    config_command.put("strict", ["true"])
+    assert in_force.now().strict is True
+    file.write_text("strict = false\nat_once = 5\n", "utf-8")
+    assert in_force.now().strict is False
+    file.write_text("strict = tru\n", "utf-8")
+    assert (in_force.now().strict, in_force.now().at_once) == (False, 5)
+
+
+def test_the_listener_takes_over_what_is_set_while_it_runs(file, tmp_path, monkeypatch):
+    settings = settings_module.load()
+    held = instance.acquire(file.parent)
+    assert held is not None
+    opened = app.open_app(settings, file.parent, held, events.Bus(), resume=True, token="t")
+    try:
+        folder = tmp_path / "more"
+        folder.mkdir()
+        config_command.put("folders.客户", [str(folder)])
+        context = opened.listener.parts.context(cast(Any, None), lambda *_args: None)
+        assert dict(context.folders) == {"客户": folder}
+        assert context.workshop("客户").root == folder
+        config_command.put("language", ["zh_CN"])
+        assert opened.listener.parts.context(cast(Any, None), lambda *_args: None).language == "zh_CN"
+    finally:
+        opened.close()
+        use("en")
+
+
+def test_what_is_odd_in_the_file_is_noticed_at_the_program_s_start(file):
+    file.write_text("at_ones = 3\n", "utf-8")
+    held = instance.acquire(file.parent)
+    assert held is not None
+    opened = app.open_app(settings_module.load(), file.parent, held, events.Bus(), resume=True, token="t")
+    try:
+        assert ["at_ones" in notice.text for notice in opened.notices()] == [True]
+    finally:
+        opened.close()
