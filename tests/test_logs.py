@@ -236,3 +236,10 @@ def test_the_program_logs_from_its_start(tmp_path):
     (home / "journal.db").mkdir(parents=True)
     assert coze_tray("--headless", env=environment(home)).returncode == 1
     assert (home / logs.CRASH_NAME).exists() and (home / logs.NAME).exists()
+
+
+def test_a_build_logs_too(tmp_path):
+    export = tmp_path / "x.json"
+    export.write_text("{}", "utf-8")
+    coze_tray("build", str(export), env=environment(tmp_path / "home"))
+    assert (tmp_path / "home" / logs.NAME).exists()

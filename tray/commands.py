@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tray import app, events, instance, locale, secrets, signing_in, terminal, watching, words
+from tray import app, events, instance, locale, logs, secrets, signing_in, terminal, watching, words
 from tray import settings as settings_module
 from tray.asked import Asked
 from tray.draft import coze_json, own_spec, pipeline
@@ -103,6 +103,7 @@ class BuildOptions:
 
 def build(export: Path, options: BuildOptions) -> Built:
     """Build the drafts in the file and show what became of each."""
+    logs.log_to(home_folder())
     settings = settings_module.load_for_people()
     said = {"profile": options.profile, "time_unit": options.time_unit, "strict": options.strict or None}
     settings = settings.model_copy(update={key: value for key, value in said.items() if value is not None})
