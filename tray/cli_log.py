@@ -18,8 +18,8 @@ from tray.locale import _
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command(help=_("Show the end of the log; with --follow also what comes, until Ctrl-C."))(log)
-    app.command(help=_("Make a file to send with a report of a bug; nothing private is in it."))(report)
+    app.command(help=_("Show the end of the log, or follow it until Ctrl-C."))(log)
+    app.command(help=_("Make a file to send with a bug; nothing private is in it."))(report)
 
 
 def log(
