@@ -261,7 +261,7 @@ def test_a_broken_settings_file_names_the_key(env, tmp_path):
     (tmp_path / "home").mkdir()
     written(tmp_path / "home" / "settings.toml", 'max_media_bytes = "much"')
     done = coze_tray("status", env=env)
-    assert done.returncode == 1 and "max_media_bytes can't be used: much is not a whole number." in done.stderr
+    assert done.returncode == 1 and "line 1: max_media_bytes: much is not a whole number" in done.stderr
 
 
 def test_settings_saved_by_windows_notepad_are_read(env, tmp_path):

@@ -50,7 +50,7 @@ def test_nobody_else_can_read_what_a_running_program_keeps(tmp_path: Path):
 def test_a_command_that_comes_first_makes_the_folder_private(tmp_path: Path):
     settings.save(bot_id="7")
     signing_in._remember("api.coze.cn", {"how": "keyring"})
-    assert {path.name for path in (tmp_path / "home").iterdir()} == {"settings.toml", "account.json"}
+    assert {path.name for path in (tmp_path / "home").iterdir()} == {"settings.toml", "settings.lock", "account.json"}
     assert not open_to_others(tmp_path / "home")
 
 

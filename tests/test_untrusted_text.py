@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from tray import app, terminal, watching
+from tray import logs, terminal, watching
 from tray.asked import Asked
 from tray.desktop import notify
 from tray.events import Failure, QuestionAsked, Receipt
@@ -81,7 +81,7 @@ def test_notifications_hold_no_controls():
 @pytest.fixture
 def log(tmp_path: Path) -> Any:
     root, before = logging.getLogger(), list(logging.getLogger().handlers)
-    app._log_to(tmp_path / "coze-tray.log")
+    logs.log_to(tmp_path)
     yield tmp_path / "coze-tray.log"
     for handler in [handler for handler in root.handlers if handler not in before]:
         root.removeHandler(handler)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import logging.handlers
 import queue
 import threading
 import time
@@ -14,7 +13,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tray import events, instance, locale, secrets, standing
+from tray import events, instance, locale, logs, secrets, standing
+from tray import settings as settings_module
 from tray.asked import Asked
 from tray.coze.credential import FixedToken
 from tray.coze.tries import Pace
@@ -23,7 +23,6 @@ from tray.draft.problems import DraftError
 from tray.draft.publish import sweep
 from tray.errors import JournalError, TrayError
 from tray.events import Bus
-from tray.home import private
 from tray.journal import Journal
 from tray.journal_rows import Request
 from tray.listener import Listener, Parts
@@ -31,9 +30,8 @@ from tray.locale import _
 from tray.progress import RunningRequests
 from tray.questions import OpenQuestions
 from tray.running import DraftLedger
-from tray.settings import Settings
+from tray.settings import InForce, Settings, Unknown
 from tray.signing_in import credential_for, remembered_warning
-from tray.text import for_terminal
 from tray.tools.context import ToolContext
 from tray.tools.generate_draft import generate_draft
 from tray.tools.registry import Registry
@@ -72,18 +70,20 @@ class App:
     running: RunningRequests
     face: Face
     heed_no_unlocking: Callable[[], None]
+    odd_settings: tuple[Unknown, ...]
+    """What stands in the settings file and is no setting."""
     since_s: float = field(default_factory=time.time)
     """When it began, on the day's clock."""
     closing: threading.Event = field(default_factory=threading.Event)
 
     def notices(self) -> list[events.Noticed]:
         """What was found when it was opened, for who was not on the bus yet."""
-        if self.journal.set_aside is None:
-            return []
-        text = _(
-            "The journal could not be read and was set aside: {path}. What was unfinished in it is not gone on with."
-        )
-        return [events.Noticed("", text.format(path=self.journal.set_aside))]
+        found = [str(unknown) for unknown in self.odd_settings]
+        if self.journal.set_aside is not None:
+            text = _("The journal could not be read and was set aside: {path}. What was unfinished in it is not gone on"
+                     " with.")  # fmt: skip
+            found.append(text.format(path=self.journal.set_aside))
+        return [events.Noticed("", text) for text in found]
 
     def close(self) -> None:
         """Stop listening and give up the journal. Requests that ran go on at the next start, or in the process that
@@ -112,28 +112,33 @@ def open_app(
     """
     from tray import answering  # which can do all that is in this module
 
-    _log_to(home / "coze-tray.log")
+    logs.log_to(home)
     journal = Journal(home / "journal.db")
     tools = Registry()
     tools.tool(generate_draft)
-    language = locale.use(settings.language or None)
+    locale.use(settings.language or None)
+    in_force, pace = InForce(settings), Pace()
 
-    pace = Pace()
+    def now() -> Settings:
+        """What begins goes by what the user has set meanwhile; a program that was started for one thing by what it was
+        given."""
+        return in_force.now() if resume else settings
 
     async def connect(base_url: str) -> Client:
         from tray.coze.client import Client
 
-        credential = FixedToken(token) if token is not None else credential_for(base_url, settings)
-        return Client(base_url, credential, settings.silent_s, pace)
+        credential = FixedToken(token) if token is not None else credential_for(base_url, now())
+        return Client(base_url, credential, now().silent_s, pace)
 
     def warning() -> str | None:
-        return remembered_warning(settings) if token is None else None
+        return remembered_warning(now()) if token is None else None
 
     def context(ledger: DraftLedger, progress: Callable[[int, int, int], None]) -> ToolContext:
+        current = now()
         return ToolContext(
-            workshop=lambda name: workshop(settings, home, settings.folders[name] if name else None),
-            folders=settings.folders,
-            language=language,
+            workshop=lambda name: workshop(current, home, current.folders[name] if name else None),
+            folders=current.folders,
+            language=locale.use(current.language or None),
             progress=progress,
             ledger=ledger,
         )
@@ -145,7 +150,8 @@ def open_app(
     kept = standing.Standing(listener, mailboxes, of_settings=resume)
     unheeded = secrets.when_unlocked(listener.signed_in)
     running = RunningRequests(bus)
-    app = App(settings, bus, journal, listener, held, OpenQuestions(bus), kept, running, face, unheeded)
+    odd = settings_module.look().unknown if resume else ()
+    app = App(settings, bus, journal, listener, held, OpenQuestions(bus), kept, running, face, unheeded, odd)
     held.serve(lambda message: answering.answers(app, message))
     for notice in app.notices():
         bus.publish(notice)
@@ -308,25 +314,3 @@ def _stopped() -> events.Failure:
         _("The request is kept and goes on when listening starts again."),
         kept=True,
     )
-
-
-class _PrivateFile(logging.handlers.RotatingFileHandler):
-    """What a bot was asked may stand in it."""
-
-    def _open(self) -> Any:
-        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=private)
-
-
-class _OneRecord(logging.Formatter):
-    """What a bot says may stand in a record: no line of it can pass for the beginning of another."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return for_terminal(super().format(record)).replace("\n", "\n    ")
-
-
-def _log_to(path: Path) -> None:
-    """Log into a file that never grows large. What libraries say is kept from warnings up."""
-    handler = _PrivateFile(path, maxBytes=1_000_000, backupCount=2, encoding="utf-8")
-    handler.setFormatter(_OneRecord("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.getLogger().addHandler(handler)
-    logging.getLogger("tray").setLevel(logging.INFO)

@@ -5,16 +5,30 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from tray import __version__, cli_asking, cli_autostart, cli_running, cli_targets, locale, terminal
+from tray import (
+    __version__,
+    cli_asking,
+    cli_autostart,
+    cli_config,
+    cli_log,
+    cli_running,
+    cli_targets,
+    locale,
+    logs,
+    terminal,
+    usage,
+)
 from tray.cli_options import DraftsDir, JsonFlag, failed, json_of_failure
 from tray.draft.names import GROUPS
 from tray.errors import TrayError
 from tray.events import Failure
+from tray.home import home
 from tray.locale import _
 
 locale.use()
@@ -35,16 +49,18 @@ def run() -> int:
     for name in ("SIGTERM", "SIGHUP"):  # end as with Ctrl-C: whatever is being built is cleaned away
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.default_int_handler)
+    usage.speak()
     try:
-        app(prog_name="coze-tray")
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 1
+        code = app(prog_name="coze-tray", standalone_mode=False)
         if code == 130:
             terminal.show_warning(_("Interrupted."))
-        elif code == 2 and "--json" in sys.argv[1:]:
+        return code if isinstance(code, int) else 0
+    except usage.CommandError as error:
+        code = usage.show(error)
+        if code == 2 and "--json" in sys.argv[1:]:
             terminal.show_json(failed(Failure("usage", _("Wrong usage; standard error says what is wrong."))))
         return code
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         terminal.show_warning(_("Interrupted."))
         return 130
     except TrayError as error:
@@ -52,6 +68,8 @@ def run() -> int:
     except OSError as error:
         terminal.show_problem(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except Exception as error:
+        with suppress(OSError):
+            logs.log_to(home())
         log.exception("a command failed")
         terminal.show_problem(
             _("Something in this program failed: {error}").format(error=f"{type(error).__name__}: {error}"),
@@ -173,6 +191,8 @@ def status(
         terminal.show_json({"status": "done", **found})
 
 
+cli_config.add_to(app)
+cli_log.add_to(app)
 app.add_typer(cli_targets.app, name="targets", help=_("List the named bots, workflows and chatflows; add, remove."))
 
 

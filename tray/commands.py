@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tray import app, control, events, instance, locale, signing_in, terminal, watching, words
+from tray import app, control, events, instance, locale, logs, signing_in, terminal, watching, words
 from tray import settings as settings_module
 from tray.asked import Asked
 from tray.draft import coze_json, own_spec, pipeline
@@ -103,6 +103,7 @@ class BuildOptions:
 
 def build(export: Path, options: BuildOptions) -> Built:
     """Build the drafts in the file and show what became of each."""
+    logs.log_to(home_folder())
     settings = settings_module.load_for_people()
     said = {"profile": options.profile, "time_unit": options.time_unit, "strict": options.strict or None}
     settings = settings.model_copy(update={key: value for key, value in said.items() if value is not None})
@@ -215,7 +216,7 @@ def doctor() -> int:
     from tray.doctor import checks
 
     with suppress(SettingsError):  # the checks say what is wrong with them
-        settings_module.load_for_people()
+        locale.use(settings_module.load().language or None)
     missing = 0
     for check in checks():
         sign = {True: "[green]✓[/green]", False: "[red]✗[/red]", None: "·"}[check.ok]

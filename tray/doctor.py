@@ -35,12 +35,14 @@ def checks() -> Iterator[Check]:
     home = home_folder()
     yield Check(_("home folder"), True, str(home))
     try:
-        settings = settings_module.load()
+        read = settings_module.look()
     except SettingsError as error:
         yield Check(_("settings"), False, error.message, error.advice)
         return
-    file = settings_module.settings_file()
+    settings, file = read.settings, settings_module.settings_file()
     yield Check(_("settings"), True, str(file) if file.exists() else _("the defaults; no {file} yet").format(file=file))
+    for unknown in read.unknown:
+        yield Check(_("settings"), None, str(unknown))
     yield Check(_("Coze"), True, settings.base_url)
     yield from _token(settings)
     yield Check(

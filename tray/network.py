@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import socket
 import ssl
 import urllib.request
+from collections.abc import Iterator
 from urllib.parse import urlsplit
+
+from tray.locale import _
 
 
 def is_loopback(host: str) -> bool:
@@ -36,6 +40,37 @@ def tls() -> ssl.SSLContext:
     import httpx
 
     return httpx.create_ssl_context()
+
+
+def why(error: BaseException) -> str:
+    """What kept a connection from being made, in the user's language; the library's words where it is not known."""
+    import httpx
+
+    for cause in _causes(error):
+        if isinstance(cause, socket.gaierror):
+            return _("its name is not known; is this computer online?")
+        if isinstance(cause, ConnectionRefusedError):
+            return _("the connection was refused")
+        if isinstance(cause, ConnectionResetError):
+            return _("the connection was cut")
+        if isinstance(cause, (TimeoutError, httpx.TimeoutException)):
+            return _("no answer in time")
+        if isinstance(cause, OSError) and cause.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN):
+            return _("no way leads there; is this computer online?")
+    return str(error) or type(error).__name__
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it came from, groups (of tries with several addresses) and all."""
+    left, seen = [error], set[int]()
+    while left:
+        one = left.pop(0)
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        above = (one.__cause__, one.__context__, *getattr(one, "exceptions", ()), getattr(one, "os_error", None))
+        left += [cause for cause in above if isinstance(cause, BaseException)]
 
 
 def keep_alive() -> list[tuple[int, int, int]]:

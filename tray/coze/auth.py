@@ -23,6 +23,7 @@ from tray.coze.errors import RETRIED, CozeError, NetworkAwayError
 from tray.errors import TrayError
 from tray.locale import _
 from tray.network import proxy_for, tls
+from tray.network import why as why_in_words
 from tray.secrets import OAuth
 
 if TYPE_CHECKING:
@@ -158,10 +159,8 @@ def _asked(
         try:
             return ask(app), answers[-1]
         except httpx.TransportError as error:
-            why = str(error) or type(error).__name__
-            raise NetworkAwayError(
-                _("{url} can't be reached ({why}).").format(url=base_url, why=why), sent=bool(answers)
-            ) from None
+            text = _("{url} can't be reached ({why}).").format(url=base_url, why=why_in_words(error))
+            raise NetworkAwayError(text, sent=bool(answers)) from None
         except Exception:  # noqa: BLE001 - cozepy raises whatever it runs into; some of that quotes the tokens
             if not answers:
                 raise CozeError("request", _("the request can't be sent as it is")) from None

@@ -26,6 +26,7 @@ from tray.coze.tries import Pace
 from tray.coze.wire import WireEvent
 from tray.locale import _
 from tray.network import keep_alive, proxy_for, tls
+from tray.network import why as why_in_words
 
 SILENT_S = 120.0
 """A stream that says nothing for so long is taken for dead; what became of the run is asked instead."""
@@ -319,7 +320,7 @@ def _away(error: Exception, url: str, *, sent: bool, logid: str = "") -> Network
     if isinstance(error, httpx.ProxyError):
         words = _("The proxy does not let {url} through ({why}).")
     elif isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
-        words = _("{url} can't be reached ({why}).")
+        words, why = _("{url} can't be reached ({why})."), why_in_words(error)
     elif isinstance(error, httpx.RemoteProtocolError) and "peer closed" in why:  # how HTTP was framed helps nobody
         return NetworkAwayError(_("The connection to Coze broke."), sent=sent, logid=logid)
     else:

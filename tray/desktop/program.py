@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tray import events, instance, locale, words
+from tray import events, instance, locale, logs, words
 from tray.desktop import autostart, host, notify
 from tray.desktop.announce import Announcer
 from tray.desktop.controls import Choice
@@ -185,7 +185,7 @@ class Program:
         return self.home
 
     def log_file(self) -> Path:
-        return self.home / "coze-tray.log"
+        return self.home / logs.NAME
 
     def _set(self, key: str, value: str | bool) -> None:
         """Write a setting down, from now on and for the next start; of the demo's, from now on."""
@@ -357,6 +357,8 @@ def _run(folder: Path, *, headless: bool) -> None:
         _runs_already(first)
         return
     program = Program(folder, first)
+    logs.log_to(folder)
+    logs.catch_crashes(folder)
     try:
         if headless:
             _quit_on_signals(program)

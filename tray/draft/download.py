@@ -26,6 +26,7 @@ from tray.draft.addresses import AddressBook, RefusedError
 from tray.draft.faults import FetchError, Passing, Unreachable, short
 from tray.locale import _
 from tray.network import proxy_for, tls
+from tray.network import why as why_in_words
 
 STALLED_S = 20.0
 MAX_REDIRECTS = 10
@@ -184,7 +185,9 @@ def _in_time(host: str) -> Passing:
 def _fault(error: Exception, url: httpx.URL) -> Passing:
     host = url.host
     if isinstance(error, (aiohttp.ClientConnectorError, *_socks_errors())):
-        return Unreachable(_("{host} can't be reached: {error}").format(host=host, error=error), host_of(url))
+        return Unreachable(
+            _("{host} can't be reached: {error}").format(host=host, error=why_in_words(error)), host_of(url)
+        )
     if isinstance(error, (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError)):
         return _cut_off(host)
     said = short(str(error) or type(error).__name__)  # it may hold what the host sent
