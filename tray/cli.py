@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from tray import __version__, cli_asking, cli_targets, locale, terminal
+from tray import __version__, cli_asking, cli_selftest, cli_targets, locale, terminal
 from tray.cli_options import DraftsDir, JsonFlag, failed, json_of_failure
 from tray.draft.names import GROUPS
 from tray.errors import TrayError
@@ -266,3 +266,6 @@ def doctor() -> None:
     from tray import commands
 
     raise typer.Exit(commands.doctor())
+
+
+cli_selftest.add_to(app)

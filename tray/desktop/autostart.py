@@ -13,6 +13,8 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -55,10 +57,22 @@ def status() -> Registered | None:
         return None
 
 
+@contextmanager
+def as_it_was() -> Iterator[None]:
+    """After the block the same is registered as before it, to the byte."""
+    platform = _platform()
+    before = platform.read()
+    try:
+        yield
+    finally:
+        platform.put_back(before)
+
+
 def command() -> list[str]:
     """The command that starts this program again, with absolute paths."""
     if getattr(sys, "frozen", False):
-        return [sys.executable]
+        # On Windows the commands have an executable of their own, coze-tray.com, which opens a console.
+        return [str(Path(sys.executable).with_suffix(".exe")) if sys.platform == "win32" else sys.executable]
     python = Path(sys.executable)
     windowless = python.with_name("pythonw.exe")
     if sys.platform == "win32" and windowless.exists():
@@ -70,6 +84,8 @@ class _Autostart(Protocol):
     def enable(self, command: list[str]) -> None: ...
     def disable(self) -> None: ...
     def status(self) -> Registered | None: ...
+    def read(self) -> Any: ...
+    def put_back(self, before: Any) -> None: ...
 
 
 class WindowsAutostart:
@@ -100,8 +116,40 @@ class WindowsAutostart:
             return None
         return Registered(rf"HKCU\{self.KEY}\{self.VALUE}", str(value))
 
+    def read(self) -> tuple[Any, int] | None:
+        """The value and its type; None for none."""
+        try:
+            with self._winreg.OpenKey(self._winreg.HKEY_CURRENT_USER, self.KEY) as key:
+                value, kind = self._winreg.QueryValueEx(key, self.VALUE)
+        except FileNotFoundError:
+            return None
+        return value, kind
 
-class MacAutostart:
+    def put_back(self, before: tuple[Any, int] | None) -> None:
+        if before is None:
+            self.disable()
+            return
+        value, kind = before
+        with self._winreg.CreateKey(self._winreg.HKEY_CURRENT_USER, self.KEY) as key:
+            self._winreg.SetValueEx(key, self.VALUE, 0, kind, value)
+
+
+class _File:
+    """What registers by a file, and nothing else."""
+
+    path: Path
+
+    def read(self) -> bytes | None:
+        return self.path.read_bytes() if self.path.exists() else None
+
+    def put_back(self, before: bytes | None) -> None:
+        if before is None:
+            self.path.unlink(missing_ok=True)
+        else:
+            _write(self.path, before)
+
+
+class MacAutostart(_File):
     """A LaunchAgent; launchd reads it at the next login."""
 
     def __init__(self) -> None:
@@ -130,7 +178,7 @@ class MacAutostart:
         return Registered(str(self.path), shlex.join(map(str, arguments))) if arguments else None
 
 
-class LinuxAutostart:
+class LinuxAutostart(_File):
     """A desktop entry in the autostart folder (freedesktop.org, Desktop Application Autostart Specification)."""
 
     def __init__(self) -> None:
