@@ -107,7 +107,7 @@ class Windows:
         return [str(WINE), os.environ["COZE_TRAY_WINE"], str(LIMIT_S), *command]
 
     def _environment(self, variables: dict[str, str]) -> dict[str, str]:
-        return {**self._wine_environment, "LANG": "en_US.UTF-8", **variables}
+        return {**self._wine_environment, "LANG": "C.UTF-8", **variables}
 
 
 def windows_path(path: Path) -> str:
