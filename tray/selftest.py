@@ -16,7 +16,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from typing import Any
 import tray
 from tray import events, instance, locale
 from tray.desktop import autostart, host, notify
-from tray.desktop.images import icon_path, state_image
+from tray.desktop.images import icon_path
 from tray.desktop.program import Program
 from tray.desktop.tray import Tray
 from tray.errors import TrayError
@@ -183,7 +184,6 @@ def _imports() -> str:
 def _own_files() -> str:
     """Icons and translations: what a package may lack and shows only when it is looked for."""
     icon_path()
-    state_image("idle")
     if gettext.find("coze-tray", Path(locale.__file__).parent, ["zh_CN"]) is None:
         raise FileNotFoundError(_("The Chinese translation is missing."))
     return _("icons, Chinese")
@@ -198,11 +198,34 @@ def _close_log(home: Path) -> None:
 
 
 def _notification(icon: Any | None) -> str:
-    """As the program sends it, but here what goes wrong is told."""
     if sys.platform == "linux" and not notify.has_session_bus():
         raise CanNotBeTriedError(_("no desktop session here"))
-    notify.notifier(icon).send(_("Self-test"), _("coze-tray can show notifications."))
+    notifier = notify.notifier(icon)
+    with _logged(notify.log) as failures:  # as the notifier raises nothing
+        notifier.show(_("Self-test"), _("coze-tray can show notifications."))
+        if not notifier.flush(20):
+            raise TrayError(_("The desktop takes no notifications."))
+    if failures:
+        raise TrayError(failures[0])
     return _("sent")
+
+
+@contextmanager
+def _logged(logger: logging.Logger) -> Iterator[list[str]]:
+    """The warnings and errors that are logged meanwhile."""
+    said: list[str] = []
+
+    class Ear(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            error = record.exc_info[1] if record.exc_info else None
+            said.append(f"{record.getMessage()}: {error}" if error else record.getMessage())
+
+    ear = Ear(logging.WARNING)
+    logger.addHandler(ear)
+    try:
+        yield said
+    finally:
+        logger.removeHandler(ear)
 
 
 def _draft(program: Program) -> str:

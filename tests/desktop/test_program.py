@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,14 +12,12 @@ from pathlib import Path
 import pytest
 
 from factory import draft, export, segment, track
-from real_desktop import Desktop, desktop_session, eventually
+from real_desktop import COZE_TRAY, Desktop, desktop_session, eventually
 from tray.simulator import demo
 from tray.simulator.exchange import Frames
 from tray.simulator.workflows import SimulatedRun, Workflows
 
 pytestmark = pytest.mark.desktop
-
-COZE_TRAY = (sys.executable, "-m", "tray")
 
 
 @contextmanager

@@ -34,8 +34,9 @@ def main() -> None:
             "COZE_BOT_ID": "1",
             "COZE_API_TOKEN": "t",
             "COZE_API_BASE": "http://127.0.0.1:9",
-            "LANG": "zh_CN.UTF-8",
         }
+        home.mkdir()
+        (home / "settings.toml").write_text('language = "zh_CN"\n', "utf-8")
         with windows.icon(**variables):
             eventually((home / "running.json").exists, "the listener")
             menu = windows.open_menu()
