@@ -19,9 +19,8 @@ def main(folder: Path, most: float, most_zipped: float) -> int:
     for path in files:
         parts[part(path.relative_to(folder))] += path.stat().st_size
     size, zipped = sum(parts.values()) / 1e6, zipped_bytes(folder, files) / 1e6
-    print(
-        f"{folder}: {size:.0f} MB in {len(files)} files (at most {most:.0f}), zipped {zipped:.0f} (at most {most_zipped:.0f})"
-    )
+    found = f"{size:.0f} MB in {len(files)} files (at most {most:.0f})"
+    print(f"{folder}: {found}, zipped {zipped:.0f} MB (at most {most_zipped:.0f})")
     for name, taken in parts.most_common(SHOWN):
         print(f"  {taken / 1e6:6.1f} MB  {name}")
     print(f"  {size - sum(taken for _name, taken in parts.most_common(SHOWN)) / 1e6:6.1f} MB  all else")
