@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import plistlib
 import shlex
 import subprocess
@@ -26,14 +27,21 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COZE_TRAY_HOME", raising=False)
 
 
+def _not_on_windows() -> None:
+    if os.name == "nt":
+        pytest.skip("Windows knows no path of Linux or macOS")
+
+
 @pytest.fixture
 def linux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    _not_on_windows()
     monkeypatch.setattr(sys, "platform", "linux")
     return tmp_path / ".config" / "autostart" / "coze-tray.desktop"
 
 
 @pytest.fixture
 def macos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    _not_on_windows()
     monkeypatch.setattr(sys, "platform", "darwin")
     return tmp_path / "Library" / "LaunchAgents" / "com.coze-tray.plist"
 
@@ -204,7 +212,8 @@ def test_the_packaged_program_starts_itself(
     request.getfixturevalue(platform)
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     monkeypatch.setattr(sys, "executable", "/opt/coze-tray/coze-tray")
-    assert autostart.command() == ["/opt/coze-tray/coze-tray"]
+    suffix = ".exe" if platform == "windows" else ""
+    assert [str(Path(part)) for part in autostart.command()] == [str(Path(f"/opt/coze-tray/coze-tray{suffix}"))]
 
 
 def test_a_folder_that_can_not_be_written_is_an_error_and_leaves_nothing(linux: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -61,6 +62,7 @@ def test_every_message_of_its_own_is_in_both_languages() -> None:
     assert english <= chinese and "CreateDesktopIcon" in chinese
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a shell's script")
 def test_on_linux_the_script_makes_a_valid_menu_entry_and_takes_everything_out_again(tmp_path: Path) -> None:
     folder = tmp_path / "我的 程序 $HOME 50%"
     (folder / "_internal" / "tray" / "icons").mkdir(parents=True)

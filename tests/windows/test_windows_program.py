@@ -53,10 +53,14 @@ def test_the_icon_shows_a_menu_a_second_start_is_refused_and_quit_ends_the_progr
     assert not status["running"]
 
 
-def test_starting_at_login_registers_the_program_without_a_console_and_off_leaves_nothing(windows: Windows) -> None:
+def test_starting_at_login_registers_the_program_without_a_console_and_off_leaves_nothing(
+    windows: Windows, tmp_path: Path
+) -> None:
     assert windows.coze_tray("autostart", "on").returncode == 0
-    registered = windows.run("reg", "query", RUN, "/v", "coze-tray").stdout
-    assert f'"{windows_path(windows.program / "coze-tray.exe")}"' in registered
+    exported = tmp_path / "run.reg"  # what `reg query` prints has no Chinese
+    assert windows.run("reg", "export", RUN, windows_path(exported), "/y").returncode == 0
+    registered = exported.read_text("utf-16").replace("\\\\", "\\")
+    assert rf'"coze-tray"="\"{windows_path(windows.program / "coze-tray.exe")}\""' in registered
     assert windows.coze_tray("autostart", "off").returncode == 0
     assert windows.run("reg", "query", RUN, "/v", "coze-tray").returncode != 0
 
