@@ -78,25 +78,37 @@ Root: HKCU; Subkey: "{#ApprovedKey}"; ValueName: "{#RunValue}"; ValueType: none;
 var
   DataIsDeleted: Boolean;
 
-{ Ends the program that runs, if one does. False where it still runs: it answers 1 where none runs, too, so what counts
-  is whether its file can be replaced. }
+{ Whether no process runs it: Windows lets nobody write to a program that runs, though it can be renamed. }
+function IsFree(const Name: String): Boolean;
+var
+  Stream: TFileStream;
+begin
+  Result := True;
+  try
+    Stream := TFileStream.Create(Name, $12);  { fmOpenReadWrite or fmShareExclusive }
+    Stream.Free;
+  except
+    Result := False;
+  end;
+end;
+
+{ Ends the program that runs, if one does, and waits for it. False where it still runs. }
 function QuitRunning: Boolean;
 var
   Code, Tries: Integer;
-  Command, Program_: String;
+  Command, Name: String;
 begin
   Command := ExpandConstant('{app}\{#Console}');
-  Program_ := ExpandConstant('{app}\{#Program}');
   if FileExists(Command) then
     Exec(Command, 'quit', '', SW_HIDE, ewWaitUntilTerminated, Code);
-  Result := True;
-  if FileExists(Program_) then
-    for Tries := 1 to 20 do
+  Name := ExpandConstant('{app}\{#Program}');
+  Result := not FileExists(Name);
+  for Tries := 1 to 20 do
+    if not Result then
     begin
-      Result := RenameFile(Program_, Program_ + '.old') and RenameFile(Program_ + '.old', Program_);
-      if Result then
-        Exit;
-      Sleep(500);
+      Result := IsFree(Name);
+      if not Result then
+        Sleep(500);
     end;
 end;
 
