@@ -18,6 +18,7 @@ from tray import (
     cli_config,
     cli_log,
     cli_running,
+    cli_selftest,
     cli_targets,
     locale,
     logs,
@@ -276,3 +277,6 @@ def doctor() -> None:
     from tray import commands
 
     raise typer.Exit(commands.doctor())
+
+
+cli_selftest.add_to(app)

@@ -29,6 +29,9 @@ PROGRAMS = (
     "xwininfo",
 )
 
+COZE_TRAY = (os.environ["COZE_TRAY_PROGRAM"],) if "COZE_TRAY_PROGRAM" in os.environ else (sys.executable, "-m", "tray")
+"""The program that the tests are about: the packaged one that COZE_TRAY_PROGRAM names, else this checkout's."""
+
 T = TypeVar("T")
 
 

@@ -14,14 +14,12 @@ from pathlib import Path
 import pytest
 
 from factory import draft, export, segment, track
-from real_desktop import Desktop, desktop_session, eventually, panel_s_needs, process
+from real_desktop import COZE_TRAY, Desktop, desktop_session, eventually, panel_s_needs, process
 from tray.simulator import demo
 from tray.simulator.exchange import Frames
 from tray.simulator.workflows import SimulatedRun, Workflows
 
 pytestmark = pytest.mark.desktop
-
-COZE_TRAY = (sys.executable, "-m", "tray")
 
 
 @contextmanager
