@@ -50,21 +50,21 @@ def imported(statement: str) -> set[str]:
 
 
 def test_the_icon_comes_before_everything_else():
-    assert packages("import tray.desktop.program") <= BEFORE_THE_ICON
-    assert not modules("import tray.desktop.program") & LATER
-    rooms = {name.split(".")[1] for name in modules("import tray.desktop.program") if name.startswith("tray.")}
+    assert packages("import tray.desktop.start") <= BEFORE_THE_ICON
+    assert not modules("import tray.desktop.start") & LATER
+    rooms = {name.split(".")[1] for name in modules("import tray.desktop.start") if name.startswith("tray.")}
     assert not rooms & {"app", "coze", "draft", "journal", "listener", "settings", "tools", "simulator"}
 
 
 def test_the_icon_itself_needs_its_own_two_packages_alone():
     """pystray's are those of its platform; Pillow reads the icon, and nothing of it that is for other formats."""
-    statement = "import tray.desktop.program; from tray.desktop.images import Picture; Picture('idle').image(24)"
+    statement = "import tray.desktop.start; from tray.desktop.images import Picture; Picture('idle').image(24)"
     assert packages(statement) <= BEFORE_THE_ICON | {"PIL", "cffi", "defusedxml"}
     assert "numpy" not in modules(statement)
 
 
 def test_a_program_at_rest_has_nothing_of_the_cloud_and_of_drafts():
-    assert packages("import tray.app, tray.desktop.program") <= AT_REST
+    assert packages("import tray.app, tray.desktop.start") <= AT_REST
 
 
 def test_talking_to_the_cloud_takes_of_cozepy_what_makes_requests():

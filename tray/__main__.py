@@ -12,9 +12,9 @@ def main() -> None:
 
         secrets.keep_from_children()
         if sys.argv[1:] in ([], ["--headless"]):
-            from tray.desktop import program
+            from tray.desktop import start
 
-            code = program.main(headless=bool(sys.argv[1:]))
+            code = start.main(headless=bool(sys.argv[1:]))
         else:  # its packages are for the command line alone
             from tray.cli import run
 

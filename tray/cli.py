@@ -90,9 +90,9 @@ def main(
         raise typer.Exit
     if context.invoked_subcommand is not None:
         return
-    from tray.desktop import program
+    from tray.desktop import start
 
-    raise typer.Exit(program.main(headless=headless))
+    raise typer.Exit(start.main(headless=headless))
 
 
 @app.command(help=_("Let a simulated bot make a real draft: no account, no network."))

@@ -37,7 +37,8 @@ DEMO_SECONDS_AFTER = 4.0
 
 def demo(drafts_dir: Path | None, *, icon: bool) -> int:
     """Run the real listener against the simulated cloud. Returns the exit code."""
-    from tray.desktop.program import Program, run_without_icon, show
+    from tray.desktop.program import Program
+    from tray.desktop.start import run_without_icon, show
     from tray.simulator.demo import simulator
 
     home = home_folder() / "demo"

@@ -38,7 +38,7 @@ _TECHNICAL = frozenset(
         "tray.desktop.autostart",
         "tray.desktop.host",
         "tray.desktop.opener",
-        "tray.desktop.program",
+        "tray.desktop.start",
         "tray.draft.cache",
         "tray.draft.worker",
         "tray.instance",

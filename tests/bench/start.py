@@ -80,7 +80,7 @@ def rows(times: int, folder: Path) -> dict[str, dict[str, float]]:
         screen = Display(desktop.environment["DISPLAY"]).screen()
         home = {"COZE_TRAY_HOME": str(folder / "home"), "XDG_CONFIG_HOME": str(folder / "config")}
         several("Python, nothing", lambda: to_end_s(desktop, "-c", "pass"))
-        several("Python, imports before the icon", lambda: to_end_s(desktop, "-c", "import tray.desktop.program"))
+        several("Python, imports before the icon", lambda: to_end_s(desktop, "-c", "import tray.desktop.start"))
         several("a bare icon", lambda: to_icon_s(desktop, screen, "-c", BARE))
         several("the icon", lambda: to_icon_s(desktop, screen, "-m", "tray", **home))
     return made

@@ -176,7 +176,7 @@ def test_without_a_tray_it_says_so_at_once_listens_and_shows_the_icon_when_there
 
 
 def test_who_sees_no_terminal_is_told_too_when_no_tray_has_come_in_a_while(tmp_path: Path) -> None:
-    sooner = "from tray.desktop import program; program.LATE_TRAY_S = 1; program.main(headless=False)"
+    sooner = "from tray.desktop import start; start.LATE_TRAY_S = 1; start.main(headless=False)"
     with desktop_session() as desktop:
         home = {**desktop.environment, "COZE_TRAY_HOME": str(tmp_path)}
         running = subprocess.Popen([sys.executable, "-c", sooner], env=home, stderr=subprocess.DEVNULL)
