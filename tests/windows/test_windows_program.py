@@ -34,9 +34,7 @@ def test_the_program_without_a_console_writes_what_the_self_test_finds_into_a_fi
     assert report.read_text("utf-8").count(": ok, ") == len(STEPS)
 
 
-def test_the_icon_shows_a_menu_a_second_start_is_refused_and_quit_ends_the_program(
-    windows: Windows, tmp_path: Path
-) -> None:
+def test_the_icon_shows_its_menu_whose_last_entry_ends_the_program(windows: Windows, tmp_path: Path) -> None:
     home = tmp_path / "家 目录"
     variables = {"COZE_TRAY_HOME": windows_path(home), "COZE_API_TOKEN": "t", "COZE_API_BASE": "http://127.0.0.1:9"}
     with windows.icon(**variables) as running:
@@ -51,6 +49,28 @@ def test_the_icon_shows_a_menu_a_second_start_is_refused_and_quit_ends_the_progr
     assert not (home / "running.json").exists()
     status = json.loads(windows.coze_tray("status", "--json", **variables).stdout.splitlines()[-1])
     assert not status["running"]
+
+
+def test_a_second_start_leaves_the_first_running_which_the_command_line_stops_and_ends(
+    windows: Windows, tmp_path: Path
+) -> None:
+    """Over a named pipe, by processes of a real Windows Python."""
+    home = tmp_path / "home"
+    variables = {"COZE_TRAY_HOME": windows_path(home), "COZE_API_TOKEN": "t", "COZE_API_BASE": "http://127.0.0.1:9"}
+
+    def state() -> str:
+        return str(json.loads(windows.coze_tray("status", "--json", **variables).stdout.splitlines()[-1])["state"])
+
+    with windows.icon(**variables) as running:
+        eventually((home / "running.json").exists, "the listener")
+        first = (home / "running.json").read_text("utf-8")
+        assert windows.run(str(windows.program / "coze-tray.exe"), **variables).returncode == 0
+        assert running.poll() is None and (home / "running.json").read_text("utf-8") == first
+        assert windows.coze_tray("stop", **variables).returncode == 0
+        assert state() == "stopped"
+        assert windows.coze_tray("quit", **variables).returncode == 0
+        assert running.wait(30) == 0
+    assert state() == "off"
 
 
 def test_starting_at_login_registers_the_program_without_a_console_and_off_leaves_nothing(
