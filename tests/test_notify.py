@@ -352,7 +352,7 @@ def test_ten_drafts_at_once_are_told_together_with_the_first_names() -> None:
     [note] = notes_about(*BURST)
     assert note.title == "10 drafts ready"
     assert note.message == "草稿0, 草稿1, 草稿2 and 7 more"
-    assert note.folder == "/drafts"
+    assert note.folder == str(Path("/drafts"))
     warned = DraftWritten("w", receipt(name="长" * 200, path="/elsewhere/w", warnings=["x"]))
     [note] = notes_about(warned, BURST[0])
     assert note.message.splitlines() == ["长" * 31 + "…, 草稿0", "1 of them with warnings"]
