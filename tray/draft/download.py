@@ -28,6 +28,11 @@ from tray.locale import _
 from tray.network import proxy_for, tls
 from tray.network import why as why_in_words
 
+# aiohttp makes two TLS contexts when it is imported. Each connector here is handed the program's own, and a store of
+# certificates that is never used would stay in memory until the program ends.
+for _name in ("_SSL_CONTEXT_VERIFIED", "_SSL_CONTEXT_UNVERIFIED"):
+    setattr(aiohttp.connector, _name, tls())
+
 STALLED_S = 20.0
 MAX_REDIRECTS = 10
 PER_HOST = 48
