@@ -56,6 +56,18 @@ def test_what_is_over_runs_no_more_and_does_not_begin_again_by_what_is_heard_lat
     assert after(BEGUN, end, MediaProgress("r", 1, 2, 0)) == []
 
 
+@pytest.mark.parametrize(
+    ("code", "state"),
+    [("sign_in", "sign_in"), ("network", "reconnecting"), ("tls", "reconnecting"), ("journal", "error")],
+)
+def test_what_ended_only_for_now_waits_and_can_be_cancelled(code: str, state: str):
+    waits = RequestFailed("r", Failure(code, "x", kept=True))
+    begun = (BEGUN, MediaProgress("r", 1, 2, 0), waits)
+    assert [(one.state, one.done, one.total) for one in after(*begun)] == [(state, 0, 0)]
+    assert [one.state for one in after(*begun, BEGUN)] == ["connecting"]
+    assert after(*begun, RequestCancelled("r")) == []
+
+
 def test_the_media_of_several_is_counted_together():
     running = after(BEGUN, RequestStarted("s", ""), MediaProgress("r", 3, 10, 0), MediaProgress("s", 1, 2, 0))
     assert media(running) == (4, 12)

@@ -26,8 +26,8 @@ from tray.events import (
 
 @dataclass(frozen=True)
 class Running:
-    """A request that runs now. `title`: what was asked. `done` of `total` media files are here; 0 of 0 where it fetches
-    none."""
+    """A request that runs now, or waits to go on. `title`: what was asked. `done` of `total` media files are here; 0 of
+    0 where it fetches none."""
 
     request_id: str
     title: str
@@ -58,7 +58,7 @@ class RunningRequests:
         with self._lock:
             if isinstance(event, RequestStarted):
                 self._running[event.request_id] = Running(event.request_id, event.title)
-            elif isinstance(event, RequestDone | RequestFailed | RequestCancelled):
+            elif isinstance(event, RequestDone | RequestCancelled) or _is_over(event):
                 self._running.pop(event.request_id, None)
             elif before := self._running.get(event.request_id):
                 self._running[event.request_id] = _after(before, event)
@@ -69,15 +69,27 @@ def media(running: Sequence[Running]) -> tuple[int, int]:
     return sum(one.done for one in running), sum(one.total for one in running)
 
 
+def _is_over(event: Event) -> bool:
+    return isinstance(event, RequestFailed) and not event.failure.kept
+
+
 def _after(before: Running, event: Event) -> Running:
     if isinstance(event, MediaProgress):
         return replace(before, state="working", done=event.done, total=event.total)
+    if isinstance(event, TextArrived):
+        return replace(before, state="streaming") if before.state == "connecting" else before
+    state = _state_after(event)
+    return before if state is None else replace(before, state=state, done=0, total=0)
+
+
+def _state_after(event: Event) -> State | None:
     if isinstance(event, ToolStarted):
-        return replace(before, state="working", done=0, total=0)
+        return "working"
     if isinstance(event, ToolFinished | QuestionAnswered):
-        return replace(before, state="connecting", done=0, total=0)
+        return "connecting"
     if isinstance(event, QuestionAsked):
-        return replace(before, state="asking", done=0, total=0)
-    if isinstance(event, TextArrived) and before.state == "connecting":
-        return replace(before, state="streaming")
-    return before
+        return "asking"
+    if isinstance(event, RequestFailed):  # for now
+        waits: dict[str, State] = {"sign_in": "sign_in", "network": "reconnecting", "tls": "reconnecting"}
+        return waits.get(event.failure.code, "error")
+    return None

@@ -28,6 +28,9 @@ def of_running(state: State) -> str:
         "working": _("working on a draft"),
         "asking": _("waiting for an answer"),
         "streaming": _("receiving"),
+        "sign_in": _("waits for signing in"),
+        "reconnecting": _("waits for the network"),
+        "error": _("waits"),
     }.get(state, _("running"))
 
 
