@@ -320,7 +320,7 @@ def test_a_name_that_can_t_be_resolved_is_tried_again(listen: Listen, root, monk
     with bot() as cloud:
         one = listen(cloud, base_url=f"http://localhost:{urlsplit(cloud.base_url).port}")
         request_id = one.ask()
-        assert "name resolution" in one.until(events.StateChanged, state="reconnecting").detail
+        assert "name is not known" in one.until(events.StateChanged, state="reconnecting").detail
         ends_well(one, cloud, root, request_id)
 
 

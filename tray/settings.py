@@ -340,7 +340,7 @@ def _place(line: int | None) -> str:
     return _("{file}, line {line}").format(file=name, line=line) if line else name
 
 
-def save(**changes: str) -> None:
+def save(**changes: str | bool) -> None:
     """Write `changes` into the settings file."""
 
     def put(text: str) -> str:

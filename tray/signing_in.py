@@ -83,6 +83,33 @@ def login(told: Login) -> None:
     if told.client_id is not None:
         settings = settings.model_copy(update={"oauth_client_id": told.client_id})
     made = {"token": _by_token, "device": _by_device, "browser": _by_browser}[told.how](settings, told)
+    if unchecked := _keep(settings, made):
+        terminal.show_warning(unchecked)
+    remembered = {"region": told.region, "bot_id": told.bot, "oauth_client_id": told.client_id}
+    settings_module.save(**{key: value for key, value in remembered.items() if value is not None})
+    terminal.out.print(_signed_in(settings))
+    for line in lines(about(settings)):
+        terminal.out.print(line, markup=False)
+    if secrets.environment_token():
+        terminal.show_warning(_("COZE_API_TOKEN is set and is used instead of it."))
+    instance.tell(home_folder(), {"op": "signed_in"})
+
+
+def sign_in(token: str, settings: Settings) -> str:
+    """Store that token, which the user has pasted, and ask Coze whose it is. Returns what the user is to be told.
+    Raises SecretsError."""
+    unchecked = _keep(settings, Token(secrets.checked(token, _("the input"))))
+    return f"{_signed_in(settings)} {unchecked}".strip()
+
+
+def is_known(settings: Settings) -> bool:
+    """Whether there is a token, as far as can be told without asking the keyring."""
+    return bool(secrets.environment_token()) or bool(_remembered().get(settings.api_host))
+
+
+def _keep(settings: Settings, made: Stored) -> str:
+    """Store it unless Coze does not take it. Returns why that could not be asked, or "". Raises SecretsError; then what
+    was stored before is stored still."""
     host = settings.api_host
     with locked(_lock()):
         before = _write(host, made)
@@ -97,15 +124,12 @@ def login(told: Login) -> None:
                 _write(host, before)
         raise
     except TrayError as error:
-        terminal.show_warning(_("Not checked: {error}").format(error=error.message))
-    remembered = {"region": told.region, "bot_id": told.bot, "oauth_client_id": told.client_id}
-    settings_module.save(**{key: value for key, value in remembered.items() if value is not None})
-    terminal.out.print(_("Signed in to {host}; the token is in the keyring.").format(host=host))
-    for line in lines(about(settings)):
-        terminal.out.print(line, markup=False)
-    if secrets.environment_token():
-        terminal.show_warning(_("COZE_API_TOKEN is set and is used instead of it."))
-    instance.tell(home_folder(), {"op": "signed_in"})
+        return _("Not checked: {error}").format(error=error.message)
+    return ""
+
+
+def _signed_in(settings: Settings) -> str:
+    return _("Signed in to {host}; the token is in the keyring.").format(host=settings.api_host)
 
 
 def logout() -> None:
@@ -351,15 +375,15 @@ def _write(host: str, stored: Stored) -> Stored | None:
 
 
 def _remember_end(host: str, stored: Stored | None) -> None:
-    """When the sign-in ends is nothing secret; `remembered_warning` asks for it."""
+    """That there is a sign-in, and when it ends, is nothing secret; `is_known` and `remembered_warning` ask for it."""
     known = _remembered()
     account = known.get(host)
     account = account if isinstance(account, dict) else {}
-    ends_at = _ends_at(stored)
-    if account.get("ends_at") == ends_at:
+    account = {**account, "ends_at": _ends_at(stored)} if stored else {}
+    if account == known.get(host, {}):
         return
     try:
-        _store_accounts({**known, host: {**account, "ends_at": ends_at}})
+        _store_accounts({**known, host: account})
     except OSError as error:  # nobody is kept from signing in by it
         log.warning("when the sign-in ends could not be stored: %s", error)
 

@@ -135,6 +135,35 @@ def test_targets_are_asked_from_the_menu_and_their_questions_answered_there(pane
     assert [(chat.bot_id, chat.prompt) for chat in cloud.chats.values()] == [("7", "做一个视频"), ("8", "做今天的海报")]
 
 
+def test_who_never_saw_a_terminal_signs_in_from_the_menu(panel: Desktop, tmp_path: Path) -> None:
+    drafts, home = tmp_path / "drafts", tmp_path / "home"
+    drafts.mkdir()
+    answers = 'case "$*" in *token*) echo pat_of_the_menu;; *"id of the bot"*) echo 7;; *) echo 海;; esac'
+    (tmp_path / "zenity").write_text(f"#!/bin/sh\n{answers}\n")
+    (tmp_path / "zenity").chmod(0o755)
+    with demo.simulator(pace_s=0) as cloud:
+        cloud.tokens = {"pat_of_the_menu"}
+        variables = {
+            "COZE_TRAY_HOME": str(home),
+            "COZE_API_BASE": cloud.base_url,
+            "COZE_TRAY_DRAFTS_DIR": str(drafts),
+            "COZE_TRAY_ALLOW_HOSTS": "127.0.0.1",
+            "PATH": f"{tmp_path}:{panel.environment['PATH']}",
+        }
+        with program(panel, **variables):
+            eventually(lambda: "Sign in…" in panel.labels(), "the way to sign in")
+            eventually(lambda: "Not signed in yet" in panel.notifications(), "who did not look there to be told")
+            assert "New request…" not in panel.labels()
+            panel.menu("Sign in…")
+            eventually(lambda: "Signed in to" in panel.notifications(), "what became of it")
+            eventually(lambda: "New request…" in panel.labels() and "Sign in…" not in panel.labels(), "the way to ask")
+            panel.menu("New request…")
+            eventually(lambda: _submenu_has(panel, "Demo"), "the bot's draft")
+    assert {chat.bot_id for chat in cloud.chats.values()} == {"7"}
+    kept = [file.read_bytes() for file in home.iterdir() if file.is_file()]
+    assert kept and not any(b"pat_of_the_menu" in one for one in kept)
+
+
 def test_login_stores_the_token_in_the_keyring_and_logout_deletes_it(bare: Desktop, tmp_path: Path) -> None:
     home = {"COZE_TRAY_HOME": str(tmp_path)}
     done = subprocess.run(
@@ -178,7 +207,7 @@ def test_without_a_tray_it_says_so_at_once_listens_and_shows_the_icon_when_there
 def test_who_sees_no_terminal_is_told_too_when_no_tray_has_come_in_a_while(tmp_path: Path) -> None:
     sooner = "from tray.desktop import start; start.LATE_TRAY_S = 1; start.main(headless=False)"
     with desktop_session() as desktop:
-        home = {**desktop.environment, "COZE_TRAY_HOME": str(tmp_path)}
+        home = {**desktop.environment, "COZE_TRAY_HOME": str(tmp_path), "COZE_API_TOKEN": "t"}
         running = subprocess.Popen([sys.executable, "-c", sooner], env=home, stderr=subprocess.DEVNULL)
         try:
             eventually(lambda: "No tray icon yet" in desktop.notifications(), "the notification")

@@ -93,6 +93,12 @@ class Program:
     def ask(self, name: str | None, prompt: str) -> None:
         say(called="ask", name=name, prompt=prompt)
 
+    def has_token(self) -> bool:
+        return True
+
+    def sign_in(self, token: str, bot_id: str) -> None:
+        say(called="sign_in")
+
     def questions(self) -> list[QuestionAsked]:
         return self.found.get("questions", [])
 

@@ -36,6 +36,22 @@ class Clicks:
                 return
         self._controls.ask(target.name if target else None, prompt)
 
+    def sign_in(self) -> None:
+        """Ask for a token, and for a bot where none is set. Raises TrayError."""
+        token_wanted = _(
+            "Paste your Coze token. Coze makes one at Settings > Personal access tokens; the README lists its scopes."
+        )
+        bot_wanted = _("The id of the bot to ask (the number at its address's end).")
+        try:
+            token = dialog.ask_text("coze-tray", token_wanted)
+            if not token or not token.strip():
+                return
+            bot_id = "" if self._controls.has_default_bot() else dialog.ask_text("coze-tray", bot_wanted) or ""
+        except dialog.NoDialogError as error:
+            how = _("Sign in with: coze-tray login")
+            raise TrayError(f"{error.message} {how}") from None
+        self._controls.sign_in(token, bot_id.strip())
+
     def answer(self, question: QuestionAsked) -> None:
         """Let the user type the answer, in one window for each question. Raises TrayError."""
         if question in self._dialogs:

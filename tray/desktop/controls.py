@@ -44,6 +44,12 @@ class Controls(Protocol):
     def ask(self, name: str | None, prompt: str) -> None:
         """Ask the target of that name; "": what is saved with it. None: the default bot."""
 
+    def has_token(self) -> bool:
+        """Whether the user has signed in, as far as is known."""
+
+    def sign_in(self, token: str, bot_id: str) -> None:
+        """Store the token, and the bot's id where one is given."""
+
     def questions(self) -> list[QuestionAsked]:
         """Those that wait for the user now."""
 

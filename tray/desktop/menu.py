@@ -40,6 +40,7 @@ class Seen:
     starts_at_login: bool = False
     notifies: bool = True
     language: str = ""
+    has_token: bool = True
     has_default_bot: bool = False
     targets: tuple[Choice, ...] = ()
     questions: tuple[QuestionAsked, ...] = ()
@@ -156,6 +157,8 @@ def shown(label: str) -> str:
 
 def _requests(seen: Seen, clicks: Clicks) -> list[Entry]:
     found = []
+    if seen.state.state == "sign_in" or not seen.has_token:
+        found.append(Entry(_("Sign in…"), Do(clicks.sign_in)))
     if seen.has_default_bot:
         found.append(Entry(_("New request…"), Do(clicks.ask, (None,))))
     for label, items in (

@@ -128,6 +128,25 @@ class Program:
         asked = targets.asked(targets.find(name, kind, settings), settings, whole_characters(prompt))
         begin(self._app, NewRequest(asked, None))
 
+    def has_token(self) -> bool:
+        from tray.signing_in import is_known
+
+        settings = self._settings_now()
+        return self._settings_are_given or settings is None or is_known(settings)
+
+    def sign_in(self, token: str, bot_id: str) -> None:
+        """Raises TrayError."""
+        from tray.signing_in import sign_in
+
+        settings = self._settings_now()
+        if self._app is None or settings is None:
+            return
+        said = sign_in(token, settings)
+        if bot_id:
+            self._set("bot_id", bot_id)
+        self._app.listener.signed_in()
+        self.bus.publish(events.Noticed("", said))
+
     def questions(self) -> list[events.QuestionAsked]:
         return self._questions.all()
 
@@ -187,7 +206,7 @@ class Program:
             self._took(self._settings.model_copy(update={key: value}))
             return
         try:
-            settings_module.edit(lambda document: document.update({key: value}))
+            settings_module.save(**{key: value})
         except OSError as error:
             raise SettingsError(
                 _("The settings can't be written: {path}: {error}").format(

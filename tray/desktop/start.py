@@ -159,6 +159,8 @@ def _run(folder: Path, *, headless: bool) -> None:
 
 def _open(program: Program) -> None:
     program.open()
+    if not program.has_token():
+        program.bus.publish(events.Noticed("", _("Not signed in yet: choose “Sign in…” in the icon's menu.")))
     try:
         said = autostart.repair()
     except TrayError as error:

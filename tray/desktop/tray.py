@@ -154,6 +154,7 @@ class Tray:
                 starts_at_login=autostart.status() is not None,
                 notifies=controls.notifies(),
                 language=controls.language(),
+                has_token=controls.has_token(),
                 has_default_bot=controls.has_default_bot(),
                 targets=tuple(controls.targets()),
                 questions=tuple(controls.questions()),
