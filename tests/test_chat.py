@@ -33,6 +33,7 @@ def test_the_recorded_tool_call_is_answered_once_with_its_id_and_json(wire):
     with Simulator(on_chat, lambda _chat, _outputs: [answered]) as cloud:
         events = run(cloud)
 
+    assert of(events, ToolCalls), (events, cloud.received)
     assert of(events, ToolCalls)[0].calls[0].name == "get_rain_probability"
     assert json.loads(of(events, ToolCalls)[0].calls[0].arguments) == {"location": "河南"}
     submissions = [r for r in cloud.received if r.path == "/v3/chat/submit_tool_outputs"]
