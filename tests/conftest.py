@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from factory import SHARED, MediaServer, content_of
 from listening import Listening
+from program import start
 from tray.draft import pipeline
 from tray.draft.cache import CachePolicy
 from tray.draft.compose import Options
@@ -103,6 +105,22 @@ def cloud(box: SimulatedMailbox) -> Iterator[Simulator]:
     """A cloud that has that mailbox."""
     with Simulator(routes=box.routes()) as cloud:
         yield cloud
+
+
+@pytest.fixture
+def begin(env: dict[str, str]) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Begin a command in the test file's own `env`; whatever still runs at the end is ended."""
+    begun: list[subprocess.Popen[str]] = []
+
+    def run(*arguments: str, **more: str) -> subprocess.Popen[str]:
+        begun.append(start(*arguments, env={**env, **more}))
+        return begun[-1]
+
+    yield run
+    for process in begun:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
 
 
 @pytest.fixture

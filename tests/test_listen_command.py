@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ import tomlkit
 
 from factory import draft, export, segment, track
 from listening import Listening
-from program import DEADLINE_S, coze_tray, environment, last_line, start, wait_until
+from program import DEADLINE_S, coze_tray, environment, last_line, wait_until
 from tray import events, instance, standing
 from tray.asked import Asked
 from tray.mailbox_command import cost, listen_always
@@ -35,22 +34,6 @@ def env(cloud: Simulator, tmp_path: Path, root: Path) -> dict[str, str]:
     return environment(
         tmp_path / "home", COZE_API_BASE=cloud.base_url, COZE_API_TOKEN="t", COZE_TRAY_DRAFTS_DIR=str(root)
     )
-
-
-@pytest.fixture
-def begin(env: dict[str, str]) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Begin a command; whatever still runs at the end is ended."""
-    begun: list[subprocess.Popen[str]] = []
-
-    def run(*arguments: str, **more: str) -> subprocess.Popen[str]:
-        begun.append(start(*arguments, env={**env, **more}))
-        return begun[-1]
-
-    yield run
-    for process in begun:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
 
 
 def device(box: SimulatedMailbox) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from factory import draft, export, png, segment, send, track
-from program import DEADLINE_S, coze_tray, environment, last_line, start, wait_until
+from program import DEADLINE_S, coze_tray, environment, last_line, wait_until
 from tray import control, instance
 from tray.errors import HandOffError
 from tray.simulator.chats import SimulatedChat
@@ -40,22 +40,6 @@ def env(home: Path, root: Path) -> dict[str, str]:
         home, COZE_API_TOKEN="t", COZE_API_BASE="http://127.0.0.1:1", COZE_TRAY_DRAFTS_DIR=str(root), DISPLAY="",
         COZE_TRAY_ALLOW_HOSTS="127.0.0.1",
     )  # fmt: skip
-
-
-@pytest.fixture
-def begin(env: dict[str, str]) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Begin a command; whatever still runs at the end is ended."""
-    begun: list[subprocess.Popen[str]] = []
-
-    def run(*arguments: str, **more: str) -> subprocess.Popen[str]:
-        begun.append(start(*arguments, env={**env, **more}))
-        return begun[-1]
-
-    yield run
-    for process in begun:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
 
 
 @pytest.fixture
