@@ -119,6 +119,9 @@ class Controls:
     def log_file(self) -> Path:
         return Path("/home/coze-tray.log")
 
+    def has_token(self) -> bool:
+        return True
+
     def has_default_bot(self) -> bool:
         return True
 
@@ -265,6 +268,27 @@ def test_on_windows_the_menu_is_made_when_it_is_opened_by_either_button_and_stay
         opened.join(5)
         handle(0, 0x205)
         assert icon.made[1][0] == "Listening, nothing to do: later"
+
+    show("win32", monkeypatch, [StateChanged("error", "before")], look)
+
+
+def test_a_picture_that_is_refused_once_is_shown_a_little_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by a full disk, or a virus scanner that holds the file in which it is handed over."""
+    monkeypatch.setattr("tray.desktop.tray._AGAIN_S", 0.05)
+    shown = Tray._show
+    refused: list[str] = []
+
+    def refuses(tray: Tray, icon: Any, seen: Any) -> None:
+        if seen.state.detail == "later" and not refused:
+            refused.append("later")
+            raise OSError("no room")
+        shown(tray, icon, seen)
+
+    monkeypatch.setattr(Tray, "_show", refuses)
+
+    def look(icon: Icon, bus: Bus) -> None:
+        bus.publish(StateChanged("idle", "later"))
+        wait_until(lambda: refused and icon.title.endswith("later"), "the title")
 
     show("win32", monkeypatch, [StateChanged("error", "before")], look)
 

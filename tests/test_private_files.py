@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,7 +58,8 @@ def test_a_command_that_comes_first_makes_the_folder_private(tmp_path: Path):
 def test_a_private_file_is_replaced_whole_and_follows_no_link(tmp_path: Path):
     other = tmp_path / "other"
     other.write_text("not to be touched")
-    (tmp_path / "x.new").symlink_to(other)
+    fresh = tmp_path / f"x.json.{os.getpid()}.{threading.get_ident()}.new"
+    fresh.symlink_to(other)
     write_private(tmp_path / "x.json", "海")
     assert (tmp_path / "x.json").read_text("utf-8") == "海"
-    assert other.read_text() == "not to be touched" and not (tmp_path / "x.new").exists()
+    assert other.read_text() == "not to be touched" and not fresh.is_symlink()

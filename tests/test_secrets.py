@@ -274,3 +274,26 @@ def test_the_token_of_the_environment_is_kept_from_children_and_known_all_the_sa
 def _in_a_file() -> type[Memory]:
     """A backend as those of keyrings.alt, by its module's name."""
     return type("PlaintextKeyring", (Memory,), {"__module__": "keyrings.alt.file", "priority": 0.5})
+
+
+def test_what_was_given_up_changes_nothing_when_the_keyring_opens_late(
+    use: Use, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two refreshed sign-ins that time out one after the other; mixed, their parts would be no record at all."""
+    opened = threading.Event()
+    memory = use(Memory(opened.wait))
+    opened.set()
+    before = OAuth("id", "a" * 1500, "r" * 1500, 1.0, 2.0, "device")
+    secrets.write("api.coze.cn", before)
+    kept = dict(memory.stored)
+    opened.clear()
+    monkeypatch.setattr(secrets, "_WRITE_S", 0.05)
+    for letter in "xy":
+        with pytest.raises(SecretsError):
+            secrets.write("api.coze.cn", OAuth("id", letter * 1500, letter * 1500, 1.0, 2.0, "device"))
+    opened.set()
+    for thread in threading.enumerate():
+        if thread.name == "keyring":
+            thread.join(10)
+    assert memory.stored == kept
+    assert secrets.read("api.coze.cn") == before

@@ -228,7 +228,7 @@ def _detached(command: list[str], errors: IO[bytes]) -> subprocess.Popen[bytes]:
     else:
         more["start_new_session"] = True
     none = subprocess.DEVNULL
-    return subprocess.Popen(command, stdin=none, stdout=none, stderr=errors, **more)  # noqa: S603 - it is our own
+    return subprocess.Popen(command, cwd=home_folder(), stdin=none, stdout=none, stderr=errors, **more)  # noqa: S603 - it is our own
 
 
 def _within(seconds: float, true: Callable[[], bool]) -> bool:

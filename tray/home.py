@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import platformdirs
@@ -18,11 +19,16 @@ def write_private(path: Path, text: str) -> None:
     """Put a file that this user alone may read in the place of `path`; whatever ends this in the middle, there is the
     old one or the new one. Raises OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.new")
     fresh.unlink(missing_ok=True)
-    with open(fresh, "x", encoding="utf-8", opener=private) as file:
-        file.write(text)
-    fresh.replace(path)
+    try:
+        with open(fresh, "x", encoding="utf-8", opener=private) as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut leaves the new name with nothing in it
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def private(path: str, flags: int) -> int:

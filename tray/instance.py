@@ -73,15 +73,17 @@ class Instance:
     def release(self) -> None:
         """Let another process be the one."""
         self._released.set()
-        _forget(self._home)
-        listener, self._listener = self._listener, None
-        if listener is not None:
-            folder = Path(str(listener.address)).parent
-            listener.close()
-            if sys.platform != "win32" and folder != self._home:
-                with suppress(OSError):
-                    folder.rmdir()
-        self._lock.release()
+        try:
+            _forget(self._home)
+            listener, self._listener = self._listener, None
+            if listener is not None:
+                folder = Path(str(listener.address)).parent
+                listener.close()
+                if sys.platform != "win32" and folder != self._home:
+                    with suppress(OSError):
+                        folder.rmdir()
+        finally:
+            self._lock.release()
 
     def _accept(self, listener: Listener, key: bytes, answer: Answer) -> None:
         while True:
@@ -244,7 +246,8 @@ def _silent(pid: int | None) -> HandOffError:
 def _forget(home: Path) -> None:
     """Nobody runs, as far as the files say."""
     for name in (_RUNNING, _PID):
-        (home / name).unlink(missing_ok=True)
+        with suppress(PermissionError):  # Windows: somebody is reading it
+            (home / name).unlink(missing_ok=True)
 
 
 def _converse(connection: Connection[Any, Any], key: bytes, answer: Answer) -> None:

@@ -306,7 +306,10 @@ class Listener:
     def _left(self, request_id: str) -> None:
         del self._tasks[request_id]  # at once: it may be asked for again in the next moment
         if not self._tasks:
-            memory.give_back()
+            try:
+                memory.give_back()
+            except Exception:  # no request's end may hang on it
+                log.exception("memory was not given back")
 
     def _gone(self, request_id: str) -> None:
         """Nothing runs any more of a request that was cancelled."""

@@ -10,6 +10,7 @@ import json
 import locale as system_locale
 import os
 import platform
+import re
 import sqlite3
 import sys
 import time
@@ -108,9 +109,24 @@ def _versions() -> str:
 
 
 def _libraries() -> Iterable[tuple[str, str]]:
-    for found in metadata.distributions():
-        if found.name:
-            yield found.name, found.version
+    """What the program is made of, as far as it is here. Nothing else: a computer's other packages may tell whose it
+    is."""
+    if getattr(sys, "frozen", False):  # nothing else is in it
+        yield from ((found.name, found.version) for found in metadata.distributions() if found.name)
+    seen: set[str] = set()
+    left = ["coze-tray"]
+    while left:
+        name = re.sub(r"[-_.]+", "-", left.pop()).lower()
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            found = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            continue
+        yield name, found.version
+        wanted = (one for one in found.requires or () if "extra ==" not in one)
+        left += [match[0] for one in wanted if (match := re.match(r"[\w.-]+", one))]
 
 
 def _doctor(unnamed: Unnamed) -> str:

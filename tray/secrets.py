@@ -225,6 +225,7 @@ def _within(seconds: float, call: Callable[[Any], T], *, may_set_up: bool = Fals
     answer: list[T] = []
     failure: list[Exception] = []
     found: _Found = "open"
+    given_up = threading.Event()
 
     def work() -> None:
         nonlocal found
@@ -238,7 +239,9 @@ def _within(seconds: float, call: Callable[[Any], T], *, may_set_up: bool = Fals
                 if _lock.is_asked_for and not may_set_up:
                     raise _locked(seconds)  # noqa: TRY301
             with _lock.asked_for():
-                answer.append(call(backend))
+                answer.append(call(_Heeded(backend, given_up)))
+        except _GivenUpError:
+            _lock.seen_open()  # or it would block still
         except Exception as error:  # noqa: BLE001 - backends raise errors of their own; raised again by the caller
             failure.append(error)
         else:
@@ -247,6 +250,7 @@ def _within(seconds: float, call: Callable[[Any], T], *, may_set_up: bool = Fals
     worker = threading.Thread(target=work, name="keyring", daemon=True)
     worker.start()
     worker.join(seconds)
+    given_up.set()
     if failure:
         raise _explained(failure[0]) from failure[0]
     if answer:
@@ -255,6 +259,34 @@ def _within(seconds: float, call: Callable[[Any], T], *, may_set_up: bool = Fals
         raise _not_set_up()
     _lock.silent(lambda: bool(answer))
     raise _locked(seconds)
+
+
+class _GivenUpError(Exception):
+    pass
+
+
+class _Heeded:
+    """The backend for one call. Once that is given up, it changes nothing any more: a record that was refreshed since
+    would be replaced by an older one, or be mixed with its parts."""
+
+    def __init__(self, backend: Any, given_up: threading.Event) -> None:
+        self._backend, self._given_up = backend, given_up
+
+    def get_password(self, service: str, name: str) -> str | None:
+        found: str | None = self._backend.get_password(service, name)
+        return found
+
+    def set_password(self, service: str, name: str, password: str) -> None:
+        self._heed()
+        self._backend.set_password(service, name, password)
+
+    def delete_password(self, service: str, name: str) -> None:
+        self._heed()
+        self._backend.delete_password(service, name)
+
+    def _heed(self) -> None:
+        if self._given_up.is_set():
+            raise _GivenUpError
 
 
 def _backend() -> Any:

@@ -75,14 +75,14 @@ def test_the_icon_comes_though_the_keyring_is_locked_and_all_goes_on_when_it_is_
             try:
                 eventually(lambda: _labels(desktop), "the icon")
                 assert time.monotonic() - began < 5  # sooner than the keyring gives up
-                locked = "Sign in to Coze: The keyring is locked"
-                eventually(lambda: any(label.startswith(locked) for label in _labels(desktop)), "the state")
-                eventually(lambda: "The keyring is locked" in desktop.notifications(), "the notification")
-                assert "Unlock it" in desktop.notifications()
                 ask = [sys.executable, "-m", "tray", "ask", "做一个视频", "--bot", "1"]
                 with subprocess.Popen(
                     ask, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
                 ) as asking:
+                    locked = "Sign in to Coze: The keyring is locked"
+                    eventually(lambda: any(label.startswith(locked) for label in _labels(desktop)), "the state")
+                    eventually(lambda: "The keyring is locked" in desktop.notifications(), "the notification")
+                    assert "Unlock it" in desktop.notifications()
                     if dismissed_first:
                         _type_into_the_prompt(desktop, "Escape")
                         eventually(lambda: not _prompts(desktop), "the prompt to go")

@@ -60,6 +60,7 @@ def test_a_venv_that_was_moved_registers_its_new_place_when_it_starts(
         "COZE_TRAY_HOME": str(tmp_path / "家"),
         "XDG_CONFIG_HOME": str(config),
         "PYTHONPATH": "",
+        "COZE_API_TOKEN": "t",
     }
     panel.run(str(python), "-m", "tray", "autostart", "on", **variables)
     moved = tmp_path / "新的 程序"

@@ -43,7 +43,7 @@ class Clicks:
         )
         bot_wanted = _("The id of the bot to ask (the number at its address's end).")
         try:
-            token = dialog.ask_text("coze-tray", token_wanted)
+            token = dialog.ask_text("coze-tray", token_wanted, hidden=True)
             if not token or not token.strip():
                 return
             bot_id = "" if self._controls.has_default_bot() else dialog.ask_text("coze-tray", bot_wanted) or ""
@@ -58,7 +58,8 @@ class Clicks:
             return
         over = self._dialogs[question] = threading.Event()
         try:
-            said = dialog.ask_text("coze-tray", f"{question.text}\n{question.url}".strip(), over)
+            first = _("Coze asks (never type a token or a password here):")
+            said = dialog.ask_text("coze-tray", f"{first}\n\n{question.text}\n{question.url}".strip(), over)
         except dialog.NoDialogError as error:
             how = _("Answer with: coze-tray answer {id} TEXT").format(id=question.request_id)
             raise TrayError(f"{error.message} {how}") from None

@@ -13,6 +13,7 @@ import sys
 import threading
 from pathlib import Path
 
+from tray.desktop import outside
 from tray.desktop.notify import cut
 from tray.errors import TrayError
 from tray.locale import _
@@ -37,16 +38,17 @@ class NoDialogError(TrayError):
     """There is nothing here that could ask."""
 
 
-def ask_text(title: str, text: str, over: threading.Event | None = None) -> str | None:
+def ask_text(title: str, text: str, over: threading.Event | None = None, *, hidden: bool = False) -> str | None:
     """What the user types, None where they don't want to. Blocks until then; `over`, once set, takes the window away.
+    `hidden`: what is typed is not shown, but on Windows, whose InputBox has no way to.
 
     The texts are arguments or variables of the process, so that nothing in them is read as script. Raises
     NoDialogError."""
-    command, variables = _command(cut(title, 100), cut(text, TEXT_UNITS))
+    command, variables = _command(cut(title, 100), cut(text, TEXT_UNITS), hidden=hidden)
     try:
         process = subprocess.Popen(  # noqa: S603 - no shell
             command,
-            env={**os.environ, **variables},
+            env={**outside.environment(), **variables},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -64,21 +66,23 @@ def ask_text(title: str, text: str, over: threading.Event | None = None) -> str 
     return typed
 
 
-def _command(title: str, text: str) -> tuple[list[str], dict[str, str]]:
+def _command(title: str, text: str, *, hidden: bool) -> tuple[list[str], dict[str, str]]:
     """The command that asks, and its variables."""
     if sys.platform == "win32":
         powershell = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32/WindowsPowerShell/v1.0/powershell.exe")
         command = [str(powershell), "-NoProfile", "-Sta", "-Command", _WINDOWS]
         return command, {"COZE_TRAY_TITLE": title, "COZE_TRAY_TEXT": text}
     if sys.platform == "darwin":
-        return ["osascript", *(word for line in _MAC for word in ("-e", line)), title, text], {}
+        lines = [line + " with hidden answer" if hidden and "display dialog" in line else line for line in _MAC]
+        return ["osascript", *(word for line in lines for word in ("-e", line)), title, text], {}
     if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         if zenity := shutil.which("zenity"):
             # Its text takes "\n" for a line's end and "_" for a shortcut (zenity 3.44, src/entry.c).
             shown = text.replace("\\", "\\\\").replace("_", "__")
-            return [zenity, "--entry", f"--title={title}", f"--text={shown}", "--width=420"], {}
+            hide = ["--hide-text"] if hidden else []
+            return [zenity, "--entry", *hide, f"--title={title}", f"--text={shown}", "--width=420"], {}
         if kdialog := shutil.which("kdialog"):
-            return [kdialog, "--title", title, "--inputbox", _rich(text)], {}
+            return [kdialog, "--title", title, "--password" if hidden else "--inputbox", _rich(text)], {}
     raise NoDialogError(_("No window can be shown to ask in."), _("Install zenity or kdialog, or use the terminal."))
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tray.desktop import outside
+
 if TYPE_CHECKING:
     from tray.draft.folders import Machine, Profile
 
@@ -47,7 +49,11 @@ def open_text(path: Path) -> None:
 
 def open_page(url: str) -> None:
     """Open the page. What goes wrong is logged; what is not https is not opened."""
-    if not url.startswith("https://") or not webbrowser.open(url):
+    if not url.startswith("https://"):
+        log.warning("the page %s is not opened: it is not https", url)
+    elif sys.platform.startswith("linux"):
+        _open(url)
+    elif not webbrowser.open(url):
         log.warning("the page %s could not be opened", url)
 
 
@@ -91,14 +97,16 @@ def _open_folder(folder: Path) -> None:
         log.warning("the folder %s is not there", folder)
 
 
-def _open(path: Path) -> None:
+def _open(path: Path | str) -> None:
+    """A folder, a text or an application found above, or a page."""
     try:
         if sys.platform == "win32":
-            os.startfile(path)  # noqa: S606 - a folder, a text or an application found above
+            os.startfile(path)  # noqa: S606 - no shell
             return
         opener = "open" if sys.platform == "darwin" else "xdg-open"
         subprocess.run(  # noqa: S603 - a list of two, no shell
-            [opener, str(path.absolute())],
+            [opener, path if isinstance(path, str) else str(path.absolute())],
+            env=outside.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -28,6 +28,8 @@ _TITLE_UNITS = 127
 _EVERY_S = 0.5
 """The icon is brought up to date no more often: panels have crashed over menus that change while they are looked at."""
 
+_AGAIN_S = 5.0
+
 
 class Tray:
     """The icon. `icon` is pystray's own while `run` runs, else None."""
@@ -60,7 +62,7 @@ class Tray:
         self.icon = icon_class()("coze-tray", picture(self._state.state), "coze-tray", menu=entries)
 
         def ready(icon: Any) -> None:
-            host.on_main_thread(lambda: setattr(icon, "visible", True))
+            host.on_main_thread(partial(self._appear, icon))
             if self._stopping.is_set():  # before there was a loop to stop
                 self.stop()
                 return
@@ -125,8 +127,28 @@ class Tray:
             except Exception:  # the rest of the menu then shows what it showed before
                 log.exception("the menu could not be brought up to date")
                 self._seen, self._look_again = self._with_progress(self._seen), True
-            host.on_main_thread(partial(self._show, icon, self._seen))
+            host.on_main_thread(partial(self._try_to_show, icon, self._seen))
             self._stopping.wait(_EVERY_S)
+
+    def _appear(self, icon: Any) -> None:
+        try:
+            icon.visible = True
+        except Exception:  # everything else works without it, and each update tries again
+            log.exception("the icon could not be shown")
+
+    def _try_to_show(self, icon: Any, seen: Seen) -> None:
+        """A picture is handed over in a file, which a full disk or a virus scanner may refuse: the next update tries
+        again, and one follows soon."""
+        try:
+            if not icon.visible:
+                icon.visible = True
+            self._show(icon, seen)
+        except Exception:
+            log.exception("the icon could not be brought up to date")
+            self._shown = None
+            again = threading.Timer(_AGAIN_S, self._stale.set)
+            again.daemon = True
+            again.start()
 
     def _show(self, icon: Any, seen: Seen) -> None:
         shown = picture(seen.state.state, *media(seen.running))
