@@ -60,11 +60,11 @@ def test_questions_and_what_failed_are_in_the_menu(panel: Desktop, tmp_path: Pat
 def test_a_page_is_shown_before_it_is_opened_and_opened_by_a_click_alone(panel: Desktop, tmp_path: Path) -> None:
     path = fake_zenity(tmp_path, "echo ok; exit 0")
     opened = tmp_path / "opened"
-    browser = tmp_path / "browser"
+    browser = tmp_path / "xdg-open"
     browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
     browser.chmod(0o755)
     page = "https://www.coze.cn/oauth?state=1"
-    with tray(panel, PATH=path, BROWSER=str(browser)) as driver:
+    with tray(panel, PATH=path) as driver:
         driver.order(found={"questions": [["r1", "q1", "连接账号", [], page]]})
         eventually(lambda: entries_with(panel, "Questions", "连接账号"), "the question in the menu")
         panel.menu("Answer…")
