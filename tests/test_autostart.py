@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import plistlib
 import shlex
 import subprocess
@@ -31,12 +32,16 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def linux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    if os.name == "nt":
+        pytest.skip("paths are another system's")
     monkeypatch.setattr(sys, "platform", "linux")
     return tmp_path / ".config" / "autostart" / "coze-tray.desktop"
 
 
 @pytest.fixture
 def macos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    if os.name == "nt":
+        pytest.skip("paths are another system's")
     monkeypatch.setattr(sys, "platform", "darwin")
     return tmp_path / "Library" / "LaunchAgents" / "com.coze-tray.plist"
 
