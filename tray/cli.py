@@ -7,6 +7,7 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Literal
 
 import typer
@@ -49,7 +50,7 @@ def run() -> int:
     logging.getLogger().addHandler(logging.NullHandler())  # what libraries log is not for the terminal
     for name in ("SIGTERM", "SIGHUP"):  # end as with Ctrl-C: whatever is being built is cleaned away
         if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.default_int_handler)
+            signal.signal(getattr(signal, name), _as_ctrl_c)
     usage.speak()
     try:
         code = app(prog_name="coze-tray", standalone_mode=False)
@@ -77,6 +78,14 @@ def run() -> int:
             _("Please report it with what you did."),
         )
     return 1
+
+
+def _as_ctrl_c(_number: int, frame: FrameType | None) -> None:
+    """asyncio takes Ctrl-C in order: what it runs is cancelled; an exception raised just anywhere tears its loop."""
+    taken_by = signal.getsignal(signal.SIGINT)
+    if not callable(taken_by):  # Ctrl-C is ignored, as in the background of a shell
+        raise KeyboardInterrupt
+    taken_by(signal.SIGINT, frame)
 
 
 @app.callback(invoke_without_command=True)
