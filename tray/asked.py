@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Kind = Literal["bot", "workflow", "chatflow", "item", "call"]
-"""item: one tool call that a mailbox workflow delivered. call: one that began on this computer; no cloud has a part in it,
-and it has neither `base_url` nor `target_id`."""
+"""item: one tool call that a mailbox workflow delivered. call: one that began on this computer; no cloud has a
+part in it, and it has neither `base_url` nor `target_id`."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Asked:
     `parameters` are a workflow's inputs (of an item: `id`, `tool`, `arguments`; of a call: `tool`, `arguments`),
     `variables` the user variables of a bot. `conversation_id`: the conversation to continue, "" for a new one; `clear`:
     its context is cleared before. `files`: absolute paths, uploaded with the prompt. `bot_id`, `app_id`: the bot or
-    application that a workflow or chatflow runs for. `background`: nobody waits for it, so it leaves a place free to what
-    the user asks meanwhile."""
+    application that a workflow or chatflow runs for. `background`: nobody waits for it, so it leaves a place free
+    to what the user asks meanwhile."""
 
     base_url: str
     kind: Kind
