@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tray import events, instance, locale, logs, secrets, standing
 from tray import settings as settings_module
-from tray.asked import Asked
+from tray.asked import Asked, call_of
 from tray.coze.credential import FixedToken
 from tray.coze.tries import Pace
 from tray.draft.folders import drafts_folder, profile_of
@@ -32,7 +32,8 @@ from tray.questions import OpenQuestions
 from tray.running import DraftLedger
 from tray.settings import InForce, Settings, Unknown
 from tray.signing_in import credential_for, remembered_warning
-from tray.text import whole_characters
+from tray.sources import Sources
+from tray.sources.parts import Parts as SourceParts
 from tray.tools.context import ToolContext
 from tray.tools.generate_draft import generate_draft
 from tray.tools.registry import Registry
@@ -71,6 +72,8 @@ class App:
     running: RunningRequests
     face: Face
     heed_no_unlocking: Callable[[], None]
+    sources: Sources
+    """What starts requests by itself."""
     odd_settings: tuple[Unknown, ...]
     """What stands in the settings file and is no setting."""
     since_s: float = field(default_factory=time.time)
@@ -86,11 +89,19 @@ class App:
             found.append(text.format(path=self.journal.set_aside))
         return [events.Noticed("", text) for text in found]
 
+    def settings_changed(self) -> None:
+        """Whatever goes by the settings, or shows them, looks again. Raises SettingsError."""
+        self.standing.settings_changed()
+        self.sources.settings_changed()
+        locale.use(settings_module.load().language or None)
+        self.bus.publish(self.listener.state)
+
     def close(self) -> None:
         """Stop listening and give up the journal. Requests that ran go on at the next start, or in the process that
         handed them on."""
         self.closing.set()
         self.heed_no_unlocking()
+        self.sources.stop()
         self.listener.close(timeout_s=4.0, grace_s=2.0)
         self.journal.close()
         self.instance.release()
@@ -152,10 +163,13 @@ def open_app(
     unheeded = secrets.when_unlocked(listener.signed_in)
     running = RunningRequests(bus)
     odd = settings_module.look().unknown if resume else ()
-    app = App(settings, bus, journal, listener, held, OpenQuestions(bus), kept, running, face, unheeded, odd)
+    sources = Sources(SourceParts(bus, journal, listener, now))
+    app = App(settings, bus, journal, listener, held, OpenQuestions(bus), kept, running, face, unheeded, sources, odd)
     held.serve(lambda message: answering.answers(app, message))
     for notice in app.notices():
         bus.publish(notice)
+    if resume:
+        sources.start()
     return app
 
 
@@ -226,13 +240,6 @@ def call(app: App, tool: str, arguments: str, source: str = "") -> str:
     """Let a tool be called here, as a request. `arguments`: JSON text of an object; `source`: where they come from, in
     words. Returns the request's id. Raises JournalError."""
     return begin(app, NewRequest(call_of(tool, arguments, source), None))
-
-
-def call_of(tool: str, arguments: str, source: str = "", *, background: bool = False) -> Asked:
-    """What a tool call asks that begins on this computer."""
-    parameters = {"tool": whole_characters(tool), "arguments": whole_characters(arguments).strip() or "{}"}
-    source = whole_characters(source)
-    return Asked("", "call", "", parameters=parameters, target=source, background=background)
 
 
 def asked_again(request: Request) -> Asked:

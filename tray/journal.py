@@ -7,7 +7,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -104,6 +104,21 @@ class Journal:
             json_text(asked.to_json()),
             json_text(run) if run else None,
         )
+
+    def add_requests(self, asked: Sequence[tuple[str, Asked]]) -> None:
+        """Queue these requests, by their ids, all or none; nothing of those that are there already."""
+        with suppress(JournalError):
+            self.let_go()
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT OR IGNORE INTO requests (id, created_us, asked, state) VALUES (?, ?, ?, 'queued')",
+                [(request_id, _now_us(), json_text(one.to_json())) for request_id, one in asked],
+            )
+
+    def requests_of(self, group: str) -> list[str]:
+        """The ids of the requests that were queued together, which begin with that and a hyphen, in their order."""
+        rows = self._run("SELECT id FROM requests WHERE id > ? AND id < ? ORDER BY rowid", f"{group}-", f"{group}.")
+        return [str(row["id"]) for row in rows]
 
     def adopt(self, request_id: str, asked: Asked, run: dict[str, Any]) -> str:
         """Queue a request that goes on with a chat that is there already. Returns its id: where another request has

@@ -147,6 +147,13 @@ class Settings(BaseModel):
     drafts_dir: Annotated[_Folder | None, BeforeValidator(lambda said: said or None)] = Field(
         None, description=N_("The folder that drafts are made in; not set: JianYing's or CapCut's own.")
     )
+    inbox: Annotated[_Folder | None, BeforeValidator(lambda said: said or None)] = Field(
+        None,
+        description=N_(
+            "A folder whose files become requests: .txt and .md are prompts, .json exports, .csv tables of a workflow's"
+            " inputs; not set: none."
+        ),
+    )
     profile: Literal["auto", "jianying", "capcut"] = Field(
         "auto",
         description=N_("For which application drafts are made: jianying, capcut, or auto: the drafts folder's."),
