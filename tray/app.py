@@ -163,7 +163,7 @@ def open_app(
     unheeded = secrets.when_unlocked(listener.signed_in)
     running = RunningRequests(bus)
     odd = settings_module.look().unknown if resume else ()
-    sources = Sources(SourceParts(bus, journal, listener, now))
+    sources = Sources(SourceParts(bus, journal, listener, now, home))
     app = App(settings, bus, journal, listener, held, OpenQuestions(bus), kept, running, face, unheeded, sources, odd)
     held.serve(lambda message: answering.answers(app, message))
     for notice in app.notices():

@@ -98,6 +98,13 @@ class Target(BaseModel):
         "60s",
         description=N_("Between two runs of a mailbox: 30s, 5m or 1h; or hold, for a workflow that itself waits."),
     )
+    schedule: str = Field(
+        "",
+        description=N_(
+            "When it is asked by itself: minute, hour, day, month and weekday as cron has them; 0 8 * * * is each day"
+            " at 8:00. Empty: never."
+        ),
+    )
     runs_a_day: int = Field(1500, ge=1, description=N_("A mailbox is not run more often a day."))
 
     @property
@@ -111,6 +118,21 @@ class Target(BaseModel):
         if said != "hold" and _seconds(said) < SHORTEST_INTERVAL_S:
             raise ValueError(_("it must be {n} s or longer").format(n=SHORTEST_INTERVAL_S))
         return said
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_schedule(cls, said: str) -> str:
+        if said := " ".join(said.split()):
+            _check_schedule(said)
+        return said
+
+    @model_validator(mode="after")
+    def _can_be_scheduled(self) -> Target:
+        if self.schedule and self.listen:
+            raise ValueError(_("a mailbox that is listened to has no schedule: it is run again and again"))
+        if self.schedule and self.kind != "workflow" and not self.prompt.strip():
+            raise ValueError(_("a schedule needs a prompt: what is to be asked then"))
+        return self
 
     @model_validator(mode="after")
     def _can_be_listened_to(self) -> Target:
@@ -128,6 +150,25 @@ def _seconds(said: str) -> float:
     if found is None:
         raise ValueError(_("it is a time like 30s, 5m or 1h, or hold"))
     return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+
+
+def _check_schedule(said: str) -> None:
+    """Raises ValueError."""
+    from datetime import datetime
+
+    from cronsim import CronSim, CronSimError
+
+    wrong = ValueError(
+        _("it is minute, hour, day, month and weekday as cron has them, like 0 8 * * * for each day at 8:00")
+    )
+    if len(said.split()) != 5:  # it would take a sixth, of seconds
+        raise wrong
+    try:
+        next(CronSim(said, datetime(2026, 1, 1)))  # noqa: DTZ001 - local time
+    except CronSimError:
+        raise wrong from None
+    except StopIteration:
+        raise ValueError(_("there is no such day")) from None
 
 
 class Settings(BaseModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tray.asked import Asked
 from tray.events import Bus, Noticed
@@ -20,6 +21,7 @@ class Parts:
     journal: Journal
     listener: Listener
     settings: Callable[[], Settings]
+    home: Path
 
     def begin(self, asked: Sequence[tuple[str, Asked]]) -> None:
         """Queue these requests, by their ids, all or none; what is queued already stays as it is. Where nothing
