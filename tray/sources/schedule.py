@@ -1,7 +1,11 @@
 """Targets that are asked at set times, in the form of cron and this computer's time.
 
 What was due while the computer slept, or the program was off or did not listen, or the time before was still at work,
-is asked once when that is over, unless it was due more than a day ago. Each is asked under an id made of its name and when it was due, so never twice.
+is asked once when that is over, unless it was due more than a day ago. Each is asked under an id made of its name and
+when it was due, so never twice.
+
+APScheduler is not used: it does not wake when the computer does (agronholm/apscheduler issue 794), and its weekdays are
+not cron's.
 """
 
 from __future__ import annotations
