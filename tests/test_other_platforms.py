@@ -130,6 +130,8 @@ class Controls:
 
     def ask(self, name: str | None, prompt: str) -> None: ...
 
+    def make_draft(self, said: str, source: str) -> None: ...
+
     def questions(self) -> list[QuestionAsked]:
         return [QuestionAsked("r", "q", "横屏 & 竖屏？" + "长" * 200, ("横", "竖"))]
 

@@ -36,6 +36,12 @@ class Clicks:
                 return
         self._controls.ask(target.name if target else None, prompt)
 
+    def draft_from_clipboard(self) -> None:
+        """Raises TrayError where it holds none."""
+        from tray.sources import clipboard
+
+        self._controls.make_draft(clipboard.draft(), _("the clipboard"))
+
     def sign_in(self) -> None:
         """Ask for a token, and for a bot where none is set. Raises TrayError."""
         token_wanted = _(

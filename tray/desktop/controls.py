@@ -44,6 +44,9 @@ class Controls(Protocol):
     def ask(self, name: str | None, prompt: str) -> None:
         """Ask the target of that name; "": what is saved with it. None: the default bot."""
 
+    def make_draft(self, said: str, source: str) -> None:
+        """Of an export or the like. `source`: where it comes from, in words."""
+
     def has_token(self) -> bool:
         """Whether the user has signed in, as far as is known."""
 

@@ -161,6 +161,7 @@ def _requests(seen: Seen, clicks: Clicks) -> list[Entry]:
         found.append(Entry(_("Sign in…"), Do(clicks.sign_in)))
     if seen.has_default_bot:
         found.append(Entry(_("New request…"), Do(clicks.ask, (None,))))
+    found.append(Entry(_("New draft from clipboard"), Do(clicks.draft_from_clipboard)))
     for label, items in (
         (_("Targets"), [_target(target, clicks) for target in seen.targets]),
         (_("Running"), [_running(one, clicks) for one in seen.running]),

@@ -128,6 +128,15 @@ class Program:
         asked = targets.asked(targets.find(name, kind, settings), settings, whole_characters(prompt))
         begin(self._app, NewRequest(asked, None))
 
+    def make_draft(self, said: str, source: str) -> None:
+        """Raises TrayError."""
+        import json
+
+        from tray.app import call
+
+        if self._app:
+            call(self._app, "generate_draft", json.dumps({"content": said}, ensure_ascii=False), source)
+
     def has_token(self) -> bool:
         from tray.signing_in import is_known
 
