@@ -16,7 +16,8 @@ from tray.draft.problems import in_words, said_of
 from tray.errors import HandOffError, SettingsError
 from tray.home import home
 from tray.locale import _
-from tray.settings import Settings, Target
+from tray.settings import Settings
+from tray.settings_target import Target
 from tray.text import for_terminal, json_text
 
 _WITH_THE_NEXT_START = ("at_once",)

@@ -129,7 +129,7 @@ class Program:
         begin(self._app, NewRequest(asked, None))
 
     def has_token(self) -> bool:
-        from tray.signing_in import is_known
+        from tray.known_account import is_known
 
         settings = self._settings_now()
         return self._settings_are_given or settings is None or is_known(settings)
