@@ -14,7 +14,7 @@ from tray import settings as settings_module
 from tray.desktop import notify
 from tray.draft import folders
 from tray.draft.problems import DraftError
-from tray.errors import SettingsError
+from tray.errors import SIGN_IN, SettingsError
 from tray.home import home as home_folder
 from tray.locale import _
 from tray.text import for_terminal
@@ -78,8 +78,7 @@ def _token(settings: settings_module.Settings) -> Iterator[Check]:
         yield Check(_("token"), False, found["keyring"])
         return
     where = _("in the keyring, for {host}").format(host=settings.api_host)
-    login = _("Sign in with: coze-tray login")
-    yield Check(_("token"), found["signed_in"], where if found["signed_in"] else _("none"), login)
+    yield Check(_("token"), found["signed_in"], where if found["signed_in"] else _("none"), _(SIGN_IN))
     if warning := known_account.expiry_warning(settings):
         yield Check(_("token"), False, warning)
     if found["scopes_missing"]:

@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from tray import secrets
-from tray.errors import SecretsError
+from tray.errors import SIGN_IN_AGAIN, SecretsError
 from tray.home import home, write_private
 from tray.locale import _, ngettext
 from tray.secrets import OAuth, Stored
@@ -140,7 +140,7 @@ def _expiry(days: float) -> str:
     else:
         n = math.floor(days)
         said = ngettext("The sign-in expires in {n} day.", "The sign-in expires in {n} days.", n).format(n=n)
-    advice = _("Sign in again: coze-tray login")
+    advice = _(SIGN_IN_AGAIN)
     return f"{said} {advice}"
 
 

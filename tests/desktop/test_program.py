@@ -120,6 +120,15 @@ def test_who_never_saw_a_terminal_signs_in_from_the_menu(panel: Desktop, tmp_pat
     assert kept and not any(b"pat_of_the_menu" in one for one in kept)
 
 
+def test_who_must_sign_in_anew_soon_is_told_and_finds_it_in_the_menu(panel: Desktop, tmp_path: Path) -> None:
+    ends = {"api.coze.cn": {"ends_at": time.time() + 90_000}}
+    (tmp_path / "account.json").write_text(json.dumps(ends))
+    with program(panel, COZE_TRAY_HOME=str(tmp_path)):
+        eventually(lambda: "The sign-in expires in 1 day." in panel.notifications(), "the notification")
+        assert "Sign in again from the icon's menu" in panel.notifications()
+        eventually(lambda: "Sign in…" in panel.labels(), "the way to do so")
+
+
 def test_login_stores_the_token_in_the_keyring_and_logout_deletes_it(bare: Desktop, tmp_path: Path) -> None:
     home = {"COZE_TRAY_HOME": str(tmp_path)}
     done = subprocess.run(
