@@ -122,6 +122,9 @@ class Controls:
     def has_token(self) -> bool:
         return True
 
+    def sign_in_ends(self) -> bool:
+        return False
+
     def has_default_bot(self) -> bool:
         return True
 

@@ -25,13 +25,14 @@ from tray.errors import JournalError, TrayError
 from tray.events import Bus
 from tray.journal import Journal
 from tray.journal_rows import Request
+from tray.known_account import remembered_warning
 from tray.listener import Listener, Parts
 from tray.locale import _
 from tray.progress import RunningRequests
 from tray.questions import OpenQuestions
 from tray.running import DraftLedger
 from tray.settings import InForce, Settings, Unknown
-from tray.signing_in import credential_for, remembered_warning
+from tray.signing_in import credential_for
 from tray.tools.context import ToolContext
 from tray.tools.generate_draft import generate_draft
 from tray.tools.registry import Registry

@@ -16,9 +16,9 @@ from tray.asked import Asked
 from tray.errors import HandOffError, JournalError, SettingsError, TrayError
 from tray.home import home as home_folder
 from tray.journal_rows import Request, last_in_conversation, stored_request
+from tray.known_account import expiry_warning
 from tray.locale import _
 from tray.settings import Settings
-from tray.signing_in import expiry_warning
 from tray.text import whole_characters
 
 log = logging.getLogger(__name__)

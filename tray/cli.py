@@ -18,6 +18,7 @@ from tray import (
     cli_autostart,
     cli_config,
     cli_log,
+    cli_panels,
     cli_running,
     cli_selftest,
     cli_targets,
@@ -36,6 +37,7 @@ from tray.locale import _
 locale.use()
 log = logging.getLogger(__name__)
 app = typer.Typer(
+    cls=cli_panels.Commands,
     help=_("Let a Coze bot make JianYing drafts on this computer. Without a command: the tray icon."),
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -3,24 +3,15 @@ own: xfce4-panel's tray crashes now and then when menus change, and is restarted
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from real_desktop import Desktop, entries_with, eventually, tray
+from real_desktop import Desktop, entries_with, eventually, fake_zenity, tray
 
 pytestmark = pytest.mark.desktop
-
-
-def fake_zenity(folder: Path, script: str) -> str:
-    """A zenity that writes down its arguments and then does what `script` says. Returns the PATH with it in front."""
-    program = folder / "zenity"
-    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > "{folder}/asked"\n{script}\n')
-    program.chmod(0o755)
-    return f"{folder}:{os.environ['PATH']}"
 
 
 def test_what_can_be_asked_is_in_the_menu_and_a_click_asks_it(panel: Desktop, tmp_path: Path) -> None:

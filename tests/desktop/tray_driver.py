@@ -96,6 +96,9 @@ class Program:
     def has_token(self) -> bool:
         return True
 
+    def sign_in_ends(self) -> bool:
+        return False
+
     def sign_in(self, token: str, bot_id: str) -> None:
         say(called="sign_in")
 

@@ -47,6 +47,9 @@ class Controls(Protocol):
     def has_token(self) -> bool:
         """Whether the user has signed in, as far as is known."""
 
+    def sign_in_ends(self) -> bool:
+        """Whether that ends within days or has ended, as far as is known."""
+
     def sign_in(self, token: str, bot_id: str) -> None:
         """Store the token, and the bot's id where one is given."""
 

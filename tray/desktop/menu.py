@@ -41,6 +41,7 @@ class Seen:
     notifies: bool = True
     language: str = ""
     has_token: bool = True
+    sign_in_ends: bool = False
     has_default_bot: bool = False
     targets: tuple[Choice, ...] = ()
     questions: tuple[QuestionAsked, ...] = ()
@@ -157,7 +158,7 @@ def shown(label: str) -> str:
 
 def _requests(seen: Seen, clicks: Clicks) -> list[Entry]:
     found = []
-    if seen.state.state == "sign_in" or not seen.has_token:
+    if seen.state.state == "sign_in" or not seen.has_token or seen.sign_in_ends:
         found.append(Entry(_("Sign in…"), Do(clicks.sign_in)))
     if seen.has_default_bot:
         found.append(Entry(_("New request…"), Do(clicks.ask, (None,))))

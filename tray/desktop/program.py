@@ -129,10 +129,16 @@ class Program:
         begin(self._app, NewRequest(asked, None))
 
     def has_token(self) -> bool:
-        from tray.signing_in import is_known
+        from tray.known_account import is_known
 
         settings = self._settings_now()
         return self._settings_are_given or settings is None or is_known(settings)
+
+    def sign_in_ends(self) -> bool:
+        from tray.known_account import remembered_warning
+
+        settings = self._settings_now()
+        return not self._settings_are_given and settings is not None and remembered_warning(settings) is not None
 
     def sign_in(self, token: str, bot_id: str) -> None:
         """Raises TrayError."""

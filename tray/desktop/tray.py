@@ -177,6 +177,7 @@ class Tray:
                 notifies=controls.notifies(),
                 language=controls.language(),
                 has_token=controls.has_token(),
+                sign_in_ends=controls.sign_in_ends(),
                 has_default_bot=controls.has_default_bot(),
                 targets=tuple(controls.targets()),
                 questions=tuple(controls.questions()),
