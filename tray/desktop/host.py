@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from tray.desktop.icon import refused
 from tray.locale import _
 
 ChangeMenu = Callable[[list[tuple[tuple[int, ...], str]] | None], None]
@@ -42,8 +43,10 @@ def no_tray() -> str | None:
     The icon need not be made again when a tray comes, or comes back: libayatana-appindicator waits for a
     StatusNotifierWatcher and meanwhile for an X11 tray (fallback in src/app-indicator.c), GTK's GtkStatusIcon for an
     X11 tray (gtk/deprecated/gtktrayicon-x11.c), both by events alone; pystray adds it again when Windows has made a
-    new taskbar (TaskbarCreated)."""
-    if sys.platform in ("win32", "darwin"):
+    new taskbar (TaskbarCreated), and icon.py where the taskbar has refused it."""
+    if sys.platform == "win32":
+        return _("Windows' taskbar does not take the icon; it may not have started yet.") if refused.is_set() else None
+    if sys.platform == "darwin":
         return None
     if _xembed_tray_runs():
         return None
