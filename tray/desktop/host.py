@@ -109,25 +109,6 @@ def own_menu(icon: Any) -> ChangeMenu:
     return change
 
 
-def on_signals(quit_: Callable[[], None]) -> None:
-    """Let Ctrl-C and SIGTERM call `quit_`. On Linux, once pystray's loop runs; elsewhere it does nothing.
-
-    GTK's loop runs no Python handlers, and pystray gives Ctrl-C its default back when it starts.
-    """
-    if sys.platform in ("win32", "darwin"):
-        return
-    import signal
-
-    from gi.repository import GLib
-
-    def on_signal() -> bool:
-        quit_()
-        return True  # so that the next one does not kill
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        GLib.unix_signal_add(GLib.PRIORITY_HIGH, number, on_signal)
-
-
 def _windows_menu(icon: Any, update: Callable[[], None]) -> ChangeMenu:
     """It is made when it is opened, and so always right; a left click opens it as a right one does."""
     from pystray._util import win32
