@@ -7,7 +7,6 @@ methods of it are replaced (pystray 0.19.5, _win32.py, _darwin.py, _appindicator
 
 from __future__ import annotations
 
-import ctypes
 import io
 import logging
 import os
@@ -63,6 +62,8 @@ def _windows(base: Any) -> Any:
         def _create_window(self, atom: Any) -> Any:
             """Before there is any: else Windows takes the process for one that knows no fine screens, has it draw at
             100 % and makes icon and menu larger itself, which blurs them."""
+            import ctypes
+
             ctypes.windll.user32.SetProcessDPIAware()  # type: ignore[attr-defined]
             return super()._create_window(atom)
 
@@ -96,6 +97,8 @@ def _windows(base: Any) -> Any:
 
         def _message(self, code: int, flags: int, **data: Any) -> None:
             """pystray's own drops the answer."""
+            import ctypes
+
             from pystray._util import win32
 
             size = ctypes.sizeof(win32.NOTIFYICONDATAW)
@@ -144,6 +147,8 @@ def _windows(base: Any) -> Any:
 
 def _small_icon() -> tuple[int, int]:
     """In pixels: 16 on a screen at 100 %, 32 at 200 %."""
+    import ctypes
+
     metrics = ctypes.windll.user32.GetSystemMetrics  # type: ignore[attr-defined]
     return metrics(49), metrics(50)  # SM_CXSMICON, SM_CYSMICON
 
