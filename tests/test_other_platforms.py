@@ -165,9 +165,12 @@ def app_kit(monkeypatch: pytest.MonkeyPatch) -> Iterator[types.SimpleNamespace]:
             NSApplication=types.SimpleNamespace(sharedApplication=lambda: application),
             NSMenuDidBeginTrackingNotification="open",
             NSMenuDidEndTrackingNotification="close",
+            NSApplicationWillTerminateNotification="end",
             NSNotificationCenter=types.SimpleNamespace(defaultCenter=lambda: center),
         ),
-        "PyObjCTools": types.SimpleNamespace(AppHelper=helper),
+        "PyObjCTools": types.SimpleNamespace(
+            AppHelper=helper, MachSignals=types.SimpleNamespace(signal=lambda _number, _handler: None)
+        ),
     }
     for name, module in modules.items():
         monkeypatch.setitem(sys.modules, name, module)  # type: ignore[arg-type]

@@ -230,8 +230,10 @@ def _show_page(url: str) -> None:
         return
     if sys.platform.startswith("linux") and not any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))):
         return  # a browser in this terminal would be in the way
+    from tray.desktop import outside
+
     try:
-        webbrowser.open(url)
+        outside.show_page(url)
     except (webbrowser.Error, OSError) as error:
         log.info("no browser: %s", error)
 

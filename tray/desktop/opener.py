@@ -101,7 +101,10 @@ def _open(path: Path | str) -> None:
     """A folder, a text or an application found above, or a page."""
     try:
         if sys.platform == "win32":
-            os.startfile(path)  # noqa: S606 - no shell
+            # With its separator at the end, a folder is no program that has its name but for “.exe”.
+            what = f"{path}{os.sep}" if isinstance(path, Path) and path.is_dir() else path
+            with outside.without_our_libraries():
+                os.startfile(what)  # noqa: S606 - no shell
             return
         opener = "open" if sys.platform == "darwin" else "xdg-open"
         subprocess.run(  # noqa: S603 - a list of two, no shell
