@@ -114,3 +114,13 @@ def test_a_window_that_fails_is_told_of_and_not_taken_for_a_cancel(panel: Deskto
         panel.menu("海报机器人")
         eventually(lambda: "coze-tray ask TEXT" in panel.notifications(), "how to ask")
         assert "libwebkit2gtk-4.1.so.0" in panel.notifications()
+
+
+def test_a_token_that_is_typed_as_an_answer_is_not_given(panel: Desktop, tmp_path: Path) -> None:
+    path = fake_zenity(tmp_path, f"echo pat_{'Ab3' * 21}z")
+    with tray(panel, PATH=path) as driver:
+        driver.order(found={"questions": [["r79", "q", "令牌？"]]})
+        eventually(lambda: entries_with(panel, "Questions", "令牌"), "the question in the menu")
+        panel.menu("令牌？")
+        eventually(lambda: "looks like a Coze token" in panel.notifications(), "the notification")
+        assert not driver.says(called="answer", question="q")

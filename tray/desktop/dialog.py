@@ -39,7 +39,8 @@ _WINDOWS_START = (
 _WINDOWS_END = ("} catch { 'failed:' + $_ }",)
 _WINDOWS_FORM = (
     *_WINDOWS_START,
-    "Add-Type -AssemblyName System.Windows.Forms, System.Drawing",
+    "Add-Type -AssemblyName System.Windows.Forms",
+    "Add-Type -AssemblyName System.Drawing",
     "[Windows.Forms.Application]::EnableVisualStyles()",
     "$label = New-Object Windows.Forms.Label",
     "$label.Text = $env:COZE_TRAY_TEXT",
