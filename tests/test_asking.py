@@ -261,7 +261,7 @@ TOKEN = "pat_" + "Ab3" * 21 + "z"
 )
 @pytest.mark.parametrize("options", [(), (TOKEN,)], ids=["free", "options"])
 def test_a_token_is_no_answer(said, options):
-    with pytest.raises(TrayError, match="looks like a Coze token.*coze-tray login") as caught:
+    with pytest.raises(TrayError, match=r"looks like a Coze token.*coze-tray login") as caught:
         chosen(QuestionAsked("r", "q", "?", options), said)
     assert TOKEN[:24] not in str(caught.value)
 

@@ -64,7 +64,7 @@ def chosen(question: QuestionAsked, said: str) -> str | None:
 
 
 def refuse_token(said: str) -> None:
-    """Raises TrayError for an answer that looks like a token of Coze's: whoever wrote the flow would have the account."""
+    """Raises TrayError for what looks like a token of Coze's: whoever made the flow would have the account."""
     if holds_token(said):
         raise TrayError(
             _("That looks like a Coze token. It was not sent: whoever made this bot would get your account."),

@@ -15,17 +15,23 @@ from typing import Any, Protocol
 from tray.desktop.images import icon_path
 
 LABEL = "com.coze-tray"
+FOLDER = "/"
+"""What is started at login works here, where nobody but the system puts files: Python 3.10 imports the files of the
+folder that it is started in before its own (`-m`), and at login that is the user's home. It is always there, as a
+folder must be to be started in."""
 
 
 @dataclass(frozen=True)
 class Registered:
     """`where`: the file or registry value. `arguments`: what runs at login. `home`: the COZE_TRAY_HOME it gets, None
-    for none. `switched_off`: the desktop's own settings keep it from running."""
+    for none. `switched_off`: the desktop's own settings keep it from running. `folder`: where it is started, None for
+    where the system likes."""
 
     where: str
     arguments: tuple[str, ...]
     home: str | None = None
     switched_off: bool = False
+    folder: str | None = None
 
     @property
     def command(self) -> str:
@@ -45,7 +51,10 @@ class Registered:
 
 class Entry(Protocol):
     """`read` and `put_back` keep what is registered to the byte. What is done raises OSError; `registered` also
-    ValueError for what is no entry."""
+    ValueError for what is no entry. `folder`: where what `enable` registers is started, None where that can't be
+    said."""
+
+    folder: str | None
 
     def enable(self, command: list[str], home: str | None) -> None: ...
     def disable(self) -> None: ...
@@ -57,8 +66,9 @@ class Entry(Protocol):
 class WindowsEntry:
     r"""A value of HKCU\Software\Microsoft\Windows\CurrentVersion\Run. The Task Manager and the settings switch it off
     by a value of the same name below StartupApproved: bytes, the first of which is odd then (Microsoft documents
-    nothing of it)."""
+    nothing of it). A command line is all that it holds: no folder to start in."""
 
+    folder = None
     KEY = r"Software\Microsoft\Windows\CurrentVersion\Run"
     APPROVED = r"Software\Microsoft\Windows\CurrentVersion\Explorer\StartupApproved\Run"
     VALUE = "coze-tray"
@@ -118,6 +128,7 @@ class _File:
     """What registers by a file, and nothing else."""
 
     path: Path
+    folder = FOLDER
 
     def read(self) -> bytes | None:
         return self.path.read_bytes() if self.path.exists() else None
@@ -140,6 +151,7 @@ class MacEntry(_File):
         agent: dict[str, Any] = {
             "Label": LABEL,
             "ProgramArguments": command,
+            "WorkingDirectory": self.folder,
             "RunAtLoad": True,
             "ProcessType": "Interactive",
             "LimitLoadToSessionType": "Aqua",
@@ -171,7 +183,8 @@ class MacEntry(_File):
         variables = agent.get("EnvironmentVariables")
         home = variables.get("COZE_TRAY_HOME") if isinstance(variables, dict) else None
         switched_off = agent.get("Disabled") is True or self._is_disabled()
-        return Registered(str(self.path), tuple(map(str, arguments)), home, switched_off)
+        folder = agent.get("WorkingDirectory")
+        return Registered(str(self.path), tuple(map(str, arguments)), home, switched_off, folder and str(folder))
 
     def _is_disabled(self) -> bool:
         said = re.search(rf'"{re.escape(LABEL)}"\s*=>\s*(\w+)', _launchctl("print-disabled", _domain()))
@@ -195,6 +208,7 @@ class LinuxEntry(_File):
             "Type=Application",
             "Name=coze-tray",
             f"Exec={_escape(' '.join(map(_exec_argument, command)))}",
+            f"Path={self.folder}",
             f"Icon={_escape(str(icon_path()))}",
             "Terminal=false",
             "X-GNOME-Autostart-enabled=true",
@@ -218,7 +232,8 @@ class LinuxEntry(_File):
             return None
         # Desktops switch it off by these keys.
         switched_off = entry.get("Hidden") == "true" or entry.get("X-GNOME-Autostart-enabled") == "false"
-        return Registered(str(self.path), tuple(arguments), home, switched_off)
+        folder = _unescape(entry.get("Path", "")) or None
+        return Registered(str(self.path), tuple(arguments), home, switched_off, folder)
 
 
 def _windows_arguments(line: str) -> list[str]:
