@@ -50,7 +50,7 @@ def test_what_is_registered_from_a_venv_with_an_odd_path_starts_with_its_icon(
     try:
         started = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
         assert (started[0], started[-2:]) == (os.fsencode(python), [b"-m", b"tray"])
-        assert os.readlink(f"/proc/{pid}/cwd") == "/"
+        assert Path(f"/proc/{pid}/cwd").readlink() == Path("/")
         eventually(lambda: "Listening, nothing to do" in panel.labels(), "its icon")
     finally:
         os.kill(pid, signal.SIGTERM)

@@ -128,7 +128,7 @@ class _File:
     """What registers by a file, and nothing else."""
 
     path: Path
-    folder = FOLDER
+    folder: str | None = FOLDER
 
     def read(self) -> bytes | None:
         return self.path.read_bytes() if self.path.exists() else None
@@ -151,7 +151,7 @@ class MacEntry(_File):
         agent: dict[str, Any] = {
             "Label": LABEL,
             "ProgramArguments": command,
-            "WorkingDirectory": self.folder,
+            "WorkingDirectory": FOLDER,
             "RunAtLoad": True,
             "ProcessType": "Interactive",
             "LimitLoadToSessionType": "Aqua",
@@ -208,7 +208,7 @@ class LinuxEntry(_File):
             "Type=Application",
             "Name=coze-tray",
             f"Exec={_escape(' '.join(map(_exec_argument, command)))}",
-            f"Path={self.folder}",
+            f"Path={FOLDER}",
             f"Icon={_escape(str(icon_path()))}",
             "Terminal=false",
             "X-GNOME-Autostart-enabled=true",
