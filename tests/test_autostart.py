@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tray import autostart_command
-from tray.desktop import autostart
+from tray.desktop import autostart, login_entries
 from tray.desktop.login_entries import LABEL, Registered, WindowsEntry
 from tray.errors import TrayError
 
@@ -268,7 +268,9 @@ def switch_off(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
             request.getfixturevalue("windows").keys[WindowsEntry.APPROVED] = {"coze-tray": b"\3" + bytes(11)}
         else:
             said = {"print-disabled": f'{{ "{LABEL}" => disabled }}'}
-            monkeypatch.setattr("tray.desktop.login_entries._launchctl", lambda what, *_more: said.get(what, ""))
+            monkeypatch.setattr(login_entries, "_launchctl", lambda what, *_more: said.get(what, ""))
+            hour_later = time.monotonic() + 3600
+            monkeypatch.setattr(login_entries, "time", types.SimpleNamespace(monotonic=lambda: hour_later))
 
     return off
 
@@ -283,6 +285,32 @@ def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 PLATFORMS = pytest.mark.parametrize("platform", ["linux", "macos", "windows"])
+
+
+def test_macos_is_asked_once_an_hour_what_it_has_disabled_however_often_the_menu_looks(
+    macos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, asked, disabled = 1000.0, [], False
+
+    def launchctl(*arguments: str) -> str:
+        nonlocal disabled
+        asked.append(arguments[0])
+        disabled = disabled and arguments[0] != "enable"
+        return f'{{ "{LABEL}" => {"disabled" if disabled else "enabled"} }}'
+
+    monkeypatch.setattr(login_entries, "_launchctl", launchctl)
+    monkeypatch.setattr(login_entries, "time", types.SimpleNamespace(monotonic=lambda: now))
+    autostart.enable()
+    asked.clear()
+    for _look in range(100):
+        assert autostart.status() is not None
+    assert asked in ([], ["print-disabled"])
+    disabled, now = True, now + 3601
+    assert autostart.status() is None, "switched off in a terminal"
+    autostart.enable()  # in the menu
+    assert autostart.status() is not None, "at once"
+    macos.unlink()
+    assert autostart.status() is None, "deleted by hand: the file itself is looked at each time"
 
 
 @PLATFORMS

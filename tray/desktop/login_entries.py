@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import re
 import shlex
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -140,9 +142,16 @@ class _File:
             _write(self.path, before)
 
 
+_LOOK_AGAIN_S = 3600.0
+_seen_disabled: dict[Path, tuple[float, bool]] = {}
+"""Of each entry of macOS, when launchctl was asked, on the monotonic clock, and what it said. The icon's menu looks at
+each change of anything, and each time would be a process, which may hang for 5 s."""
+
+
 class MacEntry(_File):
     """A LaunchAgent; launchd reads it at the next login. `launchctl disable` switches it off in a place of its own
-    (launchctl(1), print-disabled); what the system settings switch off there, no program can ask."""
+    (launchctl(1), print-disabled), which is looked at once an hour; what the system settings switch off there, no
+    program can ask."""
 
     def __init__(self) -> None:
         self.path = Path.home() / "Library" / "LaunchAgents" / f"{LABEL}.plist"
@@ -161,11 +170,14 @@ class MacEntry(_File):
         if home:
             agent["EnvironmentVariables"] = {"COZE_TRAY_HOME": home}
         _write(self.path, plistlib.dumps(agent))
+        _seen_disabled.pop(self.path, None)
         if self._is_disabled():
             _launchctl("enable", f"{_domain()}/{LABEL}")
+            _seen_disabled.pop(self.path, None)
 
     def disable(self) -> None:
         self.path.unlink(missing_ok=True)
+        _seen_disabled.pop(self.path, None)
 
     def registered(self) -> Registered | None:
         if not self.path.exists():
@@ -187,6 +199,13 @@ class MacEntry(_File):
         return Registered(str(self.path), tuple(map(str, arguments)), home, switched_off, folder and str(folder))
 
     def _is_disabled(self) -> bool:
+        looked_s, is_disabled = _seen_disabled.get(self.path, (-math.inf, False))
+        if time.monotonic() - looked_s >= _LOOK_AGAIN_S:
+            is_disabled = self._look_disabled()
+            _seen_disabled[self.path] = time.monotonic(), is_disabled
+        return is_disabled
+
+    def _look_disabled(self) -> bool:
         said = re.search(rf'"{re.escape(LABEL)}"\s*=>\s*(\w+)', _launchctl("print-disabled", _domain()))
         return said is not None and said[1] in ("disabled", "true")  # it said true before macOS 13
 
