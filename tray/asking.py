@@ -18,6 +18,7 @@ from tray.home import home as home_folder
 from tray.journal_rows import Request, last_in_conversation, stored_request
 from tray.known_account import expiry_warning
 from tray.locale import _
+from tray.questions import refuse_token
 from tray.settings import Settings
 from tray.text import whole_characters
 
@@ -84,6 +85,7 @@ def again(request_id: str, wait_s: float) -> terminal.Outcome:
 
 def answer(request_id: str, text: str, wait_s: float) -> terminal.Outcome:
     """Answer the question that a request waits with, and go on with it to its end."""
+    refuse_token(text)
     settings = settings_module.load_for_people()
     request = _stored(request_id)
     if request.state != "waiting" or request.question is None:

@@ -195,6 +195,21 @@ def test_what_is_set_in_the_menu_is_kept_in_the_settings_beside_what_was_there(p
         assert 'language = ""' in settings.read_text("utf-8")
 
 
+def test_settings_that_can_not_be_read_are_told_of_at_each_click_and_once_mended_it_listens(
+    panel: Desktop, tmp_path: Path
+) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text("notifications = [", "utf-8")
+    with program(panel, COZE_TRAY_HOME=str(tmp_path), COZE_API_TOKEN="t"):
+        eventually(lambda: "settings.toml" in "".join(panel.labels()[:1]), "the icon to say why")
+        settings.write_text("nothing = at all", "utf-8")
+        panel.menu("Start listening")
+        eventually(lambda: "line 1" in panel.notifications(), "the click to say why")
+        settings.write_text("notifications = true", "utf-8")
+        panel.menu("Start listening")
+        eventually(lambda: panel.labels()[:2] == ["Listening, nothing to do", "Stop listening"], "it to listen")
+
+
 def test_without_a_display_it_listens_all_the_same(bare: Desktop, tmp_path: Path) -> None:
     with program(bare, COZE_TRAY_HOME=str(tmp_path), DISPLAY="") as running:
         assert running.stderr is not None
