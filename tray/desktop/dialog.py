@@ -157,14 +157,15 @@ def ask_text(title: str, text: str, over: threading.Event | None = None, *, hidd
 
 def _asked(way: _Way, over: threading.Event) -> str | None:
     try:
-        process = subprocess.Popen(  # noqa: S603 - no shell
-            way.command,
-            env={**outside.environment(), **way.variables},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
+        with outside.without_our_libraries():
+            process = subprocess.Popen(  # noqa: S603 - no shell
+                way.command,
+                env={**outside.environment(), **way.variables},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
     except OSError as error:
         raise _WayFailedError(error.strerror or str(error)) from None
     threading.Thread(target=_end_when, args=(process, over), name="dialog", daemon=True).start()

@@ -53,8 +53,11 @@ def open_page(url: str) -> None:
         log.warning("the page %s is not opened: it is not https", url)
     elif sys.platform.startswith("linux"):
         _open(url)
-    elif not webbrowser.open(url):
-        log.warning("the page %s could not be opened", url)
+    else:
+        try:
+            outside.show_page(url)
+        except (webbrowser.Error, OSError) as error:
+            log.warning("the page %s could not be opened: %s", url, error)
 
 
 def application_for(drafts: Path, machine: Machine | None = None) -> Application | None:
