@@ -49,12 +49,23 @@ def open_text(path: Path) -> None:
 
 def open_page(url: str) -> None:
     """Open the page. What goes wrong is logged; what is not https is not opened."""
-    if not url.startswith("https://"):
+    if url.startswith("https://"):
+        _browse(url)
+    else:
         log.warning("the page %s is not opened: it is not https", url)
-    elif sys.platform.startswith("linux"):
+
+
+def open_own_page(url: str) -> None:
+    """Open a page of this program's own, on this computer."""
+    if url.startswith("http://127.0.0.1:"):
+        _browse(url)
+
+
+def _browse(url: str) -> None:
+    if sys.platform.startswith("linux"):
         _open(url)
     elif not webbrowser.open(url):
-        log.warning("the page %s could not be opened", url)
+        log.warning("the page %s could not be opened", url.partition("?")[0])
 
 
 def application_for(drafts: Path, machine: Machine | None = None) -> Application | None:
