@@ -108,6 +108,9 @@ class Controls:
 
     def set_notifies(self, on: bool) -> None: ...
 
+    def page(self, path: str) -> str | None:
+        return None
+
     def language(self) -> str:
         return ""
 

@@ -11,8 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tray import app as app_module
-from tray import events, instance, locale, standing, words
-from tray import settings as settings_module
+from tray import events, instance, standing, words
 from tray.asked import Asked
 
 if TYPE_CHECKING:
@@ -44,10 +43,10 @@ def answers(app: App, message: instance.Message) -> Generator[instance.Message, 
     elif op == "signed_in":
         app.listener.signed_in()
         yield {"taken": True}
-    elif op == "settings":  # they have changed: whatever shows them looks again
-        app.standing.settings_changed()
-        locale.use(settings_module.load().language or None)
-        app.bus.publish(app.listener.state)
+    elif op == "page":
+        yield {"url": app.page.url(app, str(message["path"]))}
+    elif op == "settings":
+        app_module.settings_changed(app)
         yield {"taken": True}
     elif op in _CONTROLS:
         yield from _CONTROLS[op](app, message)

@@ -33,9 +33,11 @@ from tray.questions import OpenQuestions
 from tray.running import DraftLedger
 from tray.settings import InForce, Settings, Unknown
 from tray.signing_in import credential_for
+from tray.told import ToldRequests
 from tray.tools.context import ToolContext
 from tray.tools.generate_draft import generate_draft
 from tray.tools.registry import Registry
+from tray.web.page import Page
 
 if TYPE_CHECKING:  # what only a request or a draft needs is imported when there is one
     from tray.coze.client import Client
@@ -69,10 +71,18 @@ class App:
     questions: OpenQuestions
     standing: standing.Standing
     running: RunningRequests
+    told: ToldRequests
+    tools: Registry
     face: Face
     heed_no_unlocking: Callable[[], None]
     odd_settings: tuple[Unknown, ...]
     """What stands in the settings file and is no setting."""
+    settings_are_given: bool
+    """They are those that it was opened with (the demo's), not the file's."""
+    settings_now: Callable[[], Settings]
+    """Those in force: the file may have changed since it was opened."""
+    home: Path
+    page: Page = field(default_factory=Page)
     since_s: float = field(default_factory=time.time)
     """When it began, on the day's clock."""
     closing: threading.Event = field(default_factory=threading.Event)
@@ -90,6 +100,7 @@ class App:
         """Stop listening and give up the journal. Requests that ran go on at the next start, or in the process that
         handed them on."""
         self.closing.set()
+        self.page.close()
         self.heed_no_unlocking()
         self.listener.close(timeout_s=4.0, grace_s=2.0)
         self.journal.close()
@@ -150,9 +161,12 @@ def open_app(
     listener = Listener(Parts(bus, journal, connect, tools, context, resume, settings.at_once, mailboxes, warning))
     kept = standing.Standing(listener, mailboxes, of_settings=resume)
     unheeded = secrets.when_unlocked(listener.signed_in)
-    running = RunningRequests(bus)
+    running, told = RunningRequests(bus), ToldRequests(bus)
     odd = settings_module.look().unknown if resume else ()
-    app = App(settings, bus, journal, listener, held, OpenQuestions(bus), kept, running, face, unheeded, odd)
+    app = App(
+        settings, bus, journal, listener, held, OpenQuestions(bus), kept, running, told, tools, face, unheeded, odd,
+        token is not None, now, home,
+    )  # fmt: skip
     held.serve(lambda message: answering.answers(app, message))
     for notice in app.notices():
         bus.publish(notice)
@@ -251,6 +265,13 @@ def answer(app: App, request_id: str, question_id: str, text: str) -> bool:
     if taken:
         app.listener.answered(request_id)
     return taken
+
+
+def settings_changed(app: App) -> None:
+    """The settings file is another: whatever shows or keeps what stands in it looks again. Raises SettingsError."""
+    app.standing.settings_changed()
+    locale.use(settings_module.load().language or None)
+    app.bus.publish(app.listener.state)
 
 
 def cancel(app: App, request_id: str) -> bool:

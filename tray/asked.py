@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Kind = Literal["bot", "workflow", "chatflow", "item"]
-"""item: one tool call that a mailbox workflow delivered."""
+Kind = Literal["bot", "workflow", "chatflow", "item", "call"]
+"""item: one tool call that a mailbox workflow delivered. call: one that was made on this computer."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from tray import (
     cli_autostart,
     cli_config,
     cli_log,
+    cli_page,
     cli_panels,
     cli_running,
     cli_selftest,
@@ -118,6 +119,7 @@ def demo(
 
 cli_asking.add_to(app)
 cli_running.add_to(app)
+cli_page.add_to(app)
 
 
 @app.command(help=_("Build the drafts of an export, a spec, a recipe or an SRT file. No cloud is needed."))

@@ -12,7 +12,7 @@ PANELS = {
     N_("Requests"): ("demo", "ask", "workflow", "targets", "answer", "again", "cancel", "adopt", "listen"),
     N_("Drafts"): ("drafts", "build"),
     N_("Account"): ("login", "logout"),
-    N_("Program"): ("start", "stop", "quit", "status", "autostart", "config"),
+    N_("Program"): ("page", "start", "stop", "quit", "status", "autostart", "config"),
     N_("When something is wrong"): ("doctor", "selftest", "log", "report"),
     N_("Developers"): ("names", "schema"),
 }

@@ -71,6 +71,9 @@ class Program:
         say(called="set_notifies", on=on)
         self._notifies = on
 
+    def page(self, path: str) -> str | None:
+        return None
+
     def language(self) -> str:
         return self._language
 

@@ -73,6 +73,11 @@ class Clicks:
         if text is not None:
             self._controls.answer(question, text)
 
+    def open_own_page(self, path: str = "") -> None:
+        url = self._controls.page(path)
+        if url is not None:
+            opener.open_own_page(url)
+
     def open_page(self, url: str) -> None:
         opener.open_page(url)
 

@@ -74,6 +74,9 @@ class Controls(Protocol):
     def set_language(self, language: str) -> None:
         """Everything that is shown from now on is in it."""
 
+    def page(self, path: str) -> str | None:
+        """An address that opens that page of the program's own in the browser, once; None where there is none."""
+
     def home_folder(self) -> Path:
         """Where settings, journal and log are."""
 

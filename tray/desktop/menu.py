@@ -87,6 +87,7 @@ def entries(seen: Seen, clicks: Clicks) -> tuple[Entry, ...]:
     return _with_lines(
         [Entry(in_words(seen.state, seen.running))],
         [listening],
+        [Entry(_("Open page"), Do(clicks.open_own_page))],
         _requests(seen, clicks),
         [
             Entry(_("Recent drafts"), items=drafts or (Entry(_("(none yet)")),)),

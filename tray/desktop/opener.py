@@ -49,15 +49,26 @@ def open_text(path: Path) -> None:
 
 def open_page(url: str) -> None:
     """Open the page. What goes wrong is logged; what is not https is not opened."""
-    if not url.startswith("https://"):
+    if url.startswith("https://"):
+        _browse(url)
+    else:
         log.warning("the page %s is not opened: it is not https", url)
-    elif sys.platform.startswith("linux"):
+
+
+def open_own_page(url: str) -> None:
+    """Open a page of this program's own, on this computer."""
+    if url.startswith("http://127.0.0.1:"):
+        _browse(url)
+
+
+def _browse(url: str) -> None:
+    if sys.platform.startswith("linux"):
         _open(url)
     else:
         try:
             outside.show_page(url)
         except (webbrowser.Error, OSError) as error:
-            log.warning("the page %s could not be opened: %s", url, error)
+            log.warning("the page %s could not be opened: %s", url.partition("?")[0], error)
 
 
 def application_for(drafts: Path, machine: Machine | None = None) -> Application | None:

@@ -222,6 +222,9 @@ class Program:
         """Raises TrayError where it can't be written."""
         self._set("language", language)
 
+    def page(self, path: str) -> str | None:
+        return self._app.page.url(self._app, path) if self._app else None
+
     def home_folder(self) -> Path:
         return self.home
 
