@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import time
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,14 @@ class Listening:
         *,
         resume: bool = False,
         token: str | None = "t",
-        **said: Any,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         self.heard: queue.SimpleQueue[events.Event] = queue.SimpleQueue()
         self.all: list[events.Event] = []
         bus = events.Bus()
         bus.subscribe(self.heard.put)
-        self.settings = Settings(api_base=cloud.base_url, drafts_dir=root, allow_hosts=("127.0.0.1",), **said)
+        own = {"api_base": cloud.base_url, "drafts_dir": root, "allow_hosts": ("127.0.0.1",)}
+        self.settings = Settings.model_validate({**own, **(settings or {})})
         held = instance.acquire(home)
         assert held is not None
         self.app = app.open_app(self.settings, home, held, bus, resume=resume, token=token)

@@ -21,7 +21,7 @@ from factory import draft, export, segment, track
 from listening import Listening
 from program import DEADLINE_S, environment, start, wait_until
 from tray import app, events, targets
-from tray.settings import Target
+from tray.settings_target import Target
 from tray.simulator.chats import SimulatedChat
 from tray.simulator.exchange import Frames
 from tray.simulator.server import Simulator
@@ -74,7 +74,8 @@ def box(tmp_path: Path) -> Path:
 
 
 def listening(listen: Callable[..., Listening], cloud: Simulator, box: Path, **more: Any) -> Listening:
-    one = listen(cloud, resume=True, inbox=box, targets=TARGETS, **{"bot_id": "111", "workflow_id": "738", **more})
+    said = {"inbox": box, "targets": TARGETS, "bot_id": "111", "workflow_id": "738", **more}
+    one = listen(cloud, resume=True, settings=said)
     one.app.listener.start()
     return one
 
@@ -111,7 +112,7 @@ def test_one_in_a_folder_named_like_a_target_is_asked_of_that(listen, flow, box)
 def test_an_export_becomes_a_draft_without_the_cloud(listen, box, root):
     with Simulator() as cloud:
         pass
-    listening(listen, cloud, box, bot_id="", token=None)
+    listening(listen, cloud, box, bot_id="")
     (box / "clips.json").write_text(SAID, "utf-8")
     assert str(root / "测试") in result(box, "done/clips.json")
     assert [path.name for path in root.iterdir()] == ["测试"]

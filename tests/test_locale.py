@@ -28,7 +28,8 @@ CATALOGUE = CHECKOUT / "tray" / "locale" / "zh_CN" / "LC_MESSAGES" / "coze-tray.
 def said(folder: Path = CHECKOUT / "tray") -> set[str | tuple[str, ...]]:
     """Every message in the code."""
     keywords = {"_": None, "N_": None, "ngettext": (1, 2)}
-    found = extract_from_dir(folder, [("**.py", "python")], keywords=keywords)
+    ways = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
+    found = extract_from_dir(folder, ways, keywords=keywords)
     return {message for _file, _line, message, _comments, _context in found}
 
 

@@ -108,6 +108,9 @@ class Controls:
 
     def set_notifies(self, on: bool) -> None: ...
 
+    def page(self, path: str) -> str | None:
+        return None
+
     def language(self) -> str:
         return ""
 
@@ -121,6 +124,9 @@ class Controls:
 
     def has_token(self) -> bool:
         return True
+
+    def sign_in_ends(self) -> bool:
+        return False
 
     def has_default_bot(self) -> bool:
         return True
@@ -164,9 +170,12 @@ def app_kit(monkeypatch: pytest.MonkeyPatch) -> Iterator[types.SimpleNamespace]:
             NSApplication=types.SimpleNamespace(sharedApplication=lambda: application),
             NSMenuDidBeginTrackingNotification="open",
             NSMenuDidEndTrackingNotification="close",
+            NSApplicationWillTerminateNotification="end",
             NSNotificationCenter=types.SimpleNamespace(defaultCenter=lambda: center),
         ),
-        "PyObjCTools": types.SimpleNamespace(AppHelper=helper),
+        "PyObjCTools": types.SimpleNamespace(
+            AppHelper=helper, MachSignals=types.SimpleNamespace(signal=lambda _number, _handler: None)
+        ),
     }
     for name, module in modules.items():
         monkeypatch.setitem(sys.modules, name, module)  # type: ignore[arg-type]

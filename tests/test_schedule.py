@@ -14,10 +14,11 @@ import pytest
 from listening import Listening
 from program import wait_until
 from test_imports import modules
-from tray import events
+from tray import app, events
 from tray import settings as settings_module
 from tray.errors import SettingsError
-from tray.settings import Settings, Target
+from tray.settings import Settings
+from tray.settings_target import Target
 from tray.simulator.chats import SimulatedChat
 from tray.simulator.exchange import Frames
 from tray.simulator.server import Simulator
@@ -73,7 +74,7 @@ def daily(times: str = "0 8 * * *") -> dict[str, Target]:
 
 
 def listening(listen: Callable[..., Listening], cloud: Simulator, targets: dict[str, Target]) -> Listening:
-    one = listen(cloud, resume=True, targets=targets)
+    one = listen(cloud, resume=True, settings={"targets": targets})
     one.app.listener.start()
     looked(one)
     return one
@@ -226,12 +227,12 @@ def test_changed_settings_count_at_once(listen, cloud, clock, file):
     one = listening(listen, cloud, daily())
     url, root = cloud.base_url, one.settings.drafts_dir
     file(f"api_base = '{url}'\ndrafts_dir = '{root}'\n" + said("30 7 * * *"))
-    one.app.settings_changed()
+    app.settings_changed(one.app)
     clock.goes_on(minutes=30)
     one.until(events.RequestDone)
     assert asked(cloud) == ["晨报"]
     file(f"api_base = '{url}'\n")
-    one.app.settings_changed()
+    app.settings_changed(one.app)
     assert one.app.sources._schedules is None
     assert "schedules" not in [thread.name for thread in threading.enumerate()]
 

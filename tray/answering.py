@@ -43,8 +43,10 @@ def answers(app: App, message: instance.Message) -> Generator[instance.Message, 
     elif op == "signed_in":
         app.listener.signed_in()
         yield {"taken": True}
-    elif op == "settings":  # they have changed: whatever shows them looks again
-        app.settings_changed()
+    elif op == "page":
+        yield {"url": app.page.url(app, str(message["path"]))}
+    elif op == "settings":
+        app_module.settings_changed(app)
         yield {"taken": True}
     elif op in _CONTROLS:
         yield from _CONTROLS[op](app, message)

@@ -25,18 +25,21 @@ from tray.errors import JournalError, TrayError
 from tray.events import Bus
 from tray.journal import Journal
 from tray.journal_rows import Request
+from tray.known_account import remembered_warning
 from tray.listener import Listener, Parts
 from tray.locale import _
 from tray.progress import RunningRequests
 from tray.questions import OpenQuestions
 from tray.running import DraftLedger
 from tray.settings import InForce, Settings, Unknown
-from tray.signing_in import credential_for, remembered_warning
+from tray.signing_in import credential_for
 from tray.sources import Sources
 from tray.sources.parts import Parts as SourceParts
+from tray.told import ToldRequests
 from tray.tools.context import ToolContext
 from tray.tools.generate_draft import generate_draft
 from tray.tools.registry import Registry
+from tray.web.page import Page
 
 if TYPE_CHECKING:  # what only a request or a draft needs is imported when there is one
     from tray.coze.client import Client
@@ -70,12 +73,20 @@ class App:
     questions: OpenQuestions
     standing: standing.Standing
     running: RunningRequests
+    told: ToldRequests
+    tools: Registry
     face: Face
     heed_no_unlocking: Callable[[], None]
     sources: Sources
     """What starts requests by itself."""
     odd_settings: tuple[Unknown, ...]
     """What stands in the settings file and is no setting."""
+    settings_are_given: bool
+    """They are those that it was opened with (the demo's), not the file's."""
+    settings_now: Callable[[], Settings]
+    """Those in force: the file may have changed since it was opened."""
+    home: Path
+    page: Page = field(default_factory=Page)
     since_s: float = field(default_factory=time.time)
     """When it began, on the day's clock."""
     closing: threading.Event = field(default_factory=threading.Event)
@@ -89,17 +100,11 @@ class App:
             found.append(text.format(path=self.journal.set_aside))
         return [events.Noticed("", text) for text in found]
 
-    def settings_changed(self) -> None:
-        """Whatever goes by the settings, or shows them, looks again. Raises SettingsError."""
-        self.standing.settings_changed()
-        self.sources.settings_changed()
-        locale.use(settings_module.load().language or None)
-        self.bus.publish(self.listener.state)
-
     def close(self) -> None:
         """Stop listening and give up the journal. Requests that ran go on at the next start, or in the process that
         handed them on."""
         self.closing.set()
+        self.page.close()
         self.heed_no_unlocking()
         self.sources.stop()
         self.listener.close(timeout_s=4.0, grace_s=2.0)
@@ -161,10 +166,13 @@ def open_app(
     listener = Listener(Parts(bus, journal, connect, tools, context, resume, settings.at_once, mailboxes, warning))
     kept = standing.Standing(listener, mailboxes, of_settings=resume)
     unheeded = secrets.when_unlocked(listener.signed_in)
-    running = RunningRequests(bus)
+    running, told = RunningRequests(bus), ToldRequests(bus)
     odd = settings_module.look().unknown if resume else ()
     sources = Sources(SourceParts(bus, journal, listener, now, home))
-    app = App(settings, bus, journal, listener, held, OpenQuestions(bus), kept, running, face, unheeded, sources, odd)
+    app = App(
+        settings, bus, journal, listener, held, OpenQuestions(bus), kept, running, told, tools, face, unheeded, sources,
+        odd, token is not None, now, home,
+    )  # fmt: skip
     held.serve(lambda message: answering.answers(app, message))
     for notice in app.notices():
         bus.publish(notice)
@@ -277,6 +285,14 @@ def answer(app: App, request_id: str, question_id: str, text: str) -> bool:
     if taken:
         app.listener.answered(request_id)
     return taken
+
+
+def settings_changed(app: App) -> None:
+    """The settings file is another: whatever shows or keeps what stands in it looks again. Raises SettingsError."""
+    app.standing.settings_changed()
+    app.sources.settings_changed()
+    locale.use(settings_module.load().language or None)
+    app.bus.publish(app.listener.state)
 
 
 def cancel(app: App, request_id: str) -> bool:

@@ -96,6 +96,25 @@ def start() -> dict[str, Any]:
     return {"was_running": was_running, "pid": pid, "listening": said["listening"]}
 
 
+def page(path: str, *, opens: bool) -> str:
+    """Open that page of the running program in the browser; where none runs, start it. Returns the address, which works
+    once, and prints it where it is not opened. Raises TrayError."""
+    if ask("state") is None:
+        _started()
+    said = ask("page", path=path)
+    if said is None:
+        raise HandOffError(_("coze-tray has ended just now."), _("Try again."))
+    url = str(said["url"])
+    if opens:
+        from tray.desktop.opener import open_own_page
+
+        open_own_page(url)
+        terminal.out.print(_("The page opens in the browser."))
+    else:
+        terminal.out.print(url, markup=False, soft_wrap=True)
+    return url
+
+
 def cancel(request_id: str | None, *, every: bool) -> dict[str, Any]:
     """Cancel that request; without an id the only one that is not over, or with `every` all of them. Raises TrayError
     where there are several, or where it can't be."""

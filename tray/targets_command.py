@@ -13,7 +13,8 @@ from tray import settings as settings_module
 from tray.errors import SettingsError
 from tray.home import home
 from tray.locale import _
-from tray.settings import Target
+from tray.regions import check_base_url
+from tray.settings_target import Target
 from tray.text import for_terminal, whole_characters
 
 LONGEST_NAME = 40
@@ -45,7 +46,7 @@ def add(name: str, target: Target) -> None:
                 name=name, path=settings_module.settings_file()
             ),
         )
-    settings_module.check_base_url(settings.base_url_of(target))
+    check_base_url(settings.base_url_of(target))
 
     def change(document: TOMLDocument) -> None:
         table = tomlkit.table()

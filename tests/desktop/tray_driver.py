@@ -71,6 +71,9 @@ class Program:
         say(called="set_notifies", on=on)
         self._notifies = on
 
+    def page(self, path: str) -> str | None:
+        return None
+
     def language(self) -> str:
         return self._language
 
@@ -98,6 +101,9 @@ class Program:
 
     def has_token(self) -> bool:
         return True
+
+    def sign_in_ends(self) -> bool:
+        return False
 
     def sign_in(self, token: str, bot_id: str) -> None:
         say(called="sign_in")

@@ -31,7 +31,11 @@ class Clicks:
         prompt = ""
         if target is None or target.needs_prompt:
             text = _("What should {name} make?").format(name=target.name) if target else _("What should be made?")
-            prompt = dialog.ask_text("coze-tray", text) or ""
+            try:
+                prompt = dialog.ask_text("coze-tray", text) or ""
+            except dialog.NoDialogError as error:
+                how = _("Ask with: coze-tray ask TEXT")
+                raise TrayError(f"{error.message} {how}") from None
             if not prompt.strip():
                 return
         self._controls.ask(target.name if target else None, prompt)
@@ -74,6 +78,11 @@ class Clicks:
         text = None if said is None else chosen(question, said)
         if text is not None:
             self._controls.answer(question, text)
+
+    def open_own_page(self, path: str = "") -> None:
+        url = self._controls.page(path)
+        if url is not None:
+            opener.open_own_page(url)
 
     def open_page(self, url: str) -> None:
         opener.open_page(url)

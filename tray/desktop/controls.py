@@ -50,6 +50,9 @@ class Controls(Protocol):
     def has_token(self) -> bool:
         """Whether the user has signed in, as far as is known."""
 
+    def sign_in_ends(self) -> bool:
+        """Whether that ends within days or has ended, as far as is known."""
+
     def sign_in(self, token: str, bot_id: str) -> None:
         """Store the token, and the bot's id where one is given."""
 
@@ -73,6 +76,9 @@ class Controls(Protocol):
 
     def set_language(self, language: str) -> None:
         """Everything that is shown from now on is in it."""
+
+    def page(self, path: str) -> str | None:
+        """An address that opens that page of the program's own in the browser, once; None where there is none."""
 
     def home_folder(self) -> Path:
         """Where settings, journal and log are."""

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 _catalogue: gettext.NullTranslations = gettext.NullTranslations()
+_used = "en"
 
 
 def _(message: str) -> str:
@@ -27,10 +28,15 @@ def ngettext(one: str, many: str, n: int) -> str:
 
 def use(language: str | None = None) -> str:
     """Switch to `language` ("zh_CN" or "en"); by default to the system's. Returns the one in use."""
-    global _catalogue  # noqa: PLW0603 - the process speaks one language at a time
-    chosen = language or ("zh_CN" if _system_language().lower().startswith("zh") else "en")
+    global _catalogue, _used  # noqa: PLW0603 - the process speaks one language at a time
+    _used = chosen = language or ("zh_CN" if _system_language().lower().startswith("zh") else "en")
     _catalogue = gettext.translation("coze-tray", Path(__file__).parent, [chosen], fallback=True)
     return chosen
+
+
+def used() -> str:
+    """The language in use."""
+    return _used
 
 
 def _system_language() -> str:

@@ -15,7 +15,8 @@ from tray.asked import Asked, call_of
 from tray.draft.coze_json import text_of
 from tray.errors import TrayError
 from tray.locale import _, ngettext
-from tray.settings import Settings, Target
+from tray.settings import Settings
+from tray.settings_target import Target
 from tray.text import whole_characters
 
 PROMPTS, EXPORT, TABLE = (".txt", ".md"), ".json", ".csv"

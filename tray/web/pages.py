@@ -1,0 +1,66 @@
+"""What the pages have in common: their templates, the words of the user's language, the answers that are no success."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+from fastapi import Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+
+from tray import locale, words
+from tray.locale import _
+from tray.web import shapes
+from tray.web.streams import Streams
+
+if TYPE_CHECKING:
+    from tray.app import App
+
+HERE = Path(__file__).parent
+
+
+class Pages:
+    """Renders the templates of the folder `templates`. In them: `_` and `ngettext`, `words` (tray.words), `app`, `here`
+    (the page's name, as in the navigation), and `static(NAME)`, a file's address, another one when the file is."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self.streams = Streams(app)
+        self._templates = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(HERE / "templates"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._templates.globals.update(_=_, ngettext=locale.ngettext, words=words, static=_static)
+
+    def page(self, request: Request, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+        """The template `name`.html. Addresses in it are relative to the site's beginning."""
+        root = request.scope.get("root_path", "")
+        text = self._templates.get_template(f"{name}.html").render(
+            here=name,
+            base=f"{root}/",
+            address=request.scope["path"].removeprefix(f"{root}/"),
+            language="zh-CN" if locale.used() == "zh_CN" else "en",
+            status=shapes.status(self._app),
+            **values,
+        )
+        return HTMLResponse(text, status)
+
+    def problem(self, request: Request, status: int, message: str, advice: str = "", logid: str = "") -> Response:
+        """An answer that is no success: JSON (shapes.Problem) to who asks the API, else a page."""
+        path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+        if path.startswith("/api/"):
+            said = shapes.Problem(error=message, advice=advice, logid=logid)
+            return JSONResponse(said.model_dump(), status)
+        return self.page(request, "problem", status=status, message=message, advice=advice, logid=logid)
+
+
+@cache
+def _static(name: str) -> str:
+    digest = hashlib.sha256((HERE / "static" / name).read_bytes()).hexdigest()[:8]
+    return f"static/{name}?{digest}"

@@ -1,0 +1,174 @@
+"""The API of requests: asked, listed, followed, answered, cancelled."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Query, UploadFile
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BaseModel, Field
+
+from tray import app as app_module
+from tray import targets
+from tray.errors import SettingsError
+from tray.journal_rows import Request
+from tray.locale import _
+from tray.text import whole_characters
+from tray.web import shapes
+from tray.web.pages import Pages
+
+if TYPE_CHECKING:
+    from tray.app import App
+
+_UPLOADS_KEPT_S = 7 * 86_400.0
+"""A request that waits for the network or for signing in may need its files so much later."""
+
+
+class NewRequest(BaseModel):
+    """What to ask. `target`: a target's name or its id in Coze; without it, the default one of that kind."""
+
+    target: str | None = None
+    kind: shapes.KindOfTarget = "bot"
+    prompt: str = Field("", max_length=200_000)
+    parameters: dict[str, Any] = {}
+    files: list[str] = Field([], max_length=20, description="Ids of uploads, sent along with the prompt.")
+    continues: str | None = Field(None, description="The id of a request whose conversation this goes on with.")
+
+
+class Answer(BaseModel):
+    question_id: str
+    text: str = Field(max_length=100_000)
+
+
+class Upload(BaseModel):
+    id: str
+    name: str
+    size_bytes: int
+
+
+class Taken(BaseModel):
+    """Whether it was taken; false: it is over already, or was answered before."""
+
+    taken: bool
+
+
+def router(app: App, shown: Pages) -> APIRouter:
+    api = APIRouter(prefix="/api/v1", tags=["requests"], responses={409: {"model": shapes.Problem}})
+    uploads = app.home / "uploads"
+
+    @api.get("/status")
+    def status() -> shapes.Status:
+        """The program's state."""
+        return shapes.status(app)
+
+    @api.get("/events", response_class=EventSourceResponse)
+    async def all_events() -> AsyncIterator[ServerSentEvent]:
+        """Everything that happens, as server-sent events: `status`, `request`, `text` (Streams.of_all)."""
+        async for one in shown.streams.of_all():
+            yield one
+
+    @api.get("/requests")
+    def requests(limit: Annotated[int, Query(ge=1, le=500)] = 50) -> list[shapes.RequestOut]:
+        """The requests last made, newest first."""
+        return [shapes.of_request(app, one) for one in app.journal.recent_requests(limit)]
+
+    @api.post("/requests", status_code=201)
+    def ask(wanted: NewRequest) -> shapes.RequestOut:
+        """Ask a bot or chatflow, or run a workflow."""
+        asked = app_module.NewRequest(_asked(app, wanted, uploads), None)
+        return shapes.of_request(app, _found(app, app_module.begin(app, asked)))
+
+    @api.get("/requests/{request_id}")
+    def request(request_id: str) -> shapes.RequestOut:
+        return shapes.of_request(app, _found(app, request_id))
+
+    @api.get("/requests/{request_id}/events", response_class=EventSourceResponse)
+    async def events(request_id: str) -> AsyncIterator[ServerSentEvent]:
+        """What happens to one request: `request` (as it is now) at first and whenever it changes, and `text`."""
+        async for one in shown.streams.of_all(request_id):
+            yield one
+
+    @api.post("/requests/{request_id}/cancel")
+    def cancel(request_id: str) -> Taken:
+        return Taken(taken=app_module.cancel(app, _found(app, request_id).id))
+
+    @api.post("/requests/{request_id}/again", status_code=201)
+    def again(request_id: str) -> shapes.RequestOut:
+        """Ask the same once more, as a new request."""
+        asked = app_module.NewRequest(app_module.asked_again(_found(app, request_id)), None)
+        return shapes.of_request(app, _found(app, app_module.begin(app, asked)))
+
+    @api.post("/requests/{request_id}/answer")
+    def answer(request_id: str, given: Answer) -> Taken:
+        """Answer the question that the request waits with."""
+        found = _found(app, request_id)
+        return Taken(taken=app_module.answer(app, found.id, given.question_id, whole_characters(given.text)))
+
+    @api.post("/uploads", status_code=201)
+    def upload(file: UploadFile) -> Upload:
+        """A file for the next request."""
+        _sweep(uploads)
+        upload_id = uuid.uuid4().hex
+        name = Path(_file_name(file.filename))
+        (uploads / upload_id).mkdir(parents=True, mode=0o700)
+        with (uploads / upload_id / name).open("wb") as target:
+            shutil.copyfileobj(file.file, target)
+            return Upload(id=upload_id, name=name.name, size_bytes=target.tell())
+
+    return api
+
+
+def _asked(app: App, wanted: NewRequest, uploads: Path) -> Any:
+    settings = app.settings_now()
+    kind = wanted.kind
+    if wanted.target and (known := settings.targets.get(wanted.target)):
+        kind = known.kind
+    named = targets.find(wanted.target or None, kind, settings)
+    prompt = whole_characters(wanted.prompt)
+    if kind != "workflow" and not (prompt or named[1].prompt).strip():
+        raise SettingsError(_("Nothing was asked."), _("Say what the bot should make."))
+    files = tuple(str(_uploaded(uploads, one)) for one in wanted.files)
+    asked = targets.asked(named, settings, prompt, wanted.parameters, files)
+    if wanted.continues is None:
+        return asked
+    before = _found(app, wanted.continues)
+    conversation = (before.run or {}).get("conversation_id")
+    if not conversation or (before.asked.kind, before.asked.target_id) != (asked.kind, asked.target_id):
+        raise SettingsError(_("That conversation can't be gone on with."), _("Begin a new one."))
+    return replace(asked, conversation_id=str(conversation))
+
+
+def _found(app: App, request_id: str) -> Request:
+    try:
+        return app.journal.request(request_id)
+    except KeyError:
+        raise HTTPException(404, _("There is no request {id}.").format(id=request_id[:40])) from None
+
+
+def _uploaded(uploads: Path, upload_id: str) -> Path:
+    """The one file of an upload. Its id is a name that was made here, and never a path."""
+    folder = uploads / upload_id
+    if len(upload_id) == 32 and upload_id.isalnum() and folder.is_dir():
+        for file in folder.iterdir():
+            return file
+    raise HTTPException(404, _("There is no upload {id}.").format(id=upload_id[:40]))
+
+
+def _file_name(said: str | None) -> str:
+    from pathvalidate import sanitize_filename
+
+    return sanitize_filename(Path((said or "").replace("\\", "/")).name, max_len=100) or "file"
+
+
+def _sweep(uploads: Path) -> None:
+    """Uploads that nothing can need any more go."""
+    now = time.time()
+    for folder in uploads.iterdir() if uploads.is_dir() else ():
+        if now - folder.stat().st_mtime > _UPLOADS_KEPT_S:
+            shutil.rmtree(folder, ignore_errors=True)

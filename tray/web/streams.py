@@ -1,0 +1,115 @@
+"""What happens, as server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+from fastapi.sse import ServerSentEvent
+
+from tray import events
+from tray.errors import JournalError
+from tray.web import shapes
+
+if TYPE_CHECKING:
+    from tray.app import App
+
+_TOGETHER_S = 0.1
+"""What happens within so short a time is told together: a build tells of each file."""
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A piece of an answer, and where in it it begins."""
+
+    request_id: str
+    at: int
+    delta: str
+
+
+class Streams:
+    """The streams of one server. What is public may be called from any thread."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._open: set[Callable[[None], None]] = set()
+
+    def close(self) -> None:
+        """End them all: the server ends."""
+        for end in tuple(self._open):
+            end(None)
+
+    async def of_all(self, only: str | None = None) -> AsyncIterator[ServerSentEvent]:
+        """`status` (shapes.Status) at first and whenever it changes; `request` (shapes.RequestOut) whenever one
+        changes, of `only` at first too; `text` as answers stream in, for which no `request` comes: {"request_id", "at",
+        "delta"}, what the answer goes on with from its character `at`."""
+        app, loop = self._app, asyncio.get_running_loop()
+        heard: asyncio.Queue[events.Event | _Text | None] = asyncio.Queue()
+
+        def put(event: events.Event | _Text | None) -> None:
+            with suppress(RuntimeError):  # the loop has just ended
+                loop.call_soon_threadsafe(heard.put_nowait, event)
+
+        def hear(event: events.Event) -> None:
+            if isinstance(event, events.TextArrived):  # it has just been told: the answer ends with it
+                at = app.told.chars(event.request_id) - len(event.delta)
+                put(_Text(event.request_id, at, event.delta))
+            else:
+                put(event)
+
+        unsubscribe = app.bus.subscribe(hear)
+        self._open.add(put)
+        try:
+            yield ServerSentEvent(event="status", data=await asyncio.to_thread(shapes.status, app))
+            if only is not None and (first := await _of_request(app, only)):
+                yield first
+            while batch := await _heard(heard):
+                for one in _texts(batch, only):
+                    yield one
+                if any(isinstance(event, events.StateChanged) for event in batch):
+                    yield ServerSentEvent(event="status", data=await asyncio.to_thread(shapes.status, app))
+                for request_id in _changed(batch, only):
+                    if change := await _of_request(app, request_id):
+                        yield change
+        finally:
+            unsubscribe()
+            self._open.discard(put)
+
+
+async def _heard(heard: asyncio.Queue[events.Event | _Text | None]) -> list[events.Event | _Text]:
+    """What has happened meanwhile, at least one thing; nothing at the end."""
+    batch = [await heard.get()]
+    if isinstance(batch[0], events.MediaProgress | events.StateChanged):
+        await asyncio.sleep(_TOGETHER_S)
+    while not heard.empty():
+        batch.append(heard.get_nowait())
+    return [] if None in batch else [event for event in batch if event is not None]
+
+
+async def _of_request(app: App, request_id: str) -> ServerSentEvent | None:
+    try:
+        request = await asyncio.to_thread(app.journal.request, request_id)
+        return ServerSentEvent(event="request", data=await asyncio.to_thread(shapes.of_request, app, request))
+    except (KeyError, JournalError):
+        return None
+
+
+def _texts(batch: list[events.Event | _Text], only: str | None) -> list[ServerSentEvent]:
+    """The pieces of answers, those of one request as one."""
+    found: dict[str, _Text] = {}
+    for one in batch:
+        if isinstance(one, _Text) and only in (None, one.request_id):
+            before = found.get(one.request_id)
+            found[one.request_id] = one if before is None else replace(before, delta=before.delta + one.delta)
+    return [ServerSentEvent(event="text", data=asdict(one)) for one in found.values()]
+
+
+def _changed(batch: list[events.Event | _Text], only: str | None) -> list[str]:
+    """The requests that something else happened to, once each."""
+    ids = [
+        event.request_id for event in batch if not isinstance(event, (events.StateChanged, _Text)) and event.request_id
+    ]
+    return [one for one in dict.fromkeys(ids) if only in (None, one)]
