@@ -24,7 +24,9 @@ def tried(*tracks: dict[str, Any], **project: Any) -> TrialDraft:
 
 def test_it_tells_name_canvas_length_tracks_and_segments_by_kind():
     one = tried(
-        track(segment("image", 0, 3000, url=LINK.format("一.png")), segment("video", 3000, 5000, url=LINK.format("b.mp4"))),
+        track(
+            segment("image", 0, 3000, url=LINK.format("一.png")), segment("video", 3000, 5000, url=LINK.format("b.mp4"))
+        ),
         track(segment("text", 0, 5000)),
         name="早餐",
     )
@@ -90,7 +92,9 @@ def test_several_drafts_and_empty_ones():
     assert [one.name for one in found.drafts] == ["a", "c"] and found.empty == 1 and found.can_be_built
 
 
-@pytest.mark.parametrize("text", ["", "hello", "{", "[]", "{}", "[" * 100_000, '{"tracks": 5}', "\0", '{"drafts": [1]}'])
+@pytest.mark.parametrize(
+    "text", ["", "hello", "{", "[]", "{}", "[" * 100_000, '{"tracks": 5}', "\0", '{"drafts": [1]}']
+)
 def test_what_is_no_draft_is_an_error_in_words_or_a_problem(text):
     try:
         found = try_text(text)
