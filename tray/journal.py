@@ -20,12 +20,15 @@ from tray.events import Failure, Receipt
 from tray.items import LET_GO as ITEMS_LET_GO
 from tray.items import Items, finish_cancelled, json_field
 from tray.journal_rows import (
+    MADE,
     RECENT,
     SCHEMA,
     UNFINISHED,
     VERSION,
+    Made,
     Request,
     connected,
+    made_of,
     receipts_of,
     request_of,
     requests_of,
@@ -292,6 +295,17 @@ class Journal:
         """The drafts last written, newest first."""
         rows = self._run("SELECT receipt FROM drafts WHERE written ORDER BY rowid DESC LIMIT ?", limit)
         return list(receipts_of(rows))
+
+    def made(self) -> list[Made]:
+        """Every draft that was written and by which request, oldest first."""
+        return list(made_of(self._run(MADE)))
+
+    def calls_of(self, request_id: str) -> list[tuple[str, str, str]]:
+        """The request's tool calls, oldest first: tool, arguments ("" where they were let go), output."""
+        rows = self._run(
+            "SELECT name, arguments, output FROM tool_calls WHERE request_id = ? ORDER BY created_us", request_id
+        )
+        return [(str(row["name"]), str(row["arguments"]), str(row["output"] or "")) for row in rows]
 
     def recent_requests(self, limit: int = 10) -> list[Request]:
         """The requests last made, newest first."""
