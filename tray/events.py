@@ -60,6 +60,13 @@ class StateChanged:
 
 
 @dataclass(frozen=True)
+class RequestQueued:
+    """It has to wait until another one is over, or its place in the queue has changed."""
+
+    request_id: str
+
+
+@dataclass(frozen=True)
 class RequestStarted:
     """`title`: what was asked, in a line or so."""
 
@@ -155,6 +162,7 @@ class RequestCancelled:
 
 Event = (
     StateChanged
+    | RequestQueued
     | RequestStarted
     | TextArrived
     | QuestionAsked
@@ -173,6 +181,7 @@ _KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         StateChanged,
+        RequestQueued,
         RequestStarted,
         TextArrived,
         QuestionAsked,

@@ -45,7 +45,8 @@ class Streams:
     async def of_all(self, only: str | None = None) -> AsyncIterator[ServerSentEvent]:
         """`status` (shapes.Status) at first and whenever it changes; `request` (shapes.RequestOut) whenever one
         changes, of `only` at first too; `text` as answers stream in, for which no `request` comes: {"request_id", "at",
-        "delta"}, what the answer goes on with from its character `at`."""
+        "delta"}, what the answer goes on with from its character `at`; `queue`, when it changes: the ids of the
+        requests that wait until others are over, in their order."""
         app, loop = self._app, asyncio.get_running_loop()
         heard: asyncio.Queue[events.Event | _Text | None] = asyncio.Queue()
 
@@ -60,6 +61,7 @@ class Streams:
             else:
                 put(event)
 
+        queue: tuple[str, ...] = ()
         unsubscribe = app.bus.subscribe(hear)
         self._open.add(put)
         try:
@@ -74,6 +76,9 @@ class Streams:
                 for request_id in _changed(batch, only):
                     if change := await _of_request(app, request_id):
                         yield change
+                if only is None and queue != app.listener.queue:
+                    queue = app.listener.queue
+                    yield ServerSentEvent(event="queue", data=list(queue))
         finally:
             unsubscribe()
             self._open.discard(put)
