@@ -119,6 +119,15 @@ class Status(BaseModel):
     version: str
 
 
+class LogLine(BaseModel):
+    """A line of the log. `time` and `level` "": it belongs to the line before."""
+
+    time: str = ""
+    level: str = ""
+    source: str = ""
+    text: str
+
+
 class Problem(BaseModel):
     """Every answer that is no success: what happened, and what to do."""
 
@@ -164,6 +173,16 @@ def of_request(app: App, request: Request) -> RequestOut:
         can_run_again=request.state in _OVER and (bool(asked.target_id) or asked.kind == "call"),
         history=_history(request, told, stored),
     )
+
+
+def of_log_line(line: str) -> LogLine:
+    found = _LOG_LINE.fullmatch(line)
+    return LogLine.model_validate(found.groupdict()) if found else LogLine(text=line)
+
+
+_LOG_LINE = re.compile(
+    r"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d+ (?P<level>[A-Z]+) (?P<source>[\w.-]+): (?P<text>.*)"
+)
 
 
 def _call(stored: StoredCall, told: dict[str, Any]) -> Call:
