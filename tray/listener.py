@@ -305,9 +305,8 @@ class Listener:
         while goes_on:
             text = ""
             try:
-                async with self._slots.one(
-                    request_id, in_background=self.parts.journal.items.is_run_by(request_id)
-                ) as slot:
+                in_background = self.parts.journal.is_background(request_id)
+                async with self._slots.one(request_id, in_background=in_background) as slot:
                     sign_ins = self.sign_ins
                     failure = await self._run(request_id, slot)
                 if self._is_cancelled(request_id):
