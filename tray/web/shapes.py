@@ -105,6 +105,7 @@ class RequestOut(BaseModel):
     failure: Failure | None
     can_continue: bool = Field(description="Its conversation can be gone on with.")
     can_run_again: bool
+    can_change: bool = Field(description="It can be asked with changes: ?again=ID of the page fills it in.")
     history: list[Moment] = Field(description="What happened to it, as far as that is known, oldest first.")
 
 
@@ -142,6 +143,7 @@ _OVER: tuple[RequestState, ...] = ("done", "failed", "cancelled")
 def of_request(app: App, request: Request) -> RequestOut:
     """All that is known of it, in the journal and of what was told since the program began. Raises JournalError."""
     asked, queue = request.asked, app.listener.queue
+    is_call = asked.kind in ("item", "call")
     told = app.told.of(request.id) or {}
     live = next((one for one in app.running.all() if one.request_id == request.id), None)
     stored = app.journal.search.calls_of(request.id)
@@ -155,10 +157,10 @@ def of_request(app: App, request: Request) -> RequestOut:
         target=asked.target or asked.target_id,
         target_id=asked.target_id,
         prompt=asked.prompt,
-        parameters={key: value for key, value in asked.parameters.items() if key != "arguments"},
-        files=[
-            File(id=f"{request.id}.{n}", name=re.split(r"[\\/]", path)[-1]) for n, path in enumerate(asked.files)
-        ],
+        parameters={
+            key: value for key, value in asked.parameters.items() if not (is_call and key == "arguments")
+        },
+        files=files_of(request),
         state=request.state,
         state_text=words.of_running(live.state) if live else words.of_request(request.state),
         running=live is not None,
@@ -170,7 +172,9 @@ def of_request(app: App, request: Request) -> RequestOut:
         notices=told.get("notices", []),
         failure=Failure(**vars(failure)) if failure else _kept(told.get("failure")),
         can_continue=bool(asked.kind in ("bot", "chatflow") and request.run and request.run.get("conversation_id")),
-        can_run_again=request.state in _OVER and (bool(asked.target_id) or asked.kind == "call"),
+        can_run_again=request.state in _OVER
+        and bool(asked.parameters.get("arguments") if is_call else asked.target_id),
+        can_change=bool(asked.target_id) and not is_call,
         history=_history(request, told, stored),
     )
 
@@ -183,6 +187,12 @@ def of_log_line(line: str) -> LogLine:
 _LOG_LINE = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d+ (?P<level>[A-Z]+) (?P<source>[\w.-]+): (?P<text>.*)"
 )
+
+
+def files_of(request: Request) -> list[File]:
+    """The files that were sent along with it."""
+    names = (re.split(r"[\\/]", path)[-1] for path in request.asked.files)
+    return [File(id=f"{request.id}.{n}", name=name) for n, name in enumerate(names)]
 
 
 def _call(stored: StoredCall, told: dict[str, Any]) -> Call:
