@@ -33,6 +33,7 @@ from tray.journal_rows import (
     request_of,
     requests_of,
 )
+from tray.journal_search import Search
 from tray.locale import _
 from tray.text import json_text
 
@@ -64,6 +65,8 @@ class Journal:
         self.set_aside: Path | None = None
         self.items = Items(self._transaction)
         """What mailboxes delivered."""
+        self.search = Search(self._transaction)
+        """What there was."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if not journal_file.is_whole(path, VERSION, SCHEMA):

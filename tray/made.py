@@ -25,8 +25,6 @@ def by_draft(journal: Journal) -> dict[str, Made]:
 def again(journal: Journal, made: Made) -> Asked:
     """What is to be asked so that the draft is made once more, with its media fetched again where the cache is older
     than it may be; beside the old one. Raises DraftError where what it was made of is gone, JournalError."""
-    from tray.app import call_of
-
     said = _arguments(journal, made)
     if said is None:
         raise DraftError(

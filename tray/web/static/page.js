@@ -1,9 +1,9 @@
 // What every page has: the API, the stream of what happens, and the program's state at the top.
 
 export async function api(path, { method = "GET", json, body } = {}) {
-  // Returns what the API says; throws an Error whose message is for people.
+  // Returns what the API says; throws an Error whose message is for people. `json`: a value, or JSON text.
   const headers = json === undefined ? {} : { "Content-Type": "application/json" };
-  const answer = await fetch(`api/v1/${path}`, { method, headers, body: json === undefined ? body : JSON.stringify(json) });
+  const answer = await fetch(`api/v1/${path}`, { method, headers, body: json === undefined ? body : typeof json === "string" ? json : JSON.stringify(json) });
   const said = answer.headers.get("content-type")?.includes("json") ? await answer.json() : { error: await answer.text() };
   if (!answer.ok) throw new Error([said.error, said.advice, said.logid && `logid ${said.logid}`].filter(Boolean).join(" "));
   return said;
@@ -34,7 +34,7 @@ export function clone(id) {
 const listeners = new Map();
 
 export function on(kind, listener) {
-  // `kind`: "status", "request", "text", as the API's stream names them.
+  // `kind`: "status", "request", "text", "queue", as the API's stream names them.
   listeners.set(kind, [...(listeners.get(kind) ?? []), listener]);
 }
 
@@ -45,7 +45,7 @@ function follow() {
   // One stream a page, and none while it is hidden: a browser opens six to a host.
   stream?.close();
   stream = new EventSource("api/v1/events");
-  for (const kind of ["status", "request", "text"]) {
+  for (const kind of ["status", "request", "text", "queue"]) {
     stream.addEventListener(kind, (event) => {
       away = 0;
       for (const listener of listeners.get(kind) ?? []) listener(JSON.parse(event.data));
