@@ -38,7 +38,7 @@ TICKET_S = 60.0
 NOBODY = -1
 """In the place of a user: the connection is held by no process any more."""
 _SAFE = ("GET", "HEAD")
-_HEADERS = {
+HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self';"
         " form-action 'self'; base-uri 'self'; frame-ancestors 'none'"
@@ -51,6 +51,7 @@ _HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
     "Cache-Control": "no-store",
 }
+"""Of every answer, unless it says otherwise itself."""
 
 
 class Refusal(Exception):  # noqa: N818 - it is the answer
@@ -154,8 +155,9 @@ class OwnPage:
         return None
 
     def _check_user(self, scope: Scope) -> None:
-        client, server = scope["client"], scope["server"]
-        if self._uid_of((client[0], client[1]), (server[0], server[1])) not in (None, _own_uid()):
+        client, server = scope["client"], scope["server"]  # None where the caller has hung up already
+        uid = self._uid_of((client[0], client[1]), (server[0], server[1])) if client and server else NOBODY
+        if uid not in (None, _own_uid()):
             raise Refusal(403, _("This page belongs to another user of this computer."))
 
     def _check_origin(self, scope: Scope, headers: Headers) -> None:
@@ -245,7 +247,7 @@ def _with_headers(send: Send) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in _HEADERS.items():
+            for name, value in HEADERS.items():
                 headers.setdefault(name, value)
         await send(message)
 

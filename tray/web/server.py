@@ -14,7 +14,7 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from tray.web.gate import Gate
+from tray.web.gate import HEADERS, Gate
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,9 @@ MOST_CONNECTIONS = 100
 HEAD_S = 10.0
 """So long a connection may keep the server waiting for a request; uvicorn alone would wait for ever."""
 _STARTED_WITHIN_S = 10.0
+_BAD_REQUEST = "".join(
+    f"{name}: {value}\r\n" for name, value in {**HEADERS, "Content-Type": "text/plain", "Connection": "close"}.items()
+).encode()
 
 
 class Server:
@@ -115,6 +118,12 @@ class _Impatient(H11Protocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         self._watch()
+
+    def send_400_response(self, msg: str) -> None:
+        """With the headers that every answer has, and nothing where an answer has begun."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.write(b"HTTP/1.1 400 Bad Request\r\n%s\r\n%s\n" % (_BAD_REQUEST, msg.encode()))
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
