@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from tray.asked import Asked, call_of
 from tray.draft.problems import DraftError
 from tray.journal import KEPT_DAYS
 from tray.locale import _
 
 if TYPE_CHECKING:
-    from tray.asked import Asked
     from tray.journal import Journal
     from tray.journal_rows import Made
 

@@ -137,7 +137,7 @@ class Problem(BaseModel):
     logid: str = ""
 
 
-_OVER: tuple[RequestState, ...] = ("done", "failed", "cancelled")
+OVER: tuple[RequestState, ...] = ("done", "failed", "cancelled")
 
 
 def of_request(app: App, request: Request) -> RequestOut:
@@ -170,8 +170,7 @@ def of_request(app: App, request: Request) -> RequestOut:
         notices=told.get("notices", []),
         failure=Failure(**vars(failure)) if failure else _kept(told.get("failure")),
         can_continue=bool(asked.kind in ("bot", "chatflow") and request.run and request.run.get("conversation_id")),
-        can_run_again=request.state in _OVER
-        and bool(asked.parameters.get("arguments") if is_call else asked.target_id),
+        can_run_again=request.state in OVER and bool(asked.parameters.get("arguments") if is_call else asked.target_id),
         can_change=bool(asked.target_id) and not is_call,
         history=_history(request, told, stored),
     )

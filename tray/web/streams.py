@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
@@ -46,7 +46,7 @@ class Streams:
         for end in tuple(self._open):
             end(None)
 
-    async def of_all(self, only: str | None = None) -> AsyncIterator[ServerSentEvent]:
+    async def of_all(self, only: str | None = None) -> AsyncGenerator[ServerSentEvent, None]:
         """`status` (shapes.Status) at first and whenever it changes; `request` (shapes.RequestOut) whenever one
         changes, of `only` at first too; `text` as answers stream in, for which no `request` comes: {"request_id", "at",
         "delta"}, what the answer goes on with from its character `at`; `queue`, when it changes: the ids of the
