@@ -6,6 +6,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import jinja2
 from fastapi import Request
@@ -41,10 +42,11 @@ class Pages:
     def page(self, request: Request, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
         """The template `name`.html. Addresses in it are relative to the site's beginning."""
         root = request.scope.get("root_path", "")
+        query = request.scope["query_string"].decode("latin-1")
         text = self._templates.get_template(f"{name}.html").render(
             here=name,
             base=f"{root}/",
-            address=request.scope["path"].removeprefix(f"{root}/"),
+            address=quote(request.scope["path"].removeprefix(f"{root}/")) + (f"?{query}" if query else ""),
             language="zh-CN" if locale.used() == "zh_CN" else "en",
             status=shapes.status(self._app),
             **values,
