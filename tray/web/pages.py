@@ -6,6 +6,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import jinja2
 from fastapi import Request
@@ -44,10 +45,11 @@ class Pages:
         """The template `name`.html; `here` where that is another page's. Addresses in it are relative to the site's
         beginning."""
         root = request.scope.get("root_path", "")
+        query = request.scope["query_string"].decode("latin-1")
         text = self._templates.get_template(f"{name}.html").render(
             here=values.pop("here", name),
             base=f"{root}/",
-            address=request.scope["path"].removeprefix(f"{root}/"),
+            address=quote(request.scope["path"].removeprefix(f"{root}/")) + (f"?{query}" if query else ""),
             language="zh-CN" if locale.used() == "zh_CN" else "en",
             status=shapes.status(self._app),
             **values,
