@@ -32,6 +32,7 @@ from tray.questions import OpenQuestions
 from tray.running import DraftLedger
 from tray.settings import InForce, Settings, Unknown
 from tray.signing_in import credential_for, remembered_warning
+from tray.text import whole_characters
 from tray.told import ToldRequests
 from tray.tools.context import ToolContext
 from tray.tools.generate_draft import generate_draft
@@ -235,15 +236,34 @@ def begin(app: App, wanted: NewRequest) -> str:
     return request_id
 
 
+def call(app: App, tool: str, arguments: str, source: str = "") -> str:
+    """Let a tool be called here, as a request. `arguments`: JSON text of an object; `source`: where they come from, in
+    words. Returns the request's id. Raises JournalError."""
+    return begin(app, NewRequest(call_of(tool, arguments, source), None))
+
+
+def call_of(tool: str, arguments: str, source: str = "", *, background: bool = False) -> Asked:
+    """What a tool call asks that begins on this computer."""
+    parameters = {"tool": whole_characters(tool), "arguments": whole_characters(arguments).strip() or "{}"}
+    source = whole_characters(source)
+    return Asked("", "call", "", parameters=parameters, target=source, background=background)
+
+
 def asked_again(request: Request) -> Asked:
     """What was asked, to be asked once more as something new. Raises TrayError for what can't be."""
-    if not request.asked.target_id:
+    asked = request.asked
+    if asked.kind in ("item", "call") and not asked.parameters.get("arguments"):
+        raise TrayError(
+            _("What {id} was made of is kept no longer.").format(id=request.id),
+            _("Give it the file or the text again."),
+        )
+    if not asked.target_id and asked.kind != "call":
         raise TrayError(
             _("{id} is a chat that was begun elsewhere.").format(id=request.id), _("Ask again where it was begun.")
         )
     if _ended(request) is None:
         raise TrayError(_("{id} is not over.").format(id=request.id), _("It goes on by itself when coze-tray listens."))
-    return request.asked
+    return asked
 
 
 def to_run_again(journal: Journal) -> list[Request]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sqlite3
 import threading
@@ -142,6 +143,23 @@ class Journal:
             if taken:
                 finish_cancelled(db, request_id)
         return taken
+
+    def start_call(self, request_id: str) -> int:
+        """The request starts its tool call. Returns how often it has now, in all its lives."""
+        with self._transaction() as db:
+            row = db.execute("SELECT run FROM requests WHERE id = ?", (request_id,)).fetchone()
+            starts = int(json.loads(row["run"] or "{}").get("starts", 0)) + 1
+            db.execute("UPDATE requests SET run = ? WHERE id = ?", (json_text({"starts": starts}), request_id))
+        return starts
+
+    def call_not_started(self, request_id: str, starts: int) -> None:
+        """The last start, which was that many, does not count."""
+        self._run("UPDATE requests SET run = ? WHERE id = ?", json_text({"starts": starts - 1}), request_id)
+
+    def is_background(self, request_id: str) -> bool:
+        """Whether it leaves a place free to what the user asks meanwhile."""
+        sql = f"SELECT 1 FROM requests WHERE id = ? AND {json_field('asked', 'background')}"  # noqa: S608 - constant
+        return self.items.is_run_by(request_id) or bool(self._run(sql, request_id))
 
     def is_cancelled(self, request_id: str) -> bool:
         return bool(self._run("SELECT 1 FROM requests WHERE id = ? AND state = 'cancelled'", request_id))

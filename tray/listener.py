@@ -284,7 +284,7 @@ class Listener:
         while goes_on:
             text = ""
             try:
-                async with self._slots.one(is_item=self.parts.journal.items.is_run_by(request_id)) as slot:
+                async with self._slots.one(in_background=self.parts.journal.is_background(request_id)) as slot:
                     sign_ins = self.sign_ins
                     failure = await self._run(request_id, slot)
                 if self._is_cancelled(request_id):

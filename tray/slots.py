@@ -9,17 +9,18 @@ from dataclasses import dataclass
 
 
 class Slots:
-    """How many requests work at the same time. One that waits for the user takes none. Items of mailboxes, which may be
-    many, leave one free; where there is but one, the next goes to whoever asked before the next item."""
+    """How many requests work at the same time. One that waits for the user takes none. Those in the background (items
+    of mailboxes, rows of a table, …), which may be many, leave one free; where there is but one, the next goes to
+    whoever asked before the next of them."""
 
     def __init__(self, at_once: int) -> None:
         self._free = asyncio.Semaphore(at_once)
-        self._for_items = asyncio.Semaphore(max(1, at_once - 1))
+        self._in_background = asyncio.Semaphore(max(1, at_once - 1))
 
     @asynccontextmanager
-    async def one(self, *, is_item: bool) -> AsyncIterator[Slot]:
+    async def one(self, *, in_background: bool) -> AsyncIterator[Slot]:
         slot = Slot(self._free)
-        async with self._for_items if is_item else nullcontext():
+        async with self._in_background if in_background else nullcontext():
             await slot.take()
             try:
                 yield slot
