@@ -20,7 +20,7 @@ from tray.coze.credential import FixedToken
 from tray.coze.tries import Pace
 from tray.draft.folders import drafts_folder, profile_of
 from tray.draft.problems import DraftError
-from tray.draft.publish import sweep
+from tray.draft.publish import HELD, sweep
 from tray.errors import JournalError, TrayError
 from tray.events import Bus
 from tray.journal import Journal
@@ -161,7 +161,10 @@ def open_app(
         )
 
     with contextlib.suppress(DraftError):  # there may be no drafts folder yet
-        sweep(drafts_folder(settings.drafts_dir))
+        root = drafts_folder(settings.drafts_dir)
+        sweep(root)
+        if resume and (root / HELD).is_dir():
+            threading.Thread(target=_send_deleted, args=(root, home / "locks"), name="recycle-bin", daemon=True).start()
     mailboxes = standing.of_settings(settings) if resume else {}
     listener = Listener(Parts(bus, journal, connect, tools, context, resume, settings.at_once, mailboxes, warning))
     kept = standing.Standing(listener, mailboxes, of_settings=resume)
@@ -179,6 +182,13 @@ def open_app(
     if resume:
         sources.start()
     return app
+
+
+def _send_deleted(root: Path, locks: Path) -> None:
+    """Put into the recycle bin what was deleted on the page before the program ended."""
+    from tray.draft import removal
+
+    removal.send(root, locks)
 
 
 def workshop(settings: Settings, home: Path, folder: Path | None = None) -> Workshop:

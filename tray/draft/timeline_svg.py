@@ -119,8 +119,11 @@ def _lanes(tracks: Sequence[Track], most: int | None = MOST_TRACKS) -> list[_Lan
     numbered = list(enumerate(tracks, 1))
     seen = [one for one in reversed(numbered) if one[1].kind != "audio"]
     heard = [one for one in numbered if one[1].kind == "audio"]
+    if most is not None and len(numbered) > most:  # the main track and what is next to it matter most
+        heard = heard[: most // 2]
+        seen = seen[-(most - len(heard)) :]
     lanes, y = [], _RULER
-    for number, track in [*seen, *heard][:most]:
+    for number, track in [*seen, *heard]:
         lanes.append(_Lane(number, track, y))
         y += lanes[-1].height + _GAP
     return lanes
