@@ -171,7 +171,7 @@ def open_app(
     unheeded = secrets.when_unlocked(listener.signed_in)
     running, told = RunningRequests(bus), ToldRequests(bus)
     odd = settings_module.look().unknown if resume else ()
-    sources = Sources(SourceParts(bus, journal, listener, now, home))
+    sources = Sources(SourceParts(bus, journal, listener, now, home, lambda: open_page(app)))
     app = App(
         settings, bus, journal, listener, held, OpenQuestions(bus), kept, running, told, tools, face, unheeded, sources,
         odd, token is not None, now, home,
@@ -189,6 +189,13 @@ def _send_deleted(root: Path, locks: Path) -> None:
     from tray.draft import removal
 
     removal.send(root, locks)
+
+
+def open_page(app: App, path: str = "") -> None:
+    """Show `path` of the page in the browser."""
+    from tray.desktop import opener
+
+    opener.open_own_page(app.page.url(app, path))
 
 
 def workshop(settings: Settings, home: Path, folder: Path | None = None) -> Workshop:

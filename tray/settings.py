@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 
 import tomlkit
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -56,6 +58,14 @@ def _folder(said: Any) -> Any:
 
 
 _Folder = Annotated[Path, BeforeValidator(_folder)]
+_KEYS = r"((<(ctrl|alt|shift|cmd)>\+)+([a-z0-9]|<space>)|(<(ctrl|alt|shift|cmd)>\+)*<f([1-9]|1[0-9])>)"
+
+
+def _hotkey(said: str) -> str:
+    said = "".join(said.split()).lower()
+    if said and not re.fullmatch(_KEYS, said):
+        raise ValueError(_("it is keys like <ctrl>+<alt>+j: one or more of ctrl, alt, shift and cmd, and a letter"))
+    return said
 
 
 class Settings(BaseModel):
@@ -81,6 +91,10 @@ class Settings(BaseModel):
             "A folder whose files become requests: .txt and .md are prompts, .json exports, .csv tables of a workflow's"
             " inputs; not set: none."
         ),
+    )
+    hotkey: Annotated[str, AfterValidator(_hotkey)] = Field(
+        "",
+        description=N_("Keys that open the page from anywhere, as <ctrl>+<alt>+j; empty: none. Windows and X11 alone."),
     )
     profile: Literal["auto", "jianying", "capcut"] = Field(
         "auto",

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from tray.desktop.desktop_entry import escape, exec_arguments, exec_line, main_group, unescape, write_whole
 from tray.desktop.images import icon_path
 
 LABEL = "com.coze-tray"
@@ -88,7 +89,7 @@ class WindowsEntry:
 
     def registered(self) -> Registered | None:
         value = self._value(self.KEY)
-        arguments = _windows_arguments(os.path.expandvars(str(value[0]))) if value else []
+        arguments = windows_arguments(os.path.expandvars(str(value[0]))) if value else []
         if not arguments:
             return None
         approved = self._value(self.APPROVED)
@@ -139,7 +140,7 @@ class _File:
         if before is None:
             self.path.unlink(missing_ok=True)
         else:
-            _write(self.path, before)
+            write_whole(self.path, before)
 
 
 _LOOK_AGAIN_S = 3600.0
@@ -169,7 +170,7 @@ class MacEntry(_File):
 
         if home:
             agent["EnvironmentVariables"] = {"COZE_TRAY_HOME": home}
-        _write(self.path, plistlib.dumps(agent))
+        write_whole(self.path, plistlib.dumps(agent))
         _seen_disabled.pop(self.path, None)
         if self._is_disabled():
             _launchctl("enable", f"{_domain()}/{LABEL}")
@@ -226,13 +227,13 @@ class LinuxEntry(_File):
             "[Desktop Entry]",
             "Type=Application",
             "Name=coze-tray",
-            f"Exec={_escape(' '.join(map(_exec_argument, command)))}",
+            f"Exec={exec_line(command)}",
             f"Path={FOLDER}",
-            f"Icon={_escape(str(icon_path()))}",
+            f"Icon={escape(str(icon_path()))}",
             "Terminal=false",
             "X-GNOME-Autostart-enabled=true",
         )
-        _write(self.path, "".join(f"{line}\n" for line in lines).encode())
+        write_whole(self.path, "".join(f"{line}\n" for line in lines).encode())
 
     def disable(self) -> None:
         self.path.unlink(missing_ok=True)
@@ -242,8 +243,8 @@ class LinuxEntry(_File):
             text = self.path.read_text("utf-8")
         except FileNotFoundError:
             return None
-        entry = _main_group(text)
-        arguments = _exec_arguments(_unescape(entry.get("Exec", "")))
+        entry = main_group(text)
+        arguments = exec_arguments(unescape(entry.get("Exec", "")))
         home = None
         if arguments[:1] == ["env"] and arguments[1:2] and arguments[1].startswith("COZE_TRAY_HOME="):
             home, arguments = arguments[1].partition("=")[2], arguments[2:]
@@ -251,11 +252,11 @@ class LinuxEntry(_File):
             return None
         # Desktops switch it off by these keys.
         switched_off = entry.get("Hidden") == "true" or entry.get("X-GNOME-Autostart-enabled") == "false"
-        folder = _unescape(entry.get("Path", "")) or None
+        folder = unescape(entry.get("Path", "")) or None
         return Registered(str(self.path), tuple(arguments), home, switched_off, folder)
 
 
-def _windows_arguments(line: str) -> list[str]:
+def windows_arguments(line: str) -> list[str]:
     """The arguments in a command line as subprocess.list2cmdline writes paths. Of what is not quoted Windows tries the
     beginning up to each blank for a program (CreateProcess)."""
     if not line.lstrip().startswith('"'):
@@ -284,54 +285,3 @@ def _launchctl(*arguments: str) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout
-
-
-def _main_group(text: str) -> dict[str, str]:
-    """The keys of the group [Desktop Entry], not those of its actions."""
-    entry: dict[str, str] = {}
-    group = ""
-    for line in text.splitlines():
-        if line.startswith("["):
-            group = line.strip()
-        elif group == "[Desktop Entry]" and "=" in line:
-            key, value = line.split("=", 1)
-            entry[key.strip()] = value.strip()
-    return entry
-
-
-def _exec_argument(text: str) -> str:
-    """An argument as Exec takes it (Desktop Entry Specification, The Exec key)."""
-    for character in '\\"`$':
-        text = text.replace(character, f"\\{character}")
-    return '"' + text.replace("%", "%%") + '"'
-
-
-def _exec_arguments(text: str) -> list[str]:
-    """The arguments in an Exec line, whoever wrote it."""
-    found = re.findall(r'"((?:[^"\\]|\\.)*)"|(\S+)', text)
-    return [(re.sub(r"\\(.)", r"\1", quoted) or plain).replace("%%", "%") for quoted, plain in found]
-
-
-_ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-
-
-def _escape(text: str) -> str:
-    """A value of type string (Desktop Entry Specification, Possible value types)."""
-    return "".join(_ESCAPES.get(character, character) for character in text)
-
-
-def _unescape(value: str) -> str:
-    plain = {escape[1]: character for character, escape in _ESCAPES.items()}
-    characters = iter(value)
-    return "".join(plain.get(next(characters, ""), "") if c == "\\" else c for c in characters)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """The whole file or none: a login may come at any moment."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.new")
-    try:
-        new.write_bytes(content)
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)

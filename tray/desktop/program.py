@@ -160,8 +160,7 @@ class Program:
 
         from tray.app import call
 
-        if self._app:
-            call(self._app, "generate_draft", json.dumps({"content": said}, ensure_ascii=False), source)
+        call(self._opened(), "generate_draft", json.dumps({"content": said}, ensure_ascii=False), source)
 
     def has_token(self) -> bool:
         from tray.known_account import is_known

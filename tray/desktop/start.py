@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from tray import events, instance, logs, words
-from tray.desktop import autostart, endings, host, notify
+from tray.desktop import autostart, endings, host, link_entries, notify
 from tray.desktop.announce import Announcer
 from tray.desktop.program import Program
 from tray.desktop.tray import Tray
@@ -44,6 +44,7 @@ def show(program: Program, work: Callable[[], object], tell: Callable[[str], Non
         return
     _quit_with_console(program)
     tray = Tray(program, program.bus)
+    link_entries.on_links(tray.open_link)
 
     def begin() -> None:
         program.shows_icon()
@@ -202,6 +203,7 @@ def _open(program: Program) -> None:
         log.warning("%s", said)
     if said is not None:
         program.bus.publish(events.Noticed("", said))
+    link_entries.register()
 
 
 def _waiting(why: str) -> str:

@@ -101,6 +101,10 @@ class Tray:
 
         self._in_thread(end)
 
+    def open_link(self, link: str) -> None:
+        """Returns at once. From any thread."""
+        self._in_thread(partial(self._clicks.open_link, link))
+
     def refresh(self) -> None:
         """Something that the menu shows has changed, of which no event tells."""
         self._look_again = True

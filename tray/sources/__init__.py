@@ -1,4 +1,4 @@
-"""What starts requests by itself while the program runs: files in a folder, and the clock.
+"""What starts requests while the program runs: files in a folder, the clock; and a key that opens the page for one.
 
 Each is made when the settings want it, and nothing of it is imported before.
 """
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tray.sources.parts import Parts
 
 if TYPE_CHECKING:
+    from tray.sources.hotkey import Hotkey
     from tray.sources.inbox import Inbox
     from tray.sources.schedule import Schedules
 
@@ -25,6 +26,7 @@ class Sources:
         self._runs = False
         self._inbox: Inbox | None = None
         self._schedules: Schedules | None = None
+        self._hotkey: Hotkey | None = None
 
     def start(self) -> None:
         with self._lock:
@@ -42,11 +44,13 @@ class Sources:
             self._runs = False
             self._stop_inbox()
             self._stop_schedules()
+            self._stop_hotkey()
 
     def _adjust(self) -> None:
         settings = self._parts.settings()
         self._adjust_inbox(settings.inbox)
         self._adjust_schedules({name: one.schedule for name, one in settings.targets.items() if one.schedule})
+        self._adjust_hotkey(settings.hotkey)
 
     def _adjust_inbox(self, folder: Path | None) -> None:
         if self._inbox is not None and self._inbox.folder != folder:
@@ -75,3 +79,17 @@ class Sources:
         if self._schedules is not None:
             self._schedules.stop()
             self._schedules = None
+
+    def _adjust_hotkey(self, said: str) -> None:
+        if self._hotkey is not None and self._hotkey.said != said:
+            self._stop_hotkey()
+        if self._hotkey is None and said:
+            from tray.sources.hotkey import Hotkey
+
+            self._hotkey = Hotkey(said, self._parts.open_page, self._parts.notice)
+            self._hotkey.start()
+
+    def _stop_hotkey(self) -> None:
+        if self._hotkey is not None:
+            self._hotkey.stop()
+            self._hotkey = None

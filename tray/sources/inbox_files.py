@@ -109,7 +109,8 @@ def _rows(text: str, folder: str, settings: Settings) -> Iterator[tuple[int, Ask
             except ValueError as error:
                 raise TrayError(_("Line {n}: {why}").format(n=lines.line_num, why=error)) from None
     except csv.Error as error:
-        raise TrayError(_("Line {n}: {why}").format(n=lines.line_num, why=error)) from None
+        why = _("it is no line of a table ({error})").format(error=error)
+        raise TrayError(_("Line {n}: {why}").format(n=lines.line_num, why=why)) from None
     if not asked:
         raise TrayError(
             _("There is no row in it below the names of the parameters."),

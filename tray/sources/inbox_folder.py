@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -56,6 +57,8 @@ def watch(inbox: Path, changed: Callable[[], None]) -> Any:
         events.DirCreatedEvent, events.DirMovedEvent,
     ]  # fmt: skip
     gone: list[type[events.FileSystemEvent]] = [events.DirMovedEvent, events.DirDeletedEvent]
+    # Of a folder that was made and moved into at once it hears twice, and says so; only its last callback counts then.
+    warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning, r"watchdog\.")
     observer = Observer()
     observer.daemon = True
     observer.schedule(Inside(), str(inbox), recursive=True, event_filter=heard)

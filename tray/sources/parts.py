@@ -15,13 +15,14 @@ from tray.settings import Settings
 
 @dataclass(frozen=True)
 class Parts:
-    """Of the running program. `settings`: those in force now."""
+    """Of the running program. `settings`: those in force now. `open_page`: shows where one asks, in the browser."""
 
     bus: Bus
     journal: Journal
     listener: Listener
     settings: Callable[[], Settings]
     home: Path
+    open_page: Callable[[], None]
 
     def begin(self, asked: Sequence[tuple[str, Asked]]) -> None:
         """Queue these requests, by their ids, all or none; what is queued already stays as it is. Where nothing
