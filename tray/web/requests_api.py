@@ -86,6 +86,7 @@ def router(app: App, shown: Pages) -> APIRouter:
 
     @api.get("/requests/{request_id}")
     def request(request_id: str) -> shapes.RequestOut:
+        """One request, as it is now."""
         return shapes.of_request(app, _found(app, request_id))
 
     @api.get("/requests/{request_id}/events", response_class=EventSourceResponse)
@@ -96,6 +97,7 @@ def router(app: App, shown: Pages) -> APIRouter:
 
     @api.post("/requests/{request_id}/cancel")
     def cancel(request_id: str) -> Taken:
+        """Cancel it: it never goes on. The drafts that it has made stay."""
         return Taken(taken=app_module.cancel(app, _found(app, request_id).id))
 
     @api.post("/requests/{request_id}/again", status_code=201)
