@@ -107,6 +107,9 @@ class _Impatient(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        # An answer's head and its body are two writes, and the second would wait for the first to be acknowledged, for
+        # 40 ms. asyncio sees to it only where it has made the listening socket itself.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if len(self.connections) > MOST_CONNECTIONS:
             transport.abort()
         self._watch()

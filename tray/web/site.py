@@ -102,6 +102,10 @@ def _made(app: App, shown: pages.Pages, is_in: Callable[[BaseRoute], bool]) -> F
         message = _("There is no such page.") if is_unknown else str(error.detail)
         return shown.problem(request, error.status_code, message)
 
+    @made.exception_handler(UnicodeEncodeError)
+    def _half(request: Request, error: UnicodeEncodeError) -> Response:  # noqa: ARG001
+        return shown.problem(request, 422, _("There is half a character in it: something was cut off within an emoji."))
+
     @made.exception_handler(Exception)
     def _broken(request: Request, error: Exception) -> Response:
         """It is logged with all it says; here its words might be about anything."""
