@@ -22,6 +22,7 @@ from tray import (
     cli_panels,
     cli_running,
     cli_selftest,
+    cli_serve,
     cli_targets,
     locale,
     logs,
@@ -120,6 +121,7 @@ def demo(
 cli_asking.add_to(app)
 cli_running.add_to(app)
 cli_page.add_to(app)
+cli_serve.add_to(app)
 
 
 @app.command(help=_("Build the drafts of an export, a spec, a recipe or an SRT file. No cloud is needed."))

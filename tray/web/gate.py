@@ -35,6 +35,8 @@ BODY_S = 120.0
 """A request's body is here within so long, or is given up."""
 TICKET_S = 60.0
 """For so long the address that opens the page can be used, once."""
+CONNECTION = "connection"
+"""In the state of a scope: what is known of its connection, a dict that all its requests share."""
 NOBODY = -1
 """In the place of a user: the connection is held by no process any more."""
 _SAFE = ("GET", "HEAD")
@@ -155,9 +157,11 @@ class OwnPage:
         return None
 
     def _check_user(self, scope: Scope) -> None:
-        client, server = scope["client"], scope["server"]  # None where the caller has hung up already
-        uid = self._uid_of((client[0], client[1]), (server[0], server[1])) if client and server else NOBODY
-        if uid not in (None, _own_uid()):
+        known, client, server = scope["state"][CONNECTION], scope["client"], scope["server"]
+        if "uid" not in known:  # it takes milliseconds to find out, and a connection stays whose it is
+            gone = not (client and server)  # the caller has hung up already
+            known["uid"] = NOBODY if gone else self._uid_of((client[0], client[1]), (server[0], server[1]))
+        if known["uid"] not in (None, _own_uid()):
             raise Refusal(403, _("This page belongs to another user of this computer."))
 
     def _check_origin(self, scope: Scope, headers: Headers) -> None:

@@ -15,6 +15,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from tray import locale, words
 from tray.draft import timeline
 from tray.locale import _
+from tray.text import whole_characters
 from tray.web import shapes
 from tray.web.streams import Streams
 
@@ -58,6 +59,7 @@ class Pages:
 
     def problem(self, request: Request, status: int, message: str, advice: str = "", logid: str = "") -> Response:
         """An answer that is no success: JSON (shapes.Problem) to who asks the API, else a page."""
+        message, advice = whole_characters(message), whole_characters(advice)
         path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
         if path.startswith("/api/"):
             said = shapes.Problem(error=message, advice=advice, logid=logid)

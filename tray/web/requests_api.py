@@ -74,7 +74,7 @@ def router(app: App, shown: Pages) -> APIRouter:
 
     @api.get("/events", response_class=EventSourceResponse)
     async def all_events() -> AsyncIterator[ServerSentEvent]:
-        """Everything that happens, as server-sent events: `status`, `request`, `text` (Streams.of_all)."""
+        """Everything that happens, as server-sent events."""
         async for one in shown.streams.of_all():
             yield one
 
@@ -98,6 +98,7 @@ def router(app: App, shown: Pages) -> APIRouter:
 
     @api.get("/requests/{request_id}")
     def request(request_id: str) -> shapes.RequestOut:
+        """One request, as it is now."""
         return shapes.of_request(app, _found(app, request_id))
 
     @api.get("/requests/{request_id}/conversation")
@@ -107,12 +108,13 @@ def router(app: App, shown: Pages) -> APIRouter:
 
     @api.get("/requests/{request_id}/events", response_class=EventSourceResponse)
     async def events(request_id: str) -> AsyncIterator[ServerSentEvent]:
-        """What happens to one request: `request` (as it is now) at first and whenever it changes, and `text`."""
+        """What happens to one request, as server-sent events. It is told as it is at first, too."""
         async for one in shown.streams.of_all(request_id):
             yield one
 
     @api.post("/requests/{request_id}/cancel")
     def cancel(request_id: str) -> Taken:
+        """Cancel it: it never goes on. The drafts that it has made stay."""
         return Taken(taken=app_module.cancel(app, _found(app, request_id).id))
 
     @api.post("/requests/{request_id}/again", status_code=201)
@@ -218,7 +220,8 @@ def _uploaded(uploads: Path, upload_id: str) -> Path:
 def _file_name(said: str | None) -> str:
     from pathvalidate import sanitize_filename
 
-    return sanitize_filename(Path((said or "").replace("\\", "/")).name, max_len=100) or "file"
+    name = whole_characters((said or "").replace("\\", "/")).rpartition("/")[2]
+    return sanitize_filename(name, max_len=100).strip(". ") or "file"
 
 
 def _sweep(uploads: Path) -> None:

@@ -14,7 +14,7 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from tray.web.gate import HEADERS, Gate
+from tray.web.gate import CONNECTION, HEADERS, Gate
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +107,10 @@ class _Impatient(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        # An answer's head and its body are two writes, and the second would wait for the first to be acknowledged, for
+        # 40 ms. asyncio sees to it only where it has made the listening socket itself.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.app_state = {**self.app_state, CONNECTION: {}}
         if len(self.connections) > MOST_CONNECTIONS:
             transport.abort()
         self._watch()

@@ -111,7 +111,9 @@ def _operation(
     tool: Tool, called: Callable[[str, str, str, float], Coroutine[Any, Any, JSONResponse]]
 ) -> Callable[..., Coroutine[Any, Any, JSONResponse]]:
     async def call(arguments: BaseModel, source: _Source = "", wait: _Wait = 0) -> JSONResponse:
-        return await called(tool.name, arguments.model_dump_json(exclude_unset=True), source, wait)
+        return await called(
+            tool.name, json.dumps(arguments.model_dump(exclude_unset=True), ensure_ascii=False), source, wait
+        )
 
     call.__annotations__["arguments"] = tool.arguments  # FastAPI makes the body's schema and its check of it
     return call
