@@ -152,8 +152,10 @@ on("request", (request) => {
   }
 });
 
-document.addEventListener("asked", ({ detail }) => {
-  if (form && [...talk.children].some((card) => card.request.id === detail.id)) nowAt(detail);
+document.addEventListener("asked", (event) => {
+  event.preventDefault();
+  show(event.detail, talk).scrollIntoView({ block: "nearest" });
+  if (form) nowAt(event.detail);
 });
 
 if (form) {

@@ -36,8 +36,9 @@ function made(request) {
   click(".first", () => api(`${path}/first`, { method: "POST" }));
   click(".again", async () => {
     const again = await api(`${path}/again`, { method: "POST" });
+    // A page that has another place for it says so.
+    if (!document.dispatchEvent(new CustomEvent("asked", { detail: again, cancelable: true }))) return;
     show(again, card.parentElement).scrollIntoView({ block: "nearest" });
-    document.dispatchEvent(new CustomEvent("asked", { detail: again }));
   });
   card.querySelector(".change").href = `?again=${encodeURIComponent(request.id)}`;
   card.querySelector(".go-on").href = `?request=${encodeURIComponent(request.id)}`;
