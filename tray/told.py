@@ -114,7 +114,6 @@ class ToldRequests:
                 self._let_go()
             _tell(told, event)
 
-
     def _let_go(self) -> None:
         """One that is over, where there is one: what runs may be silent for long, and has its answer nowhere else."""
         first = next(iter(self._told))

@@ -87,7 +87,6 @@ class Streams:
             unsubscribe()
             self._open.discard(put)
 
-
     async def of_log(self, n: int) -> AsyncIterator[ServerSentEvent]:
         """`log`: its last `n` lines, then those that are added, as a list of shapes.LogLine."""
         home, loop = self._app.home, asyncio.get_running_loop()

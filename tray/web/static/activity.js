@@ -51,6 +51,7 @@ function put(request) {
     rows.set(request.id, row);
     row.addEventListener("toggle", () => row.open && inside(row));
   }
+  if (row.request?.as_of_us > request.as_of_us) return row;
   row.request = request;
   row.dataset.state = request.state;
   row.dataset.running = request.running;
@@ -137,6 +138,7 @@ filter.addEventListener("submit", (event) => {
 });
 on("status", (status) => showListening(status.listening));
 on("request", (request) => (rows.has(request.id) ? put(request) : soon()));
+on("back", () => soon(0));
 on("queue", (ids) => {
   showQueue(ids);
   if (ids.some((id) => !rows.has(id))) soon();
