@@ -166,7 +166,7 @@ def _asked(app: App, wanted: NewRequest, uploads: Path) -> Any:
     if wanted.continues is None:
         return asked
     before = _found(app, wanted.continues)
-    conversation = (before.run or {}).get("conversation_id")
+    conversation = (before.run or {}).get("conversation_id") or before.asked.conversation_id
     if not conversation or (before.asked.kind, before.asked.target_id) != (asked.kind, asked.target_id):
         raise SettingsError(_("That conversation can't be gone on with."), _("Begin a new one."))
     return replace(asked, conversation_id=str(conversation))

@@ -4,6 +4,7 @@ sizes in bytes."""
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field
@@ -85,6 +86,7 @@ class RequestOut(BaseModel):
     """A request as it is now. `state_text`: in the user's words. `running`: it is at work, or waits to go on."""
 
     id: str
+    as_of_us: int = Field(description="When this was so: what is told later may be older than what an answer says.")
     created_us: int
     title: str
     kind: str
@@ -142,6 +144,7 @@ OVER: tuple[RequestState, ...] = ("done", "failed", "cancelled")
 
 def of_request(app: App, request: Request) -> RequestOut:
     """All that is known of it, in the journal and of what was told since the program began. Raises JournalError."""
+    as_of_us = time.time_ns() // 1000
     asked, queue = request.asked, app.listener.queue
     is_call = asked.kind in ("item", "call")
     told = app.told.of(request.id) or {}
@@ -151,6 +154,7 @@ def of_request(app: App, request: Request) -> RequestOut:
     failure = request.failure or None
     return RequestOut(
         id=request.id,
+        as_of_us=as_of_us,
         created_us=request.created_us,
         title=title(asked),
         kind=asked.kind,
@@ -169,7 +173,11 @@ def of_request(app: App, request: Request) -> RequestOut:
         drafts=[Draft(**vars(receipt)) for receipt in drafts],
         notices=told.get("notices", []),
         failure=Failure(**vars(failure)) if failure else _kept(told.get("failure")),
-        can_continue=bool(asked.kind in ("bot", "chatflow") and request.run and request.run.get("conversation_id")),
+        can_continue=bool(
+            asked.kind in ("bot", "chatflow")
+            and asked.target_id
+            and ((request.run or {}).get("conversation_id") or asked.conversation_id)
+        ),
         can_run_again=request.state in OVER and bool(asked.parameters.get("arguments") if is_call else asked.target_id),
         can_change=bool(asked.target_id) and not is_call,
         history=_history(request, told, stored),

@@ -15,39 +15,51 @@ function chosen() {
   return form.elements.target.selectedOptions[0];
 }
 
+function waits() {
+  // Coze takes one prompt at a time in a conversation.
+  return last !== null && !isOver(last) && ["bot", "chatflow"].includes(last.kind);
+}
+
 function goesOn() {
-  return last !== null && last.can_continue;
+  return waits() || last?.can_continue;
 }
 
 function showForm() {
   // The form for who is asked.
-  const { kind, prompt } = chosen().dataset;
+  const { kind } = chosen().dataset;
   const runs = kind === "workflow";
   byId("prompt-part").hidden = runs;
   byId("choose").hidden = runs;
   byId("chips").hidden = runs;
   byId("keys").hidden = runs;
   byId("send").textContent = runs ? byId("send").dataset.run : byId("send").dataset.ask;
-  form.elements.prompt.placeholder = prompt ? words.saved.replace("{prompt}", prompt) : form.dataset.example;
+  placeholder();
   byId("parameters-part").hidden = kind === "bot" && !inputs.count();
   byId("parameters-part").open = runs || inputs.count() > 0;
 }
 
+function placeholder() {
+  const field = form.elements.prompt;
+  const { prompt } = chosen().dataset;
+  const saved = prompt && words.saved.replace("{prompt}", prompt);
+  field.placeholder = goesOn() ? field.dataset.further : saved || form.dataset.example;
+}
+
 function showThread() {
-  const on_ = goesOn();
-  const waits = on_ && !isOver(last);
+  const again = Boolean(goesOn());
   byId("goes-on").hidden = !talk.childElementCount;
-  byId("goes-on").firstElementChild.hidden = !on_;
-  form.elements.target.disabled = on_;
-  byId("wait").hidden = !waits;
-  byId("send").disabled = waits || attached.adding();
+  byId("goes-on").firstElementChild.hidden = !again;
+  form.elements.target.disabled = again;
+  byId("wait").hidden = !waits();
+  byId("send").disabled = waits() || attached.adding();
+  placeholder();
   document.body.classList.toggle("talks", talk.childElementCount > 0);
 }
 
 function nowAt(request) {
   // The conversation has come to that request.
   last = request;
-  if (request.can_continue) choose(request);
+  if (goesOn()) choose(request);
   history.replaceState(null, "", `?request=${encodeURIComponent(request.id)}`);
   showThread();
 }
@@ -90,7 +102,7 @@ async function send() {
     kind,
     prompt,
     files: kind === "workflow" ? [] : attached.ids(),
-    continues: goesOn() ? last.id : null,
+    continues: last?.can_continue ? last.id : null,
   };
   byId("send").disabled = true;
   try {
@@ -147,13 +159,15 @@ async function open() {
 on("request", (request) => {
   if (last?.id === request.id && form) {
     last = request;
-    if (request.can_continue) choose(request);
+    if (goesOn()) choose(request);
     showThread();
   }
 });
 
-document.addEventListener("asked", ({ detail }) => {
-  if (form && [...talk.children].some((card) => card.request.id === detail.id)) nowAt(detail);
+document.addEventListener("asked", (event) => {
+  event.preventDefault();
+  show(event.detail, talk).scrollIntoView({ block: "nearest" });
+  if (form) nowAt(event.detail);
 });
 
 if (form) {

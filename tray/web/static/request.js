@@ -5,6 +5,8 @@ import { marked } from "./marked.js";
 import { length, size, span, when } from "./measures.js";
 
 const cards = new Map();
+const told = new Map(); // what was last told of requests that have no card yet
+const TOLD = 50;
 const words = document.getElementById("words").content.firstElementChild.dataset;
 const OVER = ["done", "failed", "cancelled"];
 
@@ -13,6 +15,8 @@ export const isOver = (request) => OVER.includes(request.state);
 export function show(request, place) {
   // Puts the request's card into `place`, or brings the one that is there up to date. Returns the card.
   let card = cards.get(request.id);
+  const before = told.get(request.id);
+  if (before?.as_of_us > request.as_of_us) request = before; // it was told before it was answered
   if (!card) {
     card = made(request);
     cards.set(request.id, card);
@@ -36,8 +40,9 @@ function made(request) {
   click(".first", () => api(`${path}/first`, { method: "POST" }));
   click(".again", async () => {
     const again = await api(`${path}/again`, { method: "POST" });
+    // A page that has another place for it says so.
+    if (!document.dispatchEvent(new CustomEvent("asked", { detail: again, cancelable: true }))) return;
     show(again, card.parentElement).scrollIntoView({ block: "nearest" });
-    document.dispatchEvent(new CustomEvent("asked", { detail: again }));
   });
   card.querySelector(".change").href = `?again=${encodeURIComponent(request.id)}`;
   card.querySelector(".go-on").href = `?request=${encodeURIComponent(request.id)}`;
@@ -58,6 +63,7 @@ function made(request) {
 }
 
 function fill(card, request) {
+  if (card.request?.as_of_us > request.as_of_us) return;
   const part = (name) => card.querySelector(name);
   const changed = card.request && card.request.state_text !== request.state_text;
   card.request = request;
@@ -189,13 +195,44 @@ function pair(name, value) {
   return made;
 }
 
-on("request", (request) => cards.has(request.id) && fill(cards.get(request.id), request));
+function tell(request) {
+  const card = cards.get(request.id);
+  if (card) {
+    told.delete(request.id);
+    fill(card, request);
+    return;
+  }
+  told.set(request.id, request);
+  if (told.size > TOLD) told.delete(told.keys().next().value);
+}
+
+async function catchUp(card) {
+  // Something was not heard.
+  if (card.catchingUp) return;
+  card.catchingUp = true;
+  await attempt(async () => tell(await api(`requests/${encodeURIComponent(card.dataset.id)}`)));
+  card.catchingUp = false;
+}
+
+on("request", tell);
 on("text", ({ request_id, at, delta }) => {
   const card = cards.get(request_id);
   if (!card) return;
   const text = card.text ?? "";
   // `at` counts characters, of which one may be two of JavaScript's.
-  showText(card, (length(text) === at ? text : Array.from(text).slice(0, at).join("")) + delta);
+  if (length(text) < at) catchUp(card);
+  else showText(card, (length(text) === at ? text : Array.from(text).slice(0, at).join("")) + delta);
+});
+let behind = true;
+on("back", () => (behind = true));
+on("status", () => {
+  // The first one of a stream: from now on all is told, but what happened before was not.
+  if (!behind) return;
+  behind = false;
+  for (const card of cards.values()) {
+    if (!card.isConnected || isOver(card.request)) continue;
+    catchUp(card);
+  }
 });
 on("queue", (ids) => {
   for (const [id, card] of cards) showPlace(card, ids.indexOf(id) + 1);
