@@ -12,16 +12,17 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
 from tray import __version__
+from tray.configuring import UnfitError
 from tray.coze.errors import CozeError
 from tray.draft.problems import said_of
 from tray.errors import TrayError
 from tray.locale import _
-from tray.web import ask, pages, requests_api
+from tray.web import ask, guide, pages, requests_api, setup, setup_api, sign_in_api
 
 if TYPE_CHECKING:
     from tray.app import App
 
-_PARTS = (requests_api, ask)
+_PARTS = (requests_api, setup_api, sign_in_api, ask, setup, guide)
 """Each has `router(app: App, shown: Pages) -> APIRouter`; those of the API begin with /api/v1."""
 
 
@@ -41,7 +42,8 @@ def site(app: App, shown: pages.Pages) -> FastAPI:
     @made.exception_handler(TrayError)
     def _failed(request: Request, error: TrayError) -> Response:
         logid = error.logid if isinstance(error, CozeError) else ""
-        return shown.problem(request, 409, error.message, error.advice, logid)
+        fields = error.fields if isinstance(error, UnfitError) else None
+        return shown.problem(request, 409, error.message, error.advice, logid, fields)
 
     @made.exception_handler(RequestValidationError)
     def _wrong(request: Request, error: RequestValidationError) -> Response:

@@ -5,7 +5,7 @@ export async function api(path, { method = "GET", json, body } = {}) {
   const headers = json === undefined ? {} : { "Content-Type": "application/json" };
   const answer = await fetch(`api/v1/${path}`, { method, headers, body: json === undefined ? body : JSON.stringify(json) });
   const said = answer.headers.get("content-type")?.includes("json") ? await answer.json() : { error: await answer.text() };
-  if (!answer.ok) throw new Error([said.error, said.advice, said.logid && `logid ${said.logid}`].filter(Boolean).join(" "));
+  if (!answer.ok) throw Object.assign(new Error([said.error, said.advice, said.logid && `logid ${said.logid}`].filter(Boolean).join(" ")), { said });
   return said;
 }
 
