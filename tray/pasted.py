@@ -9,10 +9,10 @@ from urllib.parse import parse_qs, urlsplit
 
 _SITES: dict[str, Literal["cn", "com"]] = {"coze.cn": "cn", "coze.com": "com"}
 _PATHS: tuple[tuple[str, Literal["bot", "workflow"]], ...] = (
-    (r"/space/\d+/bot/(\d+)", "bot"),
-    (r"/space/\d+/agent/(\d+)", "bot"),
-    (r"/store/(?:bot|agent)/(\d+)", "bot"),
-    (r"/space/\d+/project-ide/\d+/workflow/(\d+)", "workflow"),
+    (r"/space/\d+/bot/(?P<id>\d+)", "bot"),
+    (r"/space/\d+/agent/(?P<id>\d+)", "bot"),
+    (r"/store/(?:bot|agent)/(?P<id>\d+)", "bot"),
+    (r"/space/\d+/project-ide/(?P<app>\d+)/workflow/(?P<id>\d+)", "workflow"),
 )
 """The forms of addresses that Coze's own pages have; of a workflow by itself the id is in the query:
 /work_flow?space_id=…&workflow_id=…."""
@@ -20,11 +20,12 @@ _PATHS: tuple[tuple[str, Literal["bot", "workflow"]], ...] = (
 
 @dataclass(frozen=True)
 class Pasted:
-    """`kind` and `region` None: the text does not say."""
+    """`kind` and `region` None: the text does not say. `app_id`: of the application that a workflow belongs to."""
 
     id: str
     kind: Literal["bot", "workflow"] | None = None
     region: Literal["cn", "com"] | None = None
+    app_id: str = ""
 
 
 def pasted(text: str) -> Pasted:
@@ -42,5 +43,5 @@ def pasted(text: str) -> Pasted:
         return Pasted(found[0], "workflow", region)
     for path, kind in _PATHS:
         if match := re.match(path, parts.path):
-            return Pasted(match[1], kind, region)
+            return Pasted(match["id"], kind, region, match.groupdict().get("app") or "")
     return Pasted(text, None, region)

@@ -90,11 +90,27 @@ def login(told: Login) -> None:
     instance.tell(home_folder(), {"op": "signed_in"})
 
 
-def sign_in(token: str, settings: Settings) -> str:
-    """Store that token, which the user has pasted, and ask Coze whose it is. Returns what the user is to be told.
-    Raises SecretsError."""
-    unchecked = _keep(settings, Token(secrets.checked(token, _("the input"))))
+def sign_in(token: str, settings: Settings, days: float | None = None) -> str:
+    """Store that token, which the user has pasted and which is valid for so many days, and ask Coze whose it is.
+    Returns what the user is to be told. Raises SecretsError."""
+    ends_at = None if days is None else time.time() + days * known_account.DAY_S
+    return keep(Token(secrets.checked(token, _("the input")), ends_at), settings)
+
+
+def keep(made: Stored, settings: Settings) -> str:
+    """Store what signing in has given, and ask Coze whose it is. Returns what the user is to be told. Raises
+    SecretsError."""
+    unchecked = _keep(settings, made)
     return f"{_signed_in(settings)} {unchecked}".strip()
+
+
+def sign_out(settings: Settings) -> bool:
+    """Delete what the keyring holds; False where there was nothing. Raises SecretsError."""
+    host = settings.api_host
+    with locked(_lock()):
+        deleted = secrets.delete(host)
+    known_account.remember(host, None)
+    return deleted
 
 
 def _keep(settings: Settings, made: Stored) -> str:
@@ -128,10 +144,7 @@ def logout() -> None:
 
     settings = settings_module.load_for_people()
     host = settings.api_host
-    with locked(_lock()):
-        deleted = secrets.delete(host)
-    known_account.remember(host, None)
-    if deleted:
+    if sign_out(settings):
         terminal.out.print(_("Signed out of {host}; the token is deleted.").format(host=host))
         instance.tell(home_folder(), {"op": "signed_in"})
     else:

@@ -65,16 +65,19 @@ async def missing_scopes(client: Client) -> list[str]:
     missing scope, naming it ("… does not have permission to access space_id=… createBot"), but also for a thing that is
     not the account's, naming that ("… to access workflow_id = …"), which tells nothing about the scope.
     """
-    missing = []
-    for scope, (method, path, params) in _PROBES.items():
-        try:
-            await client.call(method, path, params)
-        except CozeError as error:
-            if error.code in SIGN_IN:
-                raise
-            if error.code in ("4101", "403") and not _names_a_thing_only(error):
-                missing.append(scope)
-    return missing
+    return [scope for scope in _PROBES if await lacks(client, scope)]
+
+
+async def lacks(client: Client, scope: str) -> bool:
+    """Whether the token turns out to lack one of `checked_scopes`. Raises as `account`."""
+    method, path, params = _PROBES[scope]
+    try:
+        await client.call(method, path, params)
+    except CozeError as error:
+        if error.code in SIGN_IN:
+            raise
+        return error.code in ("4101", "403") and not _names_a_thing_only(error)
+    return False
 
 
 def checked_scopes() -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
@@ -80,6 +81,19 @@ def drafts_folder(chosen: Path | None, machine: Machine | None = None) -> Path:
               "settings. In JianYing the folder stands under 设置 → 草稿位置."),
         )  # fmt: skip
     return found
+
+
+def try_to_write(root: Path) -> None:
+    """See that drafts can be written to `root`, or that it can be made where only its last part is missing. Raises
+    DraftError."""
+    there = root if os.path.lexists(root) else root.parent
+    try:
+        Path(tempfile.mkdtemp(prefix=".coze-tray-", dir=there)).rmdir()
+    except OSError as error:
+        raise DraftError(
+            _("Nothing can be written to {root}: {error}").format(root=root, error=error.strerror or error),
+            _("Check the path, or set another drafts folder."),
+        ) from None
 
 
 def candidates(machine: Machine | None = None) -> list[Candidate]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tray.locale import _
@@ -38,6 +39,20 @@ def simulator(pace_s: float = 0.04) -> Simulator:
 
 def storyboard(base_url: str) -> dict[str, Any]:
     """A Coze2JianYing export with four scenes, its media at `base_url`, times in milliseconds."""
+    return _storyboard(lambda kind, n: f"{base_url}/media/{kind}/{n}")
+
+
+def whole_storyboard() -> dict[str, Any]:
+    """The same with its media in it: it needs no cloud."""
+    types = {"image": "image/png", "audio": "audio/wav"}
+
+    def inside(kind: str, n: int) -> str:
+        return f"data:{types[kind]};base64,{base64.b64encode(_media(f'{kind}/{n}') or b'').decode()}"
+
+    return _storyboard(inside)
+
+
+def _storyboard(link: Callable[[str, int], str]) -> dict[str, Any]:
     lines = [_("A quiet morning"), _("The light comes over the hills"), _("A day full of work"), _("And home again")]
     scenes = range(len(lines))
 
@@ -56,7 +71,7 @@ def storyboard(base_url: str) -> dict[str, Any]:
                 }
             else:
                 # No extension: as with Coze's own links, only the content tells what it is.
-                yield {"type": kind, "material_url": f"{base_url}/media/{kind}/{n}", "time_range": time_range}
+                yield {"type": kind, "material_url": link(kind, n), "time_range": time_range}
 
     tracks = [{"track_type": kind, "segments": list(segments(kind))} for kind in ("image", "audio", "text")]
     project = {"name": _("Demo (a day in four scenes)"), "width": 1080, "height": 1920, "fps": 30}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,12 +58,20 @@ class Pages:
         )
         return HTMLResponse(text, status)
 
-    def problem(self, request: Request, status: int, message: str, advice: str = "", logid: str = "") -> Response:
+    def problem(
+        self,
+        request: Request,
+        status: int,
+        message: str,
+        advice: str = "",
+        logid: str = "",
+        fields: Mapping[str, str] | None = None,
+    ) -> Response:
         """An answer that is no success: JSON (shapes.Problem) to who asks the API, else a page."""
         message, advice = whole_characters(message), whole_characters(advice)
         path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
         if path.startswith("/api/"):
-            said = shapes.Problem(error=message, advice=advice, logid=logid)
+            said = shapes.Problem(error=message, advice=advice, logid=logid, fields=dict(fields or {}))
             return JSONResponse(said.model_dump(), status)
         return self.page(request, "problem", status=status, message=message, advice=advice, logid=logid)
 

@@ -132,11 +132,12 @@ class LogLine(BaseModel):
 
 
 class Problem(BaseModel):
-    """Every answer that is no success: what happened, and what to do."""
+    """Every answer that is no success: what happened, and what to do. `fields`: what is wrong with which value."""
 
     error: str
     advice: str = ""
     logid: str = ""
+    fields: dict[str, str] = {}
 
 
 OVER: tuple[RequestState, ...] = ("done", "failed", "cancelled")

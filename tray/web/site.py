@@ -16,16 +16,17 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
 from tray import __version__
+from tray.configuring import UnfitError
 from tray.coze.errors import CozeError
 from tray.draft.problems import said_of
 from tray.errors import TrayError
 from tray.locale import _
-from tray.web import activity, ask, docs, drafts, pages, requests_api, tools_api
+from tray.web import activity, ask, docs, drafts, guide, pages, requests_api, setup, setup_api, sign_in_api, tools_api
 
 if TYPE_CHECKING:
     from tray.app import App
 
-_PARTS = (requests_api, ask, drafts, activity, tools_api, docs)
+_PARTS = (requests_api, ask, drafts, activity, tools_api, docs, setup_api, sign_in_api, setup, guide)
 """Each has `router(app: App, shown: Pages) -> APIRouter`; those of the API begin with /api/v1."""
 _SERVED = {
     "GET /api/v1/openapi.json",
@@ -89,7 +90,8 @@ def _made(app: App, shown: pages.Pages, is_in: Callable[[BaseRoute], bool]) -> F
     @made.exception_handler(TrayError)
     def _failed(request: Request, error: TrayError) -> Response:
         logid = error.logid if isinstance(error, CozeError) else ""
-        return shown.problem(request, 409, error.message, error.advice, logid)
+        fields = error.fields if isinstance(error, UnfitError) else None
+        return shown.problem(request, 409, error.message, error.advice, logid, fields)
 
     @made.exception_handler(RequestValidationError)
     def _wrong(request: Request, error: RequestValidationError) -> Response:

@@ -9,7 +9,7 @@ export async function api(path, { method = "GET", json, body } = {}) {
     throw new Error(byId("away").textContent || byId("away").dataset.trying);
   });
   const said = answer.headers.get("content-type")?.includes("json") ? await answer.json() : { error: await answer.text() };
-  if (!answer.ok) throw new Error([said.error, said.advice, said.logid && `logid ${said.logid}`].filter(Boolean).join(" "));
+  if (!answer.ok) throw Object.assign(new Error([said.error, said.advice, said.logid && `logid ${said.logid}`].filter(Boolean).join(" ")), { said });
   return said;
 }
 
