@@ -52,9 +52,7 @@ def look(chromium: Any) -> Iterator[Callable[..., Seen]]:
     contexts: list[Any] = []
     tabs: list[Seen] = []
 
-    def open_page(
-        listening: Listening, path: str = "", *, width: int = 1200, dark: bool = False, **more: Any
-    ) -> Seen:
+    def open_page(listening: Listening, path: str = "", *, width: int = 1200, dark: bool = False, **more: Any) -> Seen:
         how = {
             "viewport": {"width": width, "height": 800},
             "color_scheme": "dark" if dark else "light",

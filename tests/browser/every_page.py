@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from listening import Listening
-from tray.events import Failure, MediaProgress, Noticed, QuestionAsked, RequestDone, RequestStarted, TextArrived, ToolStarted
+from tray.events import (
+    Failure,
+    MediaProgress,
+    Noticed,
+    QuestionAsked,
+    RequestDone,
+    RequestStarted,
+    TextArrived,
+    ToolStarted,
+)
 
 LONG = "https://example.com/" + "a-very-long-address-without-a-blank-" * 6
 

@@ -45,9 +45,7 @@ def furnished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 @pytest.mark.parametrize("width", [380, 1600])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_every_page_is_for_everyone(
-    look: Callable[..., Any], furnished: Listening, width: int, dark: bool
-) -> None:
+def test_every_page_is_for_everyone(look: Callable[..., Any], furnished: Listening, width: int, dark: bool) -> None:
     if AXE is None:
         pytest.skip("axe-core is not installed (npm install --no-save axe-core@4)")
     seen = look(furnished, width=width, dark=dark)
@@ -77,7 +75,9 @@ def test_everything_is_reached_by_the_tab_key_and_shows_that_it_is(
                 break
             reached.append(found["number"])
             wrong += [f"/{path}: {found['what']} {why}" for why in found["wrong"]]
-        missed = seen.tab.evaluate("reached => window.wanted.filter((_, n) => !reached.includes(n)).map(window.said)", reached)
+        missed = seen.tab.evaluate(
+            "reached => window.wanted.filter((_, n) => !reached.includes(n)).map(window.said)", reached
+        )
         wrong += [f"/{path}: not reached: {one}" for one in missed]
     assert not wrong, "\n".join(wrong)
 
