@@ -70,9 +70,13 @@ class Server:
             self._ended()
 
     async def _watch(self) -> None:
-        """End it when nobody looks."""
+        """End it when nobody looks. Where the computer has slept, so has the page."""
+        before = time.monotonic()
         while self._idle_s is not None:
             await asyncio.sleep(self._idle_s / 10)
+            if time.monotonic() - before > self._idle_s / 2:  # on Windows that clock goes on in sleep
+                self._gate.quiet_since = time.monotonic()
+            before = time.monotonic()
             if not self._gate.requests and time.monotonic() - self._gate.quiet_since > self._idle_s:
                 log.info("nobody looks at the page: its server ends")
                 self._server.should_exit = True
