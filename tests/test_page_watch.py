@@ -34,7 +34,8 @@ def test_nobody_looks_so_it_ends_and_is_begun_anew_when_the_page_is_opened(progr
 def test_who_follows_the_stream_looks(program: Listening) -> None:
     with visit(program.app) as client:
         with client.stream("GET", "api/v1/events") as stream:
-            next(stream.iter_lines())
+            lines = stream.iter_lines()
+            next(lines)
             time.sleep(1.5)
             assert program.app.page.serving
         wait_until(lambda: not program.app.page.serving, "the server's end")
