@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,8 +14,9 @@ import httpx
 import pytest
 
 from footprint import memory, network_sockets
-from real_desktop import Desktop, eventually
+from real_desktop import COZE_TRAY, Desktop, eventually
 from tray.simulator import demo
+from web import enter, site_is_whole
 
 pytestmark = pytest.mark.desktop
 
@@ -88,6 +90,21 @@ def test_the_menu_opens_the_page_whose_server_ends_when_nobody_looks(panel: Desk
             print(f"own memory: {before:.1f} MB before, {open_mb:.1f} while the page was open, {after:.1f} after it")
             assert after - before < MOST_MORE_MB
             assert is_refused(str(shown.url))
+
+
+def test_the_command_starts_the_program_and_gives_an_address_whose_site_is_whole(
+    panel: Desktop, tmp_path: Path
+) -> None:
+    variables = {"COZE_TRAY_HOME": str(tmp_path / "home"), "COZE_API_TOKEN": "t", "COZE_API_BASE": "http://127.0.0.1:9"}
+    try:
+        said = panel.run(*COZE_TRAY, "page", "--no-browser", "--json", **variables)
+        with enter(json.loads(said.splitlines()[-1])["url"]) as client:
+            site_is_whole(client)
+        address = panel.run(*COZE_TRAY, "page", "--no-browser", **variables).strip()
+        with enter(address) as client:
+            assert client.get("api/v1/status").json()["state"] == "idle"
+    finally:
+        panel.run(*COZE_TRAY, "quit", **variables)
 
 
 def is_refused(address: str) -> bool:
