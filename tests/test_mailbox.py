@@ -391,7 +391,7 @@ def test_the_drafts_of_old_items_do_not_stay_in_the_journal(listen, box, cloud, 
     monkeypatch.setattr("tray.journal.time.time_ns", lambda: later)
     journal.let_go()
     parameters = journal.request(ended).asked.parameters
-    assert (parameters["id"], parameters["arguments"]) == (row.id, "{}")
+    assert (parameters["id"], parameters["arguments"]) == (row.id, "")
 
 
 @pytest.mark.parametrize(

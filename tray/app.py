@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tray import events, instance, locale, logs, secrets, standing
 from tray import settings as settings_module
-from tray.asked import Asked
+from tray.asked import Asked, call_of
 from tray.coze.credential import FixedToken
 from tray.coze.tries import Pace
 from tray.draft.folders import drafts_folder, profile_of
@@ -25,13 +25,16 @@ from tray.errors import JournalError, TrayError
 from tray.events import Bus
 from tray.journal import Journal
 from tray.journal_rows import Request
+from tray.known_account import remembered_warning
 from tray.listener import Listener, Parts
 from tray.locale import _
 from tray.progress import RunningRequests
 from tray.questions import OpenQuestions
 from tray.running import DraftLedger
 from tray.settings import InForce, Settings, Unknown
-from tray.signing_in import credential_for, remembered_warning
+from tray.signing_in import credential_for
+from tray.sources import Sources
+from tray.sources.parts import Parts as SourceParts
 from tray.told import ToldRequests
 from tray.tools.context import ToolContext
 from tray.tools.generate_draft import generate_draft
@@ -74,6 +77,8 @@ class App:
     tools: Registry
     face: Face
     heed_no_unlocking: Callable[[], None]
+    sources: Sources
+    """What starts requests by itself."""
     odd_settings: tuple[Unknown, ...]
     """What stands in the settings file and is no setting."""
     settings_are_given: bool
@@ -101,6 +106,7 @@ class App:
         self.closing.set()
         self.page.close()
         self.heed_no_unlocking()
+        self.sources.stop()
         self.listener.close(timeout_s=4.0, grace_s=2.0)
         self.journal.close()
         self.instance.release()
@@ -162,13 +168,16 @@ def open_app(
     unheeded = secrets.when_unlocked(listener.signed_in)
     running, told = RunningRequests(bus), ToldRequests(bus)
     odd = settings_module.look().unknown if resume else ()
+    sources = Sources(SourceParts(bus, journal, listener, now, home))
     app = App(
-        settings, bus, journal, listener, held, OpenQuestions(bus), kept, running, told, tools, face, unheeded, odd,
-        token is not None, now, home,
+        settings, bus, journal, listener, held, OpenQuestions(bus), kept, running, told, tools, face, unheeded, sources,
+        odd, token is not None, now, home,
     )  # fmt: skip
     held.serve(lambda message: answering.answers(app, message))
     for notice in app.notices():
         bus.publish(notice)
+    if resume:
+        sources.start()
     return app
 
 
@@ -235,15 +244,27 @@ def begin(app: App, wanted: NewRequest) -> str:
     return request_id
 
 
+def call(app: App, tool: str, arguments: str, source: str = "") -> str:
+    """Let a tool be called here, as a request. `arguments`: JSON text of an object; `source`: where they come from, in
+    words. Returns the request's id. Raises JournalError."""
+    return begin(app, NewRequest(call_of(tool, arguments, source), None))
+
+
 def asked_again(request: Request) -> Asked:
     """What was asked, to be asked once more as something new. Raises TrayError for what can't be."""
-    if not request.asked.target_id:
+    asked = request.asked
+    if asked.kind in ("item", "call") and not asked.parameters.get("arguments"):
+        raise TrayError(
+            _("What {id} was made of is kept no longer.").format(id=request.id),
+            _("Give it the file or the text again."),
+        )
+    if not asked.target_id and asked.kind != "call":
         raise TrayError(
             _("{id} is a chat that was begun elsewhere.").format(id=request.id), _("Ask again where it was begun.")
         )
     if _ended(request) is None:
         raise TrayError(_("{id} is not over.").format(id=request.id), _("It goes on by itself when coze-tray listens."))
-    return request.asked
+    return asked
 
 
 def to_run_again(journal: Journal) -> list[Request]:
@@ -269,6 +290,7 @@ def answer(app: App, request_id: str, question_id: str, text: str) -> bool:
 def settings_changed(app: App) -> None:
     """The settings file is another: whatever shows or keeps what stands in it looks again. Raises SettingsError."""
     app.standing.settings_changed()
+    app.sources.settings_changed()
     locale.use(settings_module.load().language or None)
     app.bus.publish(app.listener.state)
 

@@ -19,6 +19,7 @@ from tray import (
     cli_config,
     cli_log,
     cli_page,
+    cli_panels,
     cli_running,
     cli_selftest,
     cli_targets,
@@ -37,6 +38,7 @@ from tray.locale import _
 locale.use()
 log = logging.getLogger(__name__)
 app = typer.Typer(
+    cls=cli_panels.Commands,
     help=_("Let a Coze bot make JianYing drafts on this computer. Without a command: the tray icon."),
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import time
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,10 @@ from typing import Any
 
 from tray import settings as settings_module
 from tray import terminal, words
-from tray.draft import folders
+from tray.draft import folders, library
 from tray.draft.folders import Listed
 from tray.draft.problems import DraftError
-from tray.draft.spec import AudioSegment, DraftSpec, VisualSegment
+from tray.draft.spec import DraftSpec
 from tray.locale import _, ngettext
 from tray.text import for_terminal
 
@@ -74,7 +73,7 @@ def show(name: str, drafts_dir: Path | None, exports: Exports, *, whole: bool) -
         "path": str(draft.path),
         "duration_us": got.spec.length_us,
         "media_bytes": media_bytes,
-        "spec": _with_whole_paths(got.spec, draft.path).model_dump(mode="json", exclude_none=True),
+        "spec": library.with_whole_paths(got.spec, draft.path).model_dump(mode="json", exclude_none=True),
         "warnings": warnings,
         "files": written,
     }
@@ -83,9 +82,9 @@ def show(name: str, drafts_dir: Path | None, exports: Exports, *, whole: bool) -
 def find(name: str, drafts: Sequence[Listed]) -> Listed:
     """The draft of that name, else the only one whose name begins so. Raises DraftError, with near names, for none and
     for several. `name` is compared alone, never opened: no path leads out of the drafts folder."""
-    wanted = _plain(name)
-    exact = [draft for draft in drafts if draft.name == name] or [d for d in drafts if _plain(d.name) == wanted]
-    found = exact or [draft for draft in drafts if wanted and _plain(draft.name).startswith(wanted)]
+    wanted = library.plain(name)
+    exact = [draft for draft in drafts if draft.name == name] or [d for d in drafts if library.plain(d.name) == wanted]
+    found = exact or [draft for draft in drafts if wanted and library.plain(draft.name).startswith(wanted)]
     if len(found) == 1:
         return found[0]
     if found:
@@ -94,7 +93,7 @@ def find(name: str, drafts: Sequence[Listed]) -> Listed:
             _("{n} drafts are called “{name}…”: {names}").format(n=len(found), name=name, names=names),
             _("Say more of the name."),
         )
-    near = [draft.name for draft in drafts if wanted and wanted in _plain(draft.name)]
+    near = [draft.name for draft in drafts if wanted and wanted in library.plain(draft.name)]
     near += difflib.get_close_matches(name, [draft.name for draft in drafts if draft.name not in near], 5, 0.4)
     if near:
         advice = _("Is it one of these? {names}").format(names=_(", ").join(near[:5]))
@@ -105,11 +104,6 @@ def find(name: str, drafts: Sequence[Listed]) -> Listed:
 
 def _root(drafts_dir: Path | None) -> Path:
     return folders.drafts_folder(drafts_dir or settings_module.load_for_people().drafts_dir)
-
-
-def _plain(name: str) -> str:
-    """A name as it is compared: macOS writes é as two characters, and nobody minds the case."""
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _show(draft: Listed, spec: DraftSpec, media_bytes: int, *, whole: bool) -> None:
@@ -139,18 +133,8 @@ def _show(draft: Listed, spec: DraftSpec, media_bytes: int, *, whole: bool) -> N
 
 def _media(spec: DraftSpec, folder: Path) -> tuple[int, list[str]]:
     """The bytes of the media that the draft plays, and a warning where some of it is not there."""
-    files = {
-        segment.media
-        for track in spec.tracks
-        for segment in track.segments
-        if isinstance(segment, (VisualSegment, AudioSegment))
-    }
-    total, missing = 0, []
-    for file in sorted(files):
-        try:
-            total += (folder / file).stat().st_size
-        except (OSError, ValueError):  # ValueError: a name that can be no file's
-            missing.append(file)
+    total = library.media_bytes(spec, folder)
+    missing = sorted({one.media for one in library.missing_media(spec, folder)})
     if not missing:
         return total, []
     text = ngettext("{n} media file is not there: {files}", "{n} media files are not there: {files}", len(missing))
@@ -175,25 +159,9 @@ def _export(draft: Listed, spec: DraftSpec, exports: Exports) -> dict[str, str]:
         saving.save(exports.srt, text)
         written["srt"] = str(exports.srt)
     if exports.spec:
-        text = _with_whole_paths(spec, draft.path).model_dump_json(indent=2, exclude_none=True)
+        text = library.with_whole_paths(spec, draft.path).model_dump_json(indent=2, exclude_none=True)
         saving.save(exports.spec, text + "\n")
         written["spec"] = str(exports.spec)
     for file in written.values():
         terminal.err.print(_("Written: {file}").format(file=file), style="dim", markup=False)
     return written
-
-
-def _with_whole_paths(spec: DraftSpec, folder: Path) -> DraftSpec:
-    """The spec as it holds elsewhere: its media by absolute paths."""
-    from tray.draft import read
-
-    tracks = []
-    for track in spec.tracks:
-        segments = [
-            segment.model_copy(update={"media": str(read.file_of(folder, segment.media))})
-            if isinstance(segment, (VisualSegment, AudioSegment)) and "://" not in segment.media
-            else segment
-            for segment in track.segments
-        ]
-        tracks.append(track.model_copy(update={"segments": tuple(segments)}))
-    return spec.model_copy(update={"tracks": tuple(tracks)})

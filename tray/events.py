@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,8 @@ class Failure:
 @dataclass(frozen=True)
 class Receipt:
     """What building a draft reports. `segments` counts by kind; times in µs; `time_unit` is the unit of the export
-    ("us", "ms", "s" or "mixed") and `time_unit_reason` how it was found, "" where the draft says its units itself."""
+    ("us", "ms", "s" or "mixed") and `time_unit_reason` how it was found, "" where the draft says its units itself.
+    `warned`: of each of `warnings` the track and segment of the draft that it is about, from 1; [] for none."""
 
     path: str
     name: str
@@ -49,6 +50,7 @@ class Receipt:
     time_unit: str
     time_unit_reason: str
     warnings: list[str]
+    warned: list[list[int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,13 @@ class StateChanged:
 
     state: State
     detail: str = ""
+
+
+@dataclass(frozen=True)
+class RequestQueued:
+    """It has to wait until another one is over, or its place in the queue has changed."""
+
+    request_id: str
 
 
 @dataclass(frozen=True)
@@ -155,6 +164,7 @@ class RequestCancelled:
 
 Event = (
     StateChanged
+    | RequestQueued
     | RequestStarted
     | TextArrived
     | QuestionAsked
@@ -173,6 +183,7 @@ _KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         StateChanged,
+        RequestQueued,
         RequestStarted,
         TextArrived,
         QuestionAsked,

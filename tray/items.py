@@ -43,11 +43,11 @@ def json_field(column: str, key: str) -> str:
 
 
 LET_GO = f"""
-UPDATE requests SET asked = json_set(asked, '$.parameters.arguments', '{{}}')
-WHERE {json_field("asked", "kind")} = 'item' AND length(asked) > 2000
+UPDATE requests SET asked = json_set(asked, '$.parameters.arguments', '')
+WHERE {json_field("asked", "kind")} IN ('item', 'call') AND length(asked) > 2000
 AND state IN ('done', 'failed', 'cancelled') AND created_us < ?
 """  # noqa: S608 - of constants
-"""An item carries a whole draft in what was asked."""
+"""A tool call carries a whole draft in what was asked; "" for arguments says that it is let go."""
 MESSAGE_CHARS = 500
 """So much of a tool's message goes into a result: a run's inputs are small."""
 MOST_DRAFTS = 20

@@ -64,7 +64,7 @@ if TYPE_CHECKING:  # cozepy is imported when it is first talked to
 log = logging.getLogger(__name__)
 
 MOST_STARTS = 3
-"""An item during which the program ended so often is not started again."""
+"""A tool call during which the program ended so often is not started again."""
 LONGEST_QUESTION, LONGEST_DETAIL, LONGEST_NAME = 5_000, 200, 200
 """Characters that are shown of a question, of it as a state, and of a tool's name."""
 
@@ -123,6 +123,9 @@ class Runner:
         if request.asked.kind == "item":
             self.journal.running(request.id)
             return await self._item(request)
+        if request.asked.kind == "call":
+            self.journal.running(request.id)
+            return await self._call(request)
         if request.posted and request.run is None:
             lost = _lost()
             self.journal.failed(request.id, lost)
@@ -242,25 +245,40 @@ class Runner:
         said, items = request.asked.parameters, self.journal.items
         mailbox, item_id = mailbox_of(request.asked), str(said["id"])
         starts = items.start(mailbox, item_id, request.id)
-        try:
-            if starts > MOST_STARTS and self.journal.tool_output(request.id, "item") is None:
-                output = json.dumps({"status": "error", "message": _deadly(starts - 1)}, ensure_ascii=False)
-            else:
-                output = await self._tool(request, request.id, "item", str(said["tool"]), str(said["arguments"]))
-        except (asyncio.CancelledError, JournalError):  # not the item's fault
-            with suppress(JournalError):
-                items.not_started(mailbox, item_id)
-            raise
-        except Exception as error:  # a bug must not let the item come again for ever
-            log.exception("item %s", item_id)
-            # The cloud is told: an error's own words may name this computer's files.
-            text = _("Something in this program failed: {error}").format(error=type(error).__name__)
-            output = json.dumps({"status": "error", "message": text}, ensure_ascii=False)
+        output = await self._alone(request, "item", starts, lambda: items.not_started(mailbox, item_id))
         items.finish(mailbox, item_id, result_of(item_id, output))
+        return self._over(request, output)
+
+    async def _call(self, request: Request) -> Failure | None:
+        """One tool call that began on this computer."""
+        starts = self.journal.start_call(request.id)
+        not_started = lambda: self.journal.call_not_started(request.id, starts)  # noqa: E731
+        return self._over(request, await self._alone(request, "call", starts, not_started))
+
+    async def _alone(self, request: Request, call_id: str, starts: int, not_started: Callable[[], None]) -> str:
+        """The output of a tool call that is all of its request. `starts`: how often it was started, with this time;
+        `not_started`: this time does not count."""
+        said = request.asked.parameters
+        try:
+            if starts > MOST_STARTS and self.journal.tool_output(request.id, call_id) is None:
+                return json.dumps({"status": "error", "message": _deadly(starts - 1)}, ensure_ascii=False)
+            return await self._tool(request, request.id, call_id, str(said["tool"]), str(said["arguments"]))
+        except (asyncio.CancelledError, JournalError):  # not the call's fault
+            with suppress(JournalError):
+                not_started()
+            raise
+        except Exception as error:  # a bug must not let it be started for ever
+            log.exception("tool call of request %s", request.id)
+            # The cloud may be told: an error's own words may name this computer's files.
+            text = _("Something in this program failed: {error}").format(error=type(error).__name__)
+            return json.dumps({"status": "error", "message": text}, ensure_ascii=False)
+
+    def _over(self, request: Request, output: str) -> Failure | None:
+        """The request is over with its one tool call, which said that."""
         told = json.loads(output)
         message = str(told.get("message") or "")
         if told.get("status") == "error":
-            failure = Failure("item", message, again=True)
+            failure = Failure(request.asked.kind, message, again=True)
             self.journal.failed(request.id, failure)
             return failure
         self.journal.done(request.id, message)
@@ -320,6 +338,11 @@ def title(asked: Asked) -> str:
 def _title(asked: Asked) -> str:
     if asked.kind == "item":
         return _("{tool}, from {target}").format(tool=asked.parameters.get("tool"), target=asked.target)
+    if asked.kind == "call":
+        tool, source = asked.parameters.get("tool"), asked.target
+        if tool == "generate_draft":
+            return _("Draft from {source}").format(source=source) if source else _("New draft")
+        return _("{tool}, from {target}").format(tool=tool, target=source) if source else str(tool)
     if not asked.target_id:
         return _("A chat begun elsewhere (conversation {id})").format(id=asked.conversation_id)
     if asked.prompt:

@@ -31,10 +31,20 @@ class Clicks:
         prompt = ""
         if target is None or target.needs_prompt:
             text = _("What should {name} make?").format(name=target.name) if target else _("What should be made?")
-            prompt = dialog.ask_text("coze-tray", text) or ""
+            try:
+                prompt = dialog.ask_text("coze-tray", text) or ""
+            except dialog.NoDialogError as error:
+                how = _("Ask with: coze-tray ask TEXT")
+                raise TrayError(f"{error.message} {how}") from None
             if not prompt.strip():
                 return
         self._controls.ask(target.name if target else None, prompt)
+
+    def draft_from_clipboard(self) -> None:
+        """Raises TrayError where it holds none."""
+        from tray.sources import clipboard
+
+        self._controls.make_draft(clipboard.draft(), _("the clipboard"))
 
     def sign_in(self) -> None:
         """Ask for a token, and for a bot where none is set. Raises TrayError."""

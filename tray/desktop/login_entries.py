@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import re
 import shlex
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,17 +17,23 @@ from typing import Any, Protocol
 from tray.desktop.images import icon_path
 
 LABEL = "com.coze-tray"
+FOLDER = "/"
+"""What is started at login works here, where nobody but the system puts files: Python 3.10 imports the files of the
+folder that it is started in before its own (`-m`), and at login that is the user's home. It is always there, as a
+folder must be to be started in."""
 
 
 @dataclass(frozen=True)
 class Registered:
     """`where`: the file or registry value. `arguments`: what runs at login. `home`: the COZE_TRAY_HOME it gets, None
-    for none. `switched_off`: the desktop's own settings keep it from running."""
+    for none. `switched_off`: the desktop's own settings keep it from running. `folder`: where it is started, None for
+    where the system likes."""
 
     where: str
     arguments: tuple[str, ...]
     home: str | None = None
     switched_off: bool = False
+    folder: str | None = None
 
     @property
     def command(self) -> str:
@@ -45,7 +53,10 @@ class Registered:
 
 class Entry(Protocol):
     """`read` and `put_back` keep what is registered to the byte. What is done raises OSError; `registered` also
-    ValueError for what is no entry."""
+    ValueError for what is no entry. `folder`: where what `enable` registers is started, None where that can't be
+    said."""
+
+    folder: str | None
 
     def enable(self, command: list[str], home: str | None) -> None: ...
     def disable(self) -> None: ...
@@ -57,8 +68,9 @@ class Entry(Protocol):
 class WindowsEntry:
     r"""A value of HKCU\Software\Microsoft\Windows\CurrentVersion\Run. The Task Manager and the settings switch it off
     by a value of the same name below StartupApproved: bytes, the first of which is odd then (Microsoft documents
-    nothing of it)."""
+    nothing of it). A command line is all that it holds: no folder to start in."""
 
+    folder = None
     KEY = r"Software\Microsoft\Windows\CurrentVersion\Run"
     APPROVED = r"Software\Microsoft\Windows\CurrentVersion\Explorer\StartupApproved\Run"
     VALUE = "coze-tray"
@@ -118,6 +130,7 @@ class _File:
     """What registers by a file, and nothing else."""
 
     path: Path
+    folder: str | None = FOLDER
 
     def read(self) -> bytes | None:
         return self.path.read_bytes() if self.path.exists() else None
@@ -129,9 +142,16 @@ class _File:
             _write(self.path, before)
 
 
+_LOOK_AGAIN_S = 3600.0
+_seen_disabled: dict[Path, tuple[float, bool]] = {}
+"""Of each entry of macOS, when launchctl was asked, on the monotonic clock, and what it said. The icon's menu looks at
+each change of anything, and each time would be a process, which may hang for 5 s."""
+
+
 class MacEntry(_File):
     """A LaunchAgent; launchd reads it at the next login. `launchctl disable` switches it off in a place of its own
-    (launchctl(1), print-disabled); what the system settings switch off there, no program can ask."""
+    (launchctl(1), print-disabled), which is looked at once an hour; what the system settings switch off there, no
+    program can ask."""
 
     def __init__(self) -> None:
         self.path = Path.home() / "Library" / "LaunchAgents" / f"{LABEL}.plist"
@@ -140,6 +160,7 @@ class MacEntry(_File):
         agent: dict[str, Any] = {
             "Label": LABEL,
             "ProgramArguments": command,
+            "WorkingDirectory": FOLDER,
             "RunAtLoad": True,
             "ProcessType": "Interactive",
             "LimitLoadToSessionType": "Aqua",
@@ -149,11 +170,14 @@ class MacEntry(_File):
         if home:
             agent["EnvironmentVariables"] = {"COZE_TRAY_HOME": home}
         _write(self.path, plistlib.dumps(agent))
+        _seen_disabled.pop(self.path, None)
         if self._is_disabled():
             _launchctl("enable", f"{_domain()}/{LABEL}")
+            _seen_disabled.pop(self.path, None)
 
     def disable(self) -> None:
         self.path.unlink(missing_ok=True)
+        _seen_disabled.pop(self.path, None)
 
     def registered(self) -> Registered | None:
         if not self.path.exists():
@@ -171,9 +195,17 @@ class MacEntry(_File):
         variables = agent.get("EnvironmentVariables")
         home = variables.get("COZE_TRAY_HOME") if isinstance(variables, dict) else None
         switched_off = agent.get("Disabled") is True or self._is_disabled()
-        return Registered(str(self.path), tuple(map(str, arguments)), home, switched_off)
+        folder = agent.get("WorkingDirectory")
+        return Registered(str(self.path), tuple(map(str, arguments)), home, switched_off, folder and str(folder))
 
     def _is_disabled(self) -> bool:
+        looked_s, is_disabled = _seen_disabled.get(self.path, (-math.inf, False))
+        if time.monotonic() - looked_s >= _LOOK_AGAIN_S:
+            is_disabled = self._look_disabled()
+            _seen_disabled[self.path] = time.monotonic(), is_disabled
+        return is_disabled
+
+    def _look_disabled(self) -> bool:
         said = re.search(rf'"{re.escape(LABEL)}"\s*=>\s*(\w+)', _launchctl("print-disabled", _domain()))
         return said is not None and said[1] in ("disabled", "true")  # it said true before macOS 13
 
@@ -195,6 +227,7 @@ class LinuxEntry(_File):
             "Type=Application",
             "Name=coze-tray",
             f"Exec={_escape(' '.join(map(_exec_argument, command)))}",
+            f"Path={FOLDER}",
             f"Icon={_escape(str(icon_path()))}",
             "Terminal=false",
             "X-GNOME-Autostart-enabled=true",
@@ -218,7 +251,8 @@ class LinuxEntry(_File):
             return None
         # Desktops switch it off by these keys.
         switched_off = entry.get("Hidden") == "true" or entry.get("X-GNOME-Autostart-enabled") == "false"
-        return Registered(str(self.path), tuple(arguments), home, switched_off)
+        folder = _unescape(entry.get("Path", "")) or None
+        return Registered(str(self.path), tuple(arguments), home, switched_off, folder)
 
 
 def _windows_arguments(line: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,8 +15,9 @@ import orjson
 
 from tray.draft import source
 from tray.draft.folders import MAIN, META, Profile
+from tray.draft.library import counts
 from tray.draft.probe import Probe
-from tray.draft.problems import Problem, few
+from tray.draft.problems import Problem, few, named_in
 from tray.draft.source import Source, TimeUnit
 from tray.draft.spec import MEDIA, DraftSpec, Place
 from tray.events import Receipt
@@ -122,18 +123,29 @@ def compose(
     media = {group: content["materials"][group] for group in ("videos", "audios")}
     del content  # a draft of 30,000 segments takes 80 MB in each of its forms
     _write(staged / META, [orjson.dumps(meta.meta(facts, media, sizes, options.profile))])
+    warnings = [*settled.warnings, *resolved.warnings]
     receipt = Receipt(
         path=str(final),
         name=final.name,
         draft_id=facts.draft_id,
-        segments=_counts(resolved.spec),
+        segments=counts(resolved.spec),
         duration_us=facts.duration_us,
         media_bytes=facts.media_bytes,
         time_unit=settled.time_unit,
         time_unit_reason=settled.time_unit_reason,
-        warnings=[*settled.warnings, *resolved.warnings],
+        warnings=warnings,
+        warned=warned(warnings, resolved.spec),
     )
     return Composed(receipt, meta.registry_entry(facts), files)
+
+
+def warned(warnings: Sequence[str], spec: DraftSpec) -> list[list[int]]:
+    """Of each warning, which names where its segment was said, where that is in the draft: track and segment from 1."""
+    placed: dict[tuple[int | None, int | None], list[int]] = {}
+    for number, track in enumerate(spec.tracks, 1):
+        for index, segment in enumerate(track.segments, 1):
+            placed.setdefault((segment.place.track, segment.place.segment), [number, index])
+    return [placed.get(named_in(line) or (0, 0), []) for line in warnings]
 
 
 @dataclass(frozen=True)
@@ -182,12 +194,3 @@ def _write(path: Path, parts: Iterable[bytes]) -> None:
         file.writelines(parts)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _counts(spec: DraftSpec) -> dict[str, int]:
-    """How many segments of each kind; those that there are."""
-    counts: dict[str, int] = {}
-    for track in spec.tracks:
-        for segment in track.segments:
-            counts[segment.kind] = counts.get(segment.kind, 0) + 1
-    return counts

@@ -63,6 +63,15 @@ def name_of(place: Place) -> str:
     return f"{name} (id {place.id})" if place.id else name
 
 
+def named_in(line: str) -> tuple[int, int] | None:
+    """The track and segment that `line` begins with, as `name_of` names them in the language that is in use."""
+    words = (_("draft {}"), _("track {}"), _("segment {}"))
+    draft, track, segment = (re.escape(text).replace(r"\{\}", "([0-9]{1,9})") for text in words)
+    then = re.escape(_(", "))
+    found = re.match(f"(?:{draft}{then})?{track}{then}{segment}", line)
+    return (int(found[2]), int(found[3])) if found else None
+
+
 class Notes:
     """What is found on the way: `problems` keep a draft from being built, `warnings` are told with it."""
 

@@ -11,7 +11,7 @@ import shutil
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,9 @@ from tray.locale import _
 log = logging.getLogger(__name__)
 
 STAGING = ".coze-tray-"
+HELD = ".deleted-by-coze-tray"
+"""Where deleted drafts wait in the drafts folder (see removal). It does not begin with STAGING: what does is swept
+away."""
 REGISTRY = "root_meta_info.json"
 LONGEST_NAME = 60
 LONGEST_PATH = 240
@@ -45,7 +48,7 @@ def staging(root: Path) -> Iterator[Path]:
             made = parent / f"{STAGING}{uuid.uuid4().hex[:12]}"
             made.mkdir()
             if parent == root:
-                _hide(made)
+                hide(made)
             break
         except OSError as error:
             made = None
@@ -130,23 +133,50 @@ def register(root: Path, entry: dict[str, Any], lock: Path) -> str:
     `lock` is held meanwhile, so that two builds don't lose each other's entry. Returns "" or a warning: the draft
     itself is in place whatever becomes of its entry.
     """
+    text = _("the list of drafts ({file}) can't be changed: {error}; CapCut may not show the draft")
+    return _relisted(root, lock, lambda entries: [entry, *entries], text)
+
+
+Entry = dict[str, Any]
+
+
+def listed(root: Path, is_its: Callable[[Entry], bool]) -> list[Entry]:
+    """A draft's entries in the folder's registry; none where that can't be read."""
+    try:
+        return [entry for entry in _read_registry(root / REGISTRY)["all_draft_store"] if is_its(dict(entry))]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def unlist(root: Path, is_its: Callable[[Entry], bool], lock: Path) -> str:
+    """Take a draft out of the folder's registry, where there is one. Returns "" or a warning. `lock` as in register."""
+    text = _("the list of drafts ({file}) can't be changed: {error}; CapCut may still show the draft")
+    return _relisted(root, lock, lambda entries: [entry for entry in entries if not is_its(dict(entry))], text)
+
+
+def _relisted(root: Path, lock: Path, change: Callable[[list[Any]], list[Any]], text: str) -> str:
+    """Change what the registry lists. Returns "" or `text` as a warning."""
     path = root / REGISTRY
     if not path.is_file():
         return ""
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(lock, timeout=10):
-            _add_entry(path, entry)
+            _rewrite(path, change)
     except (OSError, Timeout, ValueError, KeyError, TypeError, AttributeError) as error:
-        return _("the list of drafts ({file}) can't be changed: {error}; CapCut may not show the draft").format(
-            file=REGISTRY, error=error
-        )
+        return text.format(file=REGISTRY, error=error)
     return ""
 
 
-def _add_entry(path: Path, entry: dict[str, Any]) -> None:
+def _rewrite(path: Path, change: Callable[[list[Any]], list[Any]]) -> None:
     registry = _read_registry(path)
-    registry["all_draft_store"].insert(0, entry)
+    before = registry["all_draft_store"]
+    if not isinstance(before, list):
+        raise TypeError("all_draft_store")
+    after = change(before)
+    if after == before:
+        return
+    registry["all_draft_store"] = after
     shutil.copy2(path, path.with_suffix(".json.bak"))
     fresh = path.with_name(f"{STAGING}{uuid.uuid4().hex[:12]}.json")
     try:
@@ -172,7 +202,7 @@ def _staging_parents(root: Path) -> Iterator[Path]:
     yield root
 
 
-def _hide(path: Path) -> None:
+def hide(path: Path) -> None:
     """Hide a folder from Windows' Explorer; elsewhere the dot in its name does."""
     if sys.platform == "win32":
         import ctypes

@@ -139,6 +139,17 @@ class Recipe:
         if self.captions and self.captions.url:
             yield self.captions.url, self.captions.place
 
+    def supposed_us(self) -> dict[str, int]:
+        """By link how long speech is likely to be, before it is here: as long as one needs to read what is said."""
+        supposed = {line.audio: line.duration_us or _reading_us(line.text) for _place, line in self.lines if line.audio}
+        cues = self.cues or []
+        for index, (_place, url) in enumerate(self.audios):
+            if url and len(self.audios) == len(cues):
+                supposed[url] = cues[index].end_us - cues[index].start_us
+            elif url and cues:
+                supposed[url] = max(cue.end_us for cue in cues) // len(self.audios)
+        return {url: length_us for url, length_us in supposed.items() if length_us > 0}
+
     @property
     def _music_place(self) -> Place:
         return Place(draft=self.number, url=shown_url(self.head.music or ""), path=join(self.prefix, "music"))

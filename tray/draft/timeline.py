@@ -1,4 +1,4 @@
-"""A picture of a draft's timeline for the terminal: a bar to scale for each track, and its segments in words.
+"""A draft's timeline in words, and as a picture for the terminal: a bar to scale for each track.
 
 Widths are counted in the terminal's columns: Chinese characters take two.
 """
@@ -51,10 +51,25 @@ PLAIN = Marks(("#", "="), ".")
 """For terminals that have no blocks, or draw them two columns wide."""
 
 
+@dataclass(frozen=True)
+class Row:
+    """A segment in words, each on one line: what it is, and what is done to it."""
+
+    start_us: int
+    duration_us: int
+    what: str
+    details: str
+
+
+def row(segment: Segment) -> Row:
+    details = _in_one_line(_(", ").join(_details(segment)))
+    return Row(segment.target.start_us, segment.target.duration_us, _in_one_line(_what(segment)), details)
+
+
 def picture(spec: DraftSpec, width: int, marks: Marks) -> Iterator[Text]:
     """The lines of the picture, at most `width` columns wide: the topmost track first, as JianYing shows them."""
     end_us = spec.length_us
-    labels = [_label(number, track) for number, track in enumerate(spec.tracks, 1)]
+    labels = [label_of(number, track) for number, track in enumerate(spec.tracks, 1)]
     room = max(map(cell_len, labels), default=0)
     bar = max(width - room - 2, _NARROWEST)
     if labels:
@@ -70,12 +85,13 @@ def table(spec: DraftSpec, width: int, *, whole: bool) -> Iterator[Text]:
     """The segments of each track, topmost track first: start, length, what, and what is done to it. Without `whole`
     the first ROWS of each."""
     for number, track in reversed(list(enumerate(spec.tracks, 1))):
-        yield Text(_label(number, track), style=f"bold {_COLOURS[track.kind]}", no_wrap=True)
+        yield Text(label_of(number, track), style=f"bold {_COLOURS[track.kind]}", no_wrap=True)
         listed = track.segments if whole else track.segments[:ROWS]
-        starts = [clock(segment.target.start_us) for segment in listed]
-        lengths = [clock(segment.target.duration_us) for segment in listed]
-        whats = [_in_one_line(_what(segment)) for segment in listed]
-        details = [_in_one_line(_(", ").join(_details(segment))) for segment in listed]
+        rows = [row(segment) for segment in listed]
+        starts = [clock(one.start_us) for one in rows]
+        lengths = [clock(one.duration_us) for one in rows]
+        whats = [one.what for one in rows]
+        details = [one.details for one in rows]
         start_room, length_room = max(map(len, starts)), max(map(len, lengths))
         share = width // 2 if any(details) else width - len("      ")
         what_room = min(max(map(cell_len, whats)), max(share - start_room - length_room, _NARROWEST))
@@ -100,16 +116,25 @@ def clock(time_us: int) -> str:
     return f"{hours}:{minutes:02d}:{seconds:02d}.{ms:03d}" if hours else f"{minutes}:{seconds:02d}.{ms:03d}"
 
 
-def _name_of_kind(kind: str) -> str:
+def name_of_kind(kind: str) -> str:
+    """A kind of segment or track in words."""
     return {
         "video": _("video"), "image": _("picture"), "audio": _("sound"), "text": _("text"), "sticker": _("sticker"),
         "effect": _("effect"), "filter": _("filter"),
     }[kind]  # fmt: skip
 
 
-def _label(number: int, track: Track) -> str:
+def file_name(media: str) -> str:
+    """A medium's own name, short: files of a draft are named by their content."""
+    name = media.rpartition("/")[2]
+    stem, dot, ending = name.rpartition(".")
+    return f"{stem[:8]}…{dot}{ending}" if len(stem) > 12 else name
+
+
+def label_of(number: int, track: Track) -> str:
+    """A track, counted from 1 from the bottom up, in words."""
     n = len(track.segments)
-    label = f"{number} {_name_of_kind(track.kind)} × {n}"
+    label = f"{number} {name_of_kind(track.kind)} × {n}"
     return _("{track}, muted").format(track=label) if track.muted else label
 
 
@@ -152,10 +177,7 @@ def _what(segment: Segment) -> str:
         return segment.effect.name
     if isinstance(segment, FilterSegment):
         return _named(segment.filter)
-    name = segment.media.rpartition("/")[2]
-    stem, dot, ending = name.rpartition(".")
-    short = f"{stem[:8]}…{dot}{ending}" if len(stem) > 12 else name  # files of a draft are named by their content
-    return f"{_name_of_kind(segment.kind)} {short}"
+    return f"{name_of_kind(segment.kind)} {file_name(segment.media)}"
 
 
 def _details(segment: Segment) -> Iterator[str]:

@@ -11,6 +11,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from tray import locale, words
+from tray.draft import timeline
 from tray.locale import _
 from tray.web import shapes
 from tray.web.streams import Streams
@@ -36,13 +37,15 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.globals.update(_=_, ngettext=locale.ngettext, words=words, static=_static)
+        self._templates.globals.update(clock=timeline.clock, kind_name=timeline.name_of_kind)
 
     def page(self, request: Request, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-        """The template `name`.html. Addresses in it are relative to the site's beginning."""
+        """The template `name`.html; `here` where that is another page's. Addresses in it are relative to the site's
+        beginning."""
         root = request.scope.get("root_path", "")
         query = request.scope["query_string"].decode("latin-1")
         text = self._templates.get_template(f"{name}.html").render(
-            here=name,
+            here=values.pop("here", name),
             base=f"{root}/",
             address=quote(request.scope["path"].removeprefix(f"{root}/")) + (f"?{query}" if query else ""),
             language="zh-CN" if locale.used() == "zh_CN" else "en",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 import uuid
@@ -17,8 +18,10 @@ from pydantic import BaseModel, Field
 from tray import app as app_module
 from tray import targets
 from tray.errors import SettingsError
-from tray.journal_rows import Request
+from tray.journal_rows import Request, RequestState
+from tray.journal_search import Wanted
 from tray.locale import _
+from tray.questions import chosen
 from tray.text import whole_characters
 from tray.web import shapes
 from tray.web.pages import Pages
@@ -37,7 +40,9 @@ class NewRequest(BaseModel):
     kind: shapes.KindOfTarget = "bot"
     prompt: str = Field("", max_length=200_000)
     parameters: dict[str, Any] = {}
-    files: list[str] = Field([], max_length=20, description="Ids of uploads, sent along with the prompt.")
+    files: list[str] = Field(
+        [], max_length=20, description="Ids of uploads, or of files of earlier requests, sent along with the prompt."
+    )
     continues: str | None = Field(None, description="The id of a request whose conversation this goes on with.")
 
 
@@ -74,9 +79,16 @@ def router(app: App, shown: Pages) -> APIRouter:
             yield one
 
     @api.get("/requests")
-    def requests(limit: Annotated[int, Query(ge=1, le=500)] = 50) -> list[shapes.RequestOut]:
+    def requests(
+        state: Annotated[list[RequestState], Query(description="Those in one of these states.")] = [],  # noqa: B006
+        target: Annotated[str, Query(description="The target's name, or its id in Coze.")] = "",
+        text: Annotated[str, Query(max_length=500, description="What the request or its answer holds.")] = "",
+        before: Annotated[str, Query(description="The id of a request: those that were made earlier.")] = "",
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    ) -> list[shapes.RequestOut]:
         """The requests last made, newest first."""
-        return [shapes.of_request(app, one) for one in app.journal.recent_requests(limit)]
+        wanted = Wanted(tuple(state), target, text, before)
+        return [shapes.of_request(app, one) for one in app.journal.search.requests(wanted, limit)]
 
     @api.post("/requests", status_code=201)
     def ask(wanted: NewRequest) -> shapes.RequestOut:
@@ -87,6 +99,11 @@ def router(app: App, shown: Pages) -> APIRouter:
     @api.get("/requests/{request_id}")
     def request(request_id: str) -> shapes.RequestOut:
         return shapes.of_request(app, _found(app, request_id))
+
+    @api.get("/requests/{request_id}/conversation")
+    def conversation(request_id: str) -> list[shapes.RequestOut]:
+        """The requests of the same conversation, oldest first; that one alone where it is in none."""
+        return [shapes.of_request(app, one) for one in app.journal.search.conversation(_found(app, request_id))]
 
     @api.get("/requests/{request_id}/events", response_class=EventSourceResponse)
     async def events(request_id: str) -> AsyncIterator[ServerSentEvent]:
@@ -104,11 +121,20 @@ def router(app: App, shown: Pages) -> APIRouter:
         asked = app_module.NewRequest(app_module.asked_again(_found(app, request_id)), None)
         return shapes.of_request(app, _found(app, app_module.begin(app, asked)))
 
+    @api.post("/requests/{request_id}/first")
+    def first(request_id: str) -> Taken:
+        """Let it be the next of those that wait until another is over."""
+        found = _found(app, request_id)
+        waits = found.id in app.listener.queue
+        app.listener.first(found.id)
+        return Taken(taken=waits)
+
     @api.post("/requests/{request_id}/answer")
     def answer(request_id: str, given: Answer) -> Taken:
-        """Answer the question that the request waits with."""
+        """Answer the question that the request waits with: of one with options, by an option's text or its number."""
         found = _found(app, request_id)
-        return Taken(taken=app_module.answer(app, found.id, given.question_id, whole_characters(given.text)))
+        text = _reply(app, found.id, given)
+        return Taken(taken=app_module.answer(app, found.id, given.question_id, text))
 
     @api.post("/uploads", status_code=201)
     def upload(file: UploadFile) -> Upload:
@@ -133,7 +159,7 @@ def _asked(app: App, wanted: NewRequest, uploads: Path) -> Any:
     prompt = whole_characters(wanted.prompt)
     if kind != "workflow" and not (prompt or named[1].prompt).strip():
         raise SettingsError(_("Nothing was asked."), _("Say what the bot should make."))
-    files = tuple(str(_uploaded(uploads, one)) for one in wanted.files)
+    files = tuple(str(_file(app, uploads, one)) for one in wanted.files)
     asked = targets.asked(named, settings, prompt, wanted.parameters, files)
     if wanted.continues is None:
         return asked
@@ -149,6 +175,35 @@ def _found(app: App, request_id: str) -> Request:
         return app.journal.request(request_id)
     except KeyError:
         raise HTTPException(404, _("There is no request {id}.").format(id=request_id[:40])) from None
+
+
+def _reply(app: App, request_id: str, given: Answer) -> str:
+    """What was answered, as the run takes it. Raises SettingsError for no answer."""
+    text = whole_characters(given.text)
+    question = app.questions.of(request_id)
+    if question is None or question.question_id != given.question_id:
+        return text
+    reply = chosen(question, text)
+    if reply is not None:
+        return reply
+    if not text.strip():
+        raise SettingsError(_("Nothing was answered."), _("Type an answer."))
+    raise SettingsError(_("“{said}” is none of the answers.").format(said=text.strip()[:100]), _("Choose one of them."))
+
+
+def _file(app: App, uploads: Path, file_id: str) -> Path:
+    """The file of that id, which shapes.File or Upload told. It is kept for longer from now on."""
+    request_id, dot, number = file_id.partition(".")
+    if not dot:
+        path = _uploaded(uploads, file_id)
+    else:
+        files = _found(app, request_id).asked.files
+        if not number.isascii() or not number.isdigit() or int(number) >= len(files):
+            raise HTTPException(404, _("There is no upload {id}.").format(id=file_id[:40]))
+        path = Path(files[int(number)])
+    if path.parent.parent == uploads and path.parent.is_dir():
+        os.utime(path.parent)
+    return path
 
 
 def _uploaded(uploads: Path, upload_id: str) -> Path:

@@ -16,12 +16,12 @@ from tray.coze.errors import CozeError
 from tray.draft.problems import said_of
 from tray.errors import TrayError
 from tray.locale import _
-from tray.web import ask, pages, requests_api
+from tray.web import activity, ask, drafts, pages, requests_api, tools_api
 
 if TYPE_CHECKING:
     from tray.app import App
 
-_PARTS = (requests_api, ask)
+_PARTS = (requests_api, ask, drafts, activity, tools_api)
 """Each has `router(app: App, shown: Pages) -> APIRouter`; those of the API begin with /api/v1."""
 
 

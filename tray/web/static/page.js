@@ -3,9 +3,9 @@
 const byId = (id) => document.getElementById(id);
 
 export async function api(path, { method = "GET", json, body } = {}) {
-  // Returns what the API says; throws an Error whose message is for people.
+  // Returns what the API says; throws an Error whose message is for people. `json`: a value, or JSON text.
   const headers = json === undefined ? {} : { "Content-Type": "application/json" };
-  const answer = await fetch(`api/v1/${path}`, { method, headers, body: json === undefined ? body : JSON.stringify(json) }).catch(() => {
+  const answer = await fetch(`api/v1/${path}`, { method, headers, body: json === undefined ? body : typeof json === "string" ? json : JSON.stringify(json) }).catch(() => {
     throw new Error(byId("away").textContent || byId("away").dataset.trying);
   });
   const said = answer.headers.get("content-type")?.includes("json") ? await answer.json() : { error: await answer.text() };
