@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -28,7 +26,7 @@ HERE = Path(__file__).parent
 
 class Pages:
     """Renders the templates of the folder `templates`. In them: `_` and `ngettext`, `words` (tray.words), `app`, `here`
-    (the page's name, as in the navigation), and `static(NAME)`, a file's address, another one when the file is."""
+    (the page's name, as in the navigation), and `static(NAME)`, a file's address."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -76,7 +74,6 @@ class Pages:
         return self.page(request, "problem", status=status, message=message, advice=advice, logid=logid)
 
 
-@cache
 def _static(name: str) -> str:
-    digest = hashlib.sha256((HERE / "static" / name).read_bytes()).hexdigest()[:8]
-    return f"static/{name}?{digest}"
+    """As modules name each other: one that has two addresses is two modules. (Nothing is cached: gate._HEADERS.)"""
+    return f"static/{name}"

@@ -88,15 +88,20 @@ class Server:
             self._ended()
 
     async def _watch(self) -> None:
-        """End it when nobody looks."""
+        """End it when nobody looks. Where the computer has slept, so has the page."""
+        before = time.monotonic()
         while self._idle_s is not None:
             await asyncio.sleep(self._idle_s / 10)
+            now = time.monotonic()
             with self._deciding:
-                quiet_s = time.monotonic() - self._gate.quiet_since
+                if now - before > self._idle_s / 2:  # on Windows that clock goes on in sleep
+                    self._gate.quiet_since = now
+                quiet_s = now - self._gate.quiet_since
                 if not self._gate.requests and quiet_s > self._idle_s:
                     log.info("nobody looks at the page: its server ends")
                     self._server.should_exit = True
                     return
+            before = now
 
 
 class _Impatient(H11Protocol):
