@@ -46,9 +46,9 @@ class Seen:
 
 
 @pytest.fixture
-def look(chromium: Any) -> Iterator[Callable[..., Seen]]:
-    """Open the page of a program in a browser of its own. At the end the browser must have had nothing to complain
-    of."""
+def look(chromium: Any, listen: Callable[..., Listening]) -> Iterator[Callable[..., Seen]]:
+    """Open the page of a program in a browser of its own. At the end the browser must have had nothing to complain of;
+    it ends before the program (so `listen`), of whose end it would."""
     contexts: list[Any] = []
     tabs: list[Seen] = []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from listening import Listening
 from tray.events import (
@@ -16,6 +17,9 @@ from tray.events import (
     ToolStarted,
 )
 
+DRAFT, NOWHERE = "draft", "nowhere"
+PAGES = ("", "drafts", DRAFT, "try", "activity", "setup", "guide", "api", NOWHERE)
+"""Every page by its path; DRAFT: a draft's; NOWHERE: one that is not there."""
 LONG = "https://example.com/" + "a-very-long-address-without-a-blank-" * 6
 
 
@@ -40,22 +44,22 @@ def furnish(program: Listening) -> None:
     bus.publish(QuestionAsked("b" * 32, "q", "要哪一种风格？", ("水彩", "写实", "动漫"), "https://example.com/styles"))
 
 
-def paths(seen: Any) -> list[str]:
-    """Every page that there is, by its path: those of the navigation, the guide, a draft's, and one that is not there.
-    `seen` shows the first page."""
-    tab = seen.tab
-    named: list[str] = tab.eval_on_selector_all("header nav a", "all => all.map(one => one.getAttribute('href'))")
-    found = [path for path in [*named, "guide", "setup/guide"] if answers(seen, path)]
-    if "drafts" in found:
-        tab.goto(base(seen) + "drafts")
-        tab.wait_for_selector("main a[href^='drafts/']")
-        found.append(tab.get_attribute("main a[href^='drafts/']", "href"))
-    return [*found, "nowhere"]
-
-
 def base(seen: Any) -> str:
     return str(seen.tab.evaluate("document.baseURI"))
 
 
-def answers(seen: Any, path: str) -> bool:
-    return bool(seen.context.request.get(base(seen) + path).status == 200)
+def show(seen: Any, page: str) -> None:
+    """Go to the page and wait until it shows what it loads. What the browser says of one that is not there is no
+    complaint."""
+    seen.tab.goto(base(seen) + (of_draft(seen) if page == DRAFT else page))
+    seen.tab.wait_for_selector("h1", state="attached")
+    seen.tab.wait_for_function("!document.querySelector('main [aria-busy=true]')")
+    seen.tab.wait_for_timeout(200)  # what is loaded is drawn
+    if page == NOWHERE:
+        seen.complaints[:] = [one for one in seen.complaints if not one.endswith(f"/{NOWHERE})")]
+
+
+def of_draft(seen: Any) -> str:
+    """The address of a draft's page."""
+    drafts = seen.context.request.get(base(seen) + "api/v1/drafts").json()
+    return f"drafts/{quote(drafts['drafts'][0]['key'])}"
