@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,12 +32,13 @@ from web import visit
 TOKEN = "pat_never-to-be-seen-0123456789"
 CANARY = "what lies outside"
 
-_touched: list[tuple[str, str, bool]] | None = None
-"""Of what the program does to files while this is a list: the event, the path, whether it changes something."""
+_touched: list[tuple[str, str, bool]] = []
+"""What the program does to files while it is watched: the event, the path, whether it changes something."""
+_watched = threading.Event()
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
-    if _touched is None or not event.startswith(("open", "os.", "shutil.", "subprocess.")) or not arguments:
+    if not _watched.is_set() or not event.startswith(("open", "os.", "shutil.", "subprocess.")) or not arguments:
         return
     if event == "open":
         flags = arguments[2] if isinstance(arguments[2], int) else 0
@@ -211,14 +213,14 @@ def requests_with(
 def test_nothing_that_is_put_in_anywhere_opens_what_is_not_ours(
     program: Listening, outside: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    global _touched
     schema = everything(program)
     schemas = schema.get("components", {}).get("schemas", {})
     known = app_module.NewRequest(Asked("", "call", "", parameters={"tool": "generate_draft", "arguments": "{}"}), None)
     app_module.begin(program.app, known)
     caller = Caller(program)
     wrong: list[str] = []
-    _touched = touched = []
+    _touched.clear()
+    _watched.set()
     try:
         for path, method, operation in operations(schema):
             streams = "text/event-stream" in operation["responses"].get("200", {}).get("content", {})
@@ -237,10 +239,10 @@ def test_nothing_that_is_put_in_anywhere_opens_what_is_not_ours(
                     ):
                         wrong.append(f"{method} {target[:80]} {body[:80]!r}: {status} {text[:200]}")
     finally:
-        _touched = None
+        _watched.clear()
     assert not wrong, f"{len(wrong)} of {caller.calls}: " + "\n".join(wrong[:20])
     own = (str(tmp_path), tempfile.gettempdir() + os.sep + "tmp")
-    for event, path, changes in touched:
+    for event, path, changes in _touched:
         whole = os.path.abspath(path)  # noqa: PTH100 - as the system would take it
         assert not whole.startswith(str(outside.parent)), (event, path)
         assert whole not in ("/etc/passwd", "C:\\Windows\\win.ini"), (event, path)
