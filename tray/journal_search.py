@@ -1,4 +1,4 @@
-"""Looking into the journal: which requests there were, what they have to do with each other, which tools they called."""
+"""Looking into the journal: which requests there were, which of them belong together, and which tools they called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many requests work at the same time, in which order the others follow, and which of them a stop has to wait for."""
+"""How many requests work at the same time, in which order others follow, and which of them a stop has to wait for."""
 
 from __future__ import annotations
 
