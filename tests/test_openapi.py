@@ -16,7 +16,7 @@ from tray.web import docs
 from web import visit
 
 SECRETS = re.compile(r"token|secret|password|api_?key|cookie|credential|authorization", re.I)
-SAYS_WHETHER = re.compile(r"^(has|is|can)_|_days$|_expires|_at$")
+SAYS_WHETHER = re.compile(r"^(has|is|can)_|_days$|_expires|_at$|_url$")
 """Of a token, without being one."""
 
 

@@ -177,9 +177,9 @@ def test_a_thousand_segments_are_drawn_quickly_and_small():
     )
     best = 9.0
     for _try in range(5):
-        began = time.perf_counter()
+        began = time.process_time()
         figure = timeline_svg.figure(spec)
-        best = min(best, time.perf_counter() - began)
+        best = min(best, time.process_time() - began)
     assert best < 0.1 and len(figure.encode()) < 500_000
     assert len(re.findall('class="tl-s"', figure)) == 1000
 

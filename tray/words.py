@@ -36,7 +36,12 @@ def of_running(state: State) -> str:
 
 def of_media(done: int, total: int) -> str:
     """How far a draft's media is."""
-    return _("{done} of {total} media").format(done=done, total=total)
+    return _("{percent}, {done} of {total} media").format(percent=percent(done, total), done=done, total=total)
+
+
+def percent(done: int, total: int) -> str:
+    """As 25%; never 100% before all is there."""
+    return f"{100 * done // total}%"
 
 
 def of_call(tool: str, ok: bool | None) -> str:

@@ -81,7 +81,7 @@ def without_covers(tab: Any) -> None:
 @pytest.mark.parametrize("language", ["en", "zh_CN"])
 @pytest.mark.parametrize("width", [380, 1600])
 def test_what_is_asked_streams_in_and_becomes_a_draft(
-    look: Callable[..., Any], listen: Callable[..., Listening], language: str, width: int
+    listen: Callable[..., Listening], look: Callable[..., Any], language: str, width: int
 ) -> None:
     with simulator() as cloud:
         program = listen(cloud, settings={"bot_id": "demo", "language": language})
@@ -102,7 +102,7 @@ def test_what_is_asked_streams_in_and_becomes_a_draft(
         assert fits(tab)
 
 
-def test_a_draft_s_media_are_counted_while_it_is_made(look: Callable[..., Any], asked: Listening) -> None:
+def test_a_draft_s_media_are_counted_while_it_is_made(asked: Listening, look: Callable[..., Any]) -> None:
     tab = look(asked).tab
     tab.fill("#prompt", "慢")
     tab.keyboard.press("Control+Enter")
@@ -116,7 +116,7 @@ def test_a_draft_s_media_are_counted_while_it_is_made(look: Callable[..., Any], 
     assert tab.inner_text(".call .what") == "Making the draft"
 
 
-def test_an_answer_s_markdown_is_shown_and_nothing_in_it_is_html(look: Callable[..., Any], asked: Listening) -> None:
+def test_an_answer_s_markdown_is_shown_and_nothing_in_it_is_html(asked: Listening, look: Callable[..., Any]) -> None:
     tab = look(asked).tab
     tab.fill("#prompt", "<b>海</b>")
     tab.keyboard.press("Control+Enter")
@@ -129,7 +129,7 @@ def test_an_answer_s_markdown_is_shown_and_nothing_in_it_is_html(look: Callable[
 
 
 def test_the_conversation_goes_on_and_another_one_is_begun(
-    look: Callable[..., Any], asked: Listening, gate: threading.Event
+    asked: Listening, look: Callable[..., Any], gate: threading.Event
 ) -> None:
     tab = look(asked).tab
     tab.fill("#prompt", "一")
@@ -156,7 +156,7 @@ def test_the_conversation_goes_on_and_another_one_is_begun(
 
 
 def test_what_runs_is_there_when_the_page_is_opened_and_can_be_stopped(
-    look: Callable[..., Any], asked: Listening
+    asked: Listening, look: Callable[..., Any]
 ) -> None:
     request_id = asked.ask("慢")
     asked.until(events.StateChanged, state="streaming")
@@ -168,7 +168,7 @@ def test_what_runs_is_there_when_the_page_is_opened_and_can_be_stopped(
     assert tab.is_visible("#others .again")
 
 
-def test_a_failure_says_what_happened_and_what_to_do(look: Callable[..., Any], asked: Listening) -> None:
+def test_a_failure_says_what_happened_and_what_to_do(asked: Listening, look: Callable[..., Any]) -> None:
     tab = look(asked).tab
     tab.fill("#prompt", "坏")
     tab.keyboard.press("Control+Enter")
@@ -182,7 +182,7 @@ def test_a_failure_says_what_happened_and_what_to_do(look: Callable[..., Any], a
     assert len(asked.app.journal.recent_requests()) == 2
 
 
-def test_it_is_asked_again_with_changes(look: Callable[..., Any], asked: Listening, tmp_path: Path) -> None:
+def test_it_is_asked_again_with_changes(asked: Listening, look: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "猫.png").write_bytes(png())
     tab = look(asked).tab
     tab.fill("#prompt", "一只猫")
@@ -204,7 +204,7 @@ def test_it_is_asked_again_with_changes(look: Callable[..., Any], asked: Listeni
     assert len(asked.cloud.files.stored) == 2  # type: ignore[attr-defined]
 
 
-def test_files_are_dropped_pasted_and_taken_away_again(look: Callable[..., Any], asked: Listening) -> None:
+def test_files_are_dropped_pasted_and_taken_away_again(asked: Listening, look: Callable[..., Any]) -> None:
     tab = look(asked).tab
     give = """([kind, name]) => {
       const data = new DataTransfer();
@@ -225,7 +225,7 @@ def test_files_are_dropped_pasted_and_taken_away_again(look: Callable[..., Any],
     assert tab.inner_text(".sent .chip") == "乙.txt"
 
 
-def test_a_workflow_s_inputs_are_a_form(look: Callable[..., Any], asked: Listening, tmp_path: Path) -> None:
+def test_a_workflow_s_inputs_are_a_form(asked: Listening, look: Callable[..., Any], tmp_path: Path) -> None:
     tab = look(asked, width=380).tab
     tab.select_option("#target", "口播")
     assert not tab.is_visible("#prompt")
@@ -242,7 +242,7 @@ def test_a_workflow_s_inputs_are_a_form(look: Callable[..., Any], asked: Listeni
     ids.fill("[12345678901234567890]")
     (tmp_path / "文案.txt").write_bytes("西湖的秋天".encode("gb18030"))
     tab.set_input_files(".parameter >> nth=0 >> input[type=file]", tmp_path / "文案.txt")
-    tab.wait_for_function("document.querySelector('.parameter textarea').value === '西湖的秋天'")
+    tab.wait_for_function("() => document.querySelector('.parameter textarea').value === '西湖的秋天'")
     tab.click("#send")
     tab.wait_for_selector(".question:not([hidden])")
     (run,) = received(asked, "/v1/workflow/stream_run")
@@ -257,7 +257,7 @@ def test_a_workflow_s_inputs_are_a_form(look: Callable[..., Any], asked: Listeni
     assert topic.input_value() == "海", "what is saved stays"
 
 
-def test_a_question_with_options_is_answered_by_a_button(look: Callable[..., Any], asked: Listening) -> None:
+def test_a_question_with_options_is_answered_by_a_button(asked: Listening, look: Callable[..., Any]) -> None:
     tab = look(asked).tab
     tab.select_option("#target", "口播")
     tab.fill("#parameter-name", "ask")
@@ -272,7 +272,7 @@ def test_a_question_with_options_is_answered_by_a_button(look: Callable[..., Any
     assert tab.inner_text(".answer") == "竖屏：海"
 
 
-def test_an_answer_that_is_refused_stays_where_it_was_typed(look: Callable[..., Any], asked: Listening) -> None:
+def test_an_answer_that_is_refused_stays_where_it_was_typed(asked: Listening, look: Callable[..., Any]) -> None:
     seen = look(asked)
     seen.tab.select_option("#target", "口播")
     seen.tab.click("#send")
@@ -285,7 +285,7 @@ def test_an_answer_that_is_refused_stays_where_it_was_typed(look: Callable[..., 
     seen.complaints.remove("Failed to load resource: the server responded with a status of 409 (Conflict)")
 
 
-def test_a_link_fills_the_form_in_and_asks_nothing(look: Callable[..., Any], asked: Listening) -> None:
+def test_a_link_fills_the_form_in_and_asks_nothing(asked: Listening, look: Callable[..., Any]) -> None:
     tab = look(asked, "?target=%E6%97%A5%E6%8A%A5&prompt=%22%3E%3Cscript%3E1").tab
     assert tab.input_value("#target") == "日报" and tab.input_value("#prompt") == '"><script>1'
     assert not asked.app.journal.recent_requests()
@@ -295,7 +295,7 @@ def test_a_link_fills_the_form_in_and_asks_nothing(look: Callable[..., Any], ask
     assert tab.inner_text(".title") == "做今天的日报"
 
 
-def test_who_has_set_up_nothing_is_shown_the_way(look: Callable[..., Any], listen: Callable[..., Listening]) -> None:
+def test_who_has_set_up_nothing_is_shown_the_way(listen: Callable[..., Listening], look: Callable[..., Any]) -> None:
     with Simulator() as cloud:
         program = listen(cloud)
         tab = look(program, width=380).tab

@@ -1,4 +1,6 @@
-"""Drafts and trying an export, in a real browser."""
+"""Drafts and trying an export, in a real browser.
+
+`program` stands before `look` in every test: a page must not outlive its program, or it complains."""
 
 from __future__ import annotations
 
@@ -38,7 +40,7 @@ def made(program: Listening, media: Any) -> str:
 
 
 def test_a_draft_is_looked_at_deleted_and_had_back_by_keyboard(
-    look: Callable[..., Any], program: Listening, made: str
+    program: Listening, made: str, look: Callable[..., Any]
 ) -> None:
     tab = look(program, "drafts").tab
     until(tab, "document.querySelector('.cover img').naturalWidth > 0")
@@ -49,6 +51,7 @@ def test_a_draft_is_looked_at_deleted_and_had_back_by_keyboard(
     assert "今天的早餐" in tab.locator(".tl-text .tl-s text").first.text_content()
     assert tab.locator(".tl-thumb").count() == 1
     tab.click("text=All drafts")
+    tab.wait_for_url("**/drafts")
     tab.focus(".draft-card .delete")
     tab.keyboard.press("Enter")
     tab.wait_for_selector(".gone")
@@ -61,7 +64,7 @@ def test_a_draft_is_looked_at_deleted_and_had_back_by_keyboard(
 
 
 def test_a_draft_that_was_deleted_on_its_page_is_had_back_in_the_gallery(
-    look: Callable[..., Any], program: Listening, made: str
+    program: Listening, made: str, look: Callable[..., Any]
 ) -> None:
     tab = look(program, f"drafts/{made}").tab
     tab.click("#delete")
@@ -71,7 +74,7 @@ def test_a_draft_that_was_deleted_on_its_page_is_had_back_in_the_gallery(
     assert tab.locator(".deleted").count() == 0
 
 
-def test_it_is_built_again_and_saved_as_subtitles(look: Callable[..., Any], program: Listening, made: str) -> None:
+def test_it_is_built_again_and_saved_as_subtitles(program: Listening, made: str, look: Callable[..., Any]) -> None:
     tab = look(program, f"drafts/{made}").tab
     with tab.expect_download() as saved:
         tab.click("text=Save subtitles")
@@ -83,7 +86,7 @@ def test_it_is_built_again_and_saved_as_subtitles(look: Callable[..., Any], prog
     tab.wait_for_selector("h1 >> text=早餐 (2)")
 
 
-def test_a_thousand_drafts_scroll_to_the_last(look: Callable[..., Any], program: Listening) -> None:
+def test_a_thousand_drafts_scroll_to_the_last(program: Listening, look: Callable[..., Any]) -> None:
     shelf(program.settings.drafts_dir, 1000)
     tab = look(program, "drafts").tab
     for _step in range(60):
@@ -93,14 +96,14 @@ def test_a_thousand_drafts_scroll_to_the_last(look: Callable[..., Any], program:
             break
     assert tab.locator(".draft-card").count() == 1000 and tab.locator(".more").count() == 0
     frames = tab.evaluate(
-        """async () => { let longest = 0, last = performance.now();
-        for (let n = 0; n < 60; n++) { window.scrollTo(0, n * 900); await new Promise(requestAnimationFrame);
-          longest = Math.max(longest, performance.now() - last); last = performance.now(); } return longest; }"""
+        """async () => { const took = []; let last = performance.now();
+        for (let n = 0; n < 40; n++) { window.scrollTo(0, n * 900); await new Promise(requestAnimationFrame);
+          took.push(performance.now() - last); last = performance.now(); } return took; }"""
     )
-    assert frames < 250  # on a busy machine without a GPU; by eye it is one frame
+    assert sorted(frames)[20] < 100  # ms, without a GPU and beside other tests
 
 
-def test_an_export_is_pasted_looked_at_and_built(look: Callable[..., Any], program: Listening) -> None:
+def test_an_export_is_pasted_looked_at_and_built(program: Listening, look: Callable[..., Any]) -> None:
     tab = look(program, "try", width=380).tab
     good = export(draft(track(segment("text", 0, 3000, content="你好"))))
     tab.fill("#text", export(draft(track(segment("image", 0, 1000)))))
@@ -116,7 +119,7 @@ def test_an_export_is_pasted_looked_at_and_built(look: Callable[..., Any], progr
     assert tab.evaluate("document.documentElement.scrollWidth") <= 380
 
 
-def test_a_file_is_dropped_and_looked_at(look: Callable[..., Any], program: Listening) -> None:
+def test_a_file_is_dropped_and_looked_at(program: Listening, look: Callable[..., Any]) -> None:
     tab = look(program, "try").tab
     text = export(draft(track(segment("text", 0, 3000, content="你好")), name="掉下来"))
     data = tab.evaluate_handle(
@@ -134,7 +137,7 @@ def test_a_file_is_dropped_and_looked_at(look: Callable[..., Any], program: List
 @pytest.mark.parametrize("width", [380, 1600])
 @pytest.mark.parametrize("dark", [False, True])
 def test_nothing_sticks_out_of_the_pages(
-    width: int, dark: bool, look: Callable[..., Any], program: Listening, made: str
+    width: int, dark: bool, program: Listening, made: str, look: Callable[..., Any]
 ) -> None:
     seen = look(program, "drafts", width=width, dark=dark)
     for path in ("drafts", f"drafts/{made}", "try"):

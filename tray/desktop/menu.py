@@ -184,7 +184,9 @@ def _target(target: Choice, clicks: Clicks) -> Entry:
 
 
 def _running(one: Running, clicks: Clicks) -> Entry:
-    how_far = f"{one.done}/{one.total}" if one.total else words.of_running(one.state)
+    how_far = words.of_running(one.state)
+    if one.total:
+        how_far = f"{one.done}/{one.total} · {words.percent(one.done, one.total)}"
     title = cut(" ".join(one.title.split()), _TITLE_UNITS)
     label = _("{state}: {detail}").format(state=title, detail=how_far)
     return Entry(label, items=(Entry(_("Cancel"), Do(clicks.cancel, (one.request_id,))),))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
+from fastapi.routing import APIRoute
 
 from tray.web.pages import Pages
 from tray.web.shapes import Problem
@@ -17,6 +19,10 @@ _TAGS = {
     "requests": "What is asked of bots, workflows and tools: asked, followed, answered, cancelled.",
     "drafts": "The drafts on this computer.",
     "tools": "What can be done on this computer, without any bot.",
+    "program": "The running program: listening, mailboxes, its log.",
+    "setup": "What is set up: settings, targets, the drafts folder.",
+    "account": "Signing in to Coze.",
+    "demo": "A simulated bot, to see how it works.",
 }
 OPENAPI = "/api/v1/openapi.json"
 _METHODS = ("get", "post", "put", "patch", "delete")
@@ -77,6 +83,14 @@ def needs_key(made: FastAPI) -> None:
     schema = made.openapi()
     schema["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
     schema["security"] = [{"key": []}]
+
+
+def name_of(route: APIRoute) -> str:
+    """The operation's, as programs have it that are made of the OpenAPI: a tool's own name, else method and path."""
+    words = re.findall(r"\w+", route.path_format.removeprefix("/api/v1"))
+    return (
+        words[1] if words[:1] == ["tools"] and len(words) == 2 else "_".join([*sorted(route.methods or ()), *words]).lower()
+    )
 
 
 def operations(schema: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:

@@ -79,7 +79,7 @@ def _made(app: App, shown: pages.Pages, is_in: Callable[[BaseRoute], bool]) -> F
         docs_url=None,  # theirs load scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,  # where it leads to, the caller's Host header would say
-        generate_unique_id_function=lambda route: route.name,
+        generate_unique_id_function=docs.name_of,
     )
     for part in _PARTS:
         router = part.router(app, shown)

@@ -40,9 +40,11 @@ class Streams:
     def __init__(self, app: App) -> None:
         self._app = app
         self._open: set[Callable[[None], None]] = set()
+        self._closed = False
 
     def close(self) -> None:
-        """End them all: the server ends."""
+        """End them all, and each that is yet to begin: the server ends."""
+        self._closed = True
         for end in tuple(self._open):
             end(None)
 
@@ -68,6 +70,8 @@ class Streams:
         queue: tuple[str, ...] = ()
         unsubscribe = app.bus.subscribe(hear)
         self._open.add(put)
+        if self._closed:
+            put(None)
         try:
             yield ServerSentEvent(event="status", data=await asyncio.to_thread(shapes.status, app))
             if only is not None and (first := await _of_request(app, only)):
