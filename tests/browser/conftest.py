@@ -12,6 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from every_page import is_missing
 from listening import Listening
 from tray.simulator.server import Simulator
 
@@ -27,7 +28,7 @@ ARGUMENTS = [
 def chromium() -> Iterator[Any]:
     """Not for longer: while it is there, its loop runs in the tests' own thread, where others run theirs."""
     if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
+        is_missing("chromium is not installed")
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser

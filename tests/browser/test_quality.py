@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from every_page import PAGES, furnish, show
+from every_page import PAGES, furnish, is_missing, show
 from listening import Listening
 from tray import locale
 from tray.simulator.demo import simulator
@@ -53,7 +53,7 @@ def test_every_page_is_looked_at(look: Callable[..., Any], furnished: Listening)
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_is_for_everyone(look: Callable[..., Any], furnished: Listening, page: str) -> None:
     if AXE is None:
-        pytest.skip("axe-core is not installed (npm install --no-save axe-core@4)")
+        is_missing("axe-core is not installed (npm install --no-save axe-core@4)")
     seen, wrong = look(furnished), []
     show(seen, page)
     seen.tab.evaluate(AXE.read_text("utf-8"))
