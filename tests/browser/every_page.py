@@ -48,6 +48,7 @@ def furnish(program: Listening) -> None:
         bus.publish(RequestStarted(letter * 32, prompt))
     bus.publish(TextArrived("a" * 32, "好的，我先写脚本，再生成图片和配音。\n\n第一个镜头：清晨的海边。"))
     bus.publish(Noticed("a" * 32, "A picture could not be had; it is left out."))
+    journal.tool_started("a" * 32, "a" * 32, "call", "generate_draft", "{}")
     bus.publish(ToolStarted("a" * 32, "call", "generate_draft"))
     bus.publish(MediaProgress("a" * 32, 3, 12, 4_000_000))
     journal.asking("b" * 32, "q")
