@@ -5,11 +5,13 @@ Run it where the browser's tests run, after a page has changed:  python tests/br
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,19 +26,24 @@ from conftest import ARGUMENTS
 from every_page import DRAFT, show
 from program import wait_until
 from tray import app, events, instance, locale, settings
-from tray.simulator import demo
+from tray.simulator import demo, media
+from tray.simulator.chats import SimulatedChat
+from tray.simulator.exchange import Frames
 from tray.simulator.server import Simulator
 
 TARGET = Path(__file__).parents[1] / "screenshots" / "page.png"
 WIDE, PHONE, GAP = (1000, 680), 400, 16
 SHOWN_WIDTH = 1800
 DRAFTS = ("秋日西湖", "早餐日记", "山间清晨", "城市夜景", "咖啡馆的一天", "海边日落", "古镇慢行", "周末露营")
-SETTINGS = """language = "zh_CN"
-bot_id = "7379165428687536000"
+BOT = "7379165428687536000"
+HELD_BACK, FIRST_HELD_BACK = 100, 5
+"""Media with such numbers come no further than so many of them."""
+SETTINGS = f"""language = "zh_CN"
+bot_id = "{BOT}"
 
 [targets."每日短片"]
 kind = "bot"
-id = "7379165428687536000"
+id = "{BOT}"
 prompt = "做今天的短视频"
 
 [targets."海报工作流"]
@@ -67,7 +74,7 @@ def program() -> Iterator[app.App]:
         home.mkdir()
         (home / "settings.toml").write_text(SETTINGS, "utf-8")
         locale.use("zh_CN")
-        with demo.simulator(pace_s=0) as cloud:
+        with half_a_cloud() as cloud:
             os.environ.update(
                 COZE_TRAY_HOME=str(home), COZE_API_BASE=cloud.base_url, COZE_API_TOKEN="t",
                 COZE_TRAY_DRAFTS_DIR=str(drafts), COZE_TRAY_ALLOW_HOSTS="127.0.0.1",
@@ -86,20 +93,46 @@ def program() -> Iterator[app.App]:
 def furnish(running: app.App, cloud: Simulator) -> None:
     """Drafts, and a request that is at work."""
     for number, name in enumerate(DRAFTS):
-        asked = app.call(running, "generate_draft", json.dumps({"content": storyboard(cloud, name, number)}), "导出.json")
+        export = storyboard(cloud, name, number)
+        asked = app.call(running, "generate_draft", json.dumps({"content": export}), "导出.json")
         wait_until(lambda asked=asked: running.journal.request(asked).state == "done", "the draft")
-    request_id, prompt = "a" * 32, "做一个关于秋天的短视频，四个镜头，每个镜头一句字幕"
-    bot = "7379165428687536000"
-    running.journal.add_request(request_id, app.Asked(os.environ["COZE_API_BASE"], "bot", bot, prompt, target="每日短片"))
-    running.journal.running(request_id)
-    for event in (
-        events.RequestStarted(request_id, prompt),
-        events.TextArrived(request_id, "好的：四个镜头，从清晨的西湖到傍晚的山路，每个镜头配一句字幕和一段旁白。\n\n正在生成草稿……"),
-        events.ToolStarted(request_id, "call", "generate_draft"),
-        events.MediaProgress(request_id, 7, 12, 31_400_000),
-        events.StateChanged("working", "7 / 12"),
-    ):
-        running.bus.publish(event)
+    prompt = "做一个关于秋天的短视频，四个镜头，每个镜头一句字幕"
+    asked = app.Asked(os.environ["COZE_API_BASE"], "bot", BOT, prompt, target="每日短片")
+    request_id = app.begin(running, app.NewRequest(asked, None))
+    wait_until(lambda: call_of(running, request_id).get("done") == FIRST_HELD_BACK, "the request to be at work")
+
+
+def call_of(running: app.App, request_id: str) -> dict[str, Any]:
+    """What is known of the tool call of that request."""
+    told = running.told.of(request_id) or {}
+    return next(iter(told.get("calls", [])), {})
+
+
+@contextmanager
+def half_a_cloud() -> Iterator[Simulator]:
+    """As the demo's, with a bot whose last media are still to come when the picture is taken."""
+    taken = threading.Event()
+    cloud: Simulator
+
+    def on_chat(chat: SimulatedChat) -> Frames:
+        yield chat.created()
+        yield chat.in_progress()
+        yield from chat.says("好的：四个镜头，从清晨的西湖到傍晚的山路，每个镜头配一句字幕和一段旁白。正在生成草稿……")
+        yield chat.calls_tool("generate_draft", {"content": storyboard(cloud, "秋天", HELD_BACK)})
+
+    sent = itertools.count()
+
+    def shelf(name: str) -> bytes:
+        kind, number = name.split("/")
+        if int(number) >= HELD_BACK and next(sent) >= FIRST_HELD_BACK:
+            taken.wait(60)
+        return media.picture(int(number)) if kind == "image" else media.tone(int(number))
+
+    with Simulator(on_chat, media=shelf, pace_s=0) as cloud:
+        try:
+            yield cloud
+        finally:
+            taken.set()
 
 
 def storyboard(cloud: Simulator, name: str, number: int) -> str:
@@ -130,7 +163,8 @@ def shot(browser: Any, running: app.App, page: str, size: tuple[int, int], *, da
     seen = Tab(context)
     seen.tab.goto(running.page.url(running))
     show(seen, page)
-    seen.tab.wait_for_timeout(1000)  # pictures that are loaded late
+    wait_until(lambda: seen.tab.evaluate(HAS_PICTURES), "its pictures")
+    seen.tab.wait_for_timeout(500)  # drawn
     with tempfile.NamedTemporaryFile(suffix=".png") as file:
         seen.tab.screenshot(path=file.name)
         taken = Image.open(file.name).convert("RGB")
@@ -143,6 +177,10 @@ class Tab:
 
     def __init__(self, context: Any) -> None:
         self.context, self.tab, self.complaints = context, context.new_page(), list[str]()
+
+
+HAS_PICTURES = """[...document.images].every((one) =>
+  !one.checkVisibility() || one.getBoundingClientRect().top > innerHeight || (one.complete && one.naturalWidth))"""
 
 
 def compose(wide: list[Image.Image], phone: Image.Image) -> Image.Image:
