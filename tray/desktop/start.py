@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tray import events, instance, logs, words
-from tray.desktop import autostart, host, notify
+from tray.desktop import autostart, first_start, host, notify
 from tray.desktop.announce import Announcer
 from tray.desktop.program import Program
 from tray.desktop.tray import Tray
@@ -159,7 +159,7 @@ def _run(folder: Path, *, headless: bool) -> None:
 
 def _open(program: Program) -> None:
     program.open()
-    if not program.has_token():
+    if not first_start.guide(program) and not program.has_token():
         program.bus.publish(events.Noticed("", _("Not signed in yet: choose “Sign in…” in the icon's menu.")))
     try:
         said = autostart.repair()
