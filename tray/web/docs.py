@@ -87,7 +87,7 @@ def needs_key(made: FastAPI) -> None:
 
 def name_of(route: APIRoute) -> str:
     """The operation's, as programs have it that are made of the OpenAPI: a tool's own name, else method and path."""
-    words = re.findall(r"\w+", route.path_format.removeprefix("/api/v1"))
+    words: list[str] = re.findall(r"\w+", route.path_format.removeprefix("/api/v1"))
     if words[:1] == ["tools"] and len(words) == 2:
         return words[1]
     return "_".join([*sorted(route.methods or ()), *words]).lower()
