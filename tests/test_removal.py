@@ -181,9 +181,7 @@ def test_the_desktop_s_own_bin_has_it_and_knows_where_it_was(made, root, locks, 
     home.mkdir()
     code = "import sys; from pathlib import Path; from tray.draft import removal; print(removal.send(Path(sys.argv[1]), Path(sys.argv[2]), older_s=0))"
     env = {**os.environ, "XDG_DATA_HOME": str(home)}
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(root), str(locks)], env=env, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code, str(root), str(locks)], env=env, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
     (info,) = home.glob("Trash/info/*.trashinfo")
     assert (home / "Trash" / "files" / info.stem / "draft_meta_info.json").is_file()
