@@ -213,8 +213,8 @@ def test_what_is_no_export_is_said_in_words(body, page):
 
 def test_what_was_tried_is_built_as_a_request(page, one, root):
     text = export(draft(track(segment()), name="早餐"))
-    made = page.post("api/v1/exports?source=clips.json", content=text.encode())
-    assert made.status_code == 201 and made.json()["title"] == "Draft from clips.json"
+    made = page.post("api/v1/builds?source=clips.json", content=text.encode())
+    assert made.status_code == 202 and made.json()["title"] == "Draft from clips.json"
     one.until(events.RequestDone, request_id=made.json()["id"])
     assert (root / "早餐").is_dir()
 

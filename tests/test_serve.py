@@ -26,6 +26,7 @@ from tray.web import site
 from tray.web.gate import HEADERS
 from tray.web.key_guard import KeyGuard, _address_of, digest_of
 from tray.web.pages import Pages
+from web import told
 
 KEY = "a-key-of-my-own-1234567890"
 SAID = export(draft(track(segment())))
@@ -87,10 +88,9 @@ def test_who_has_the_key_builds_asks_and_follows(served: Served, root: Path) -> 
         assert built.json()["status"] == "ok" and str(root) not in built.text
         assert client.post("builds", params={"wait": 30}, content=SAID).json()["status"] == "ok"
         asked = client.post("requests", json={"prompt": "问"}).json()
-        states = wait_until(
-            lambda: (now := client.get(f"requests/{asked['id']}").json())["state"] == "done" and now, "it is done"
-        )
-        assert states["drafts"]
+        follows = told(client, f"requests/{asked['id']}/events")
+        done = next(said for name, said in follows if name == "request" and said["state"] == "done")
+        assert done["drafts"]
         assert {one["name"] for one in client.get("tools").json()} == {"generate_draft"}
         schema = client.get("openapi.json", headers={"X-Forwarded-Proto": "https"}).json()
         assert schema["servers"] == [{"url": served.url.replace("http:", "https:")}]

@@ -32,7 +32,7 @@ def add_to(app: typer.Typer) -> None:
             terminal.show_json({"status": "done", "url": url})
 
     @app.command(hidden=True, help=_("Open what a link to coze-tray says. The desktop calls it."))
-    def link(url: Annotated[str, typer.Argument(metavar="LINK")]) -> None:
+    def link(url: Annotated[str, typer.Argument(metavar="LINK", help=_("As coze-tray://ask?prompt=…"))]) -> None:
         from tray import link_command
 
         link_command.link(url)

@@ -14,7 +14,7 @@ PANELS = {
     N_("Account"): ("login", "logout"),
     N_("Program"): ("page", "start", "stop", "quit", "status", "autostart", "config"),
     N_("When something is wrong"): ("doctor", "selftest", "log", "report"),
-    N_("Developers"): ("names", "schema"),
+    N_("Developers"): ("serve", "names", "schema"),
 }
 """Every command. Typer has panels too (`rich_help_panel`), in Rich's tables alone, which cut Chinese off."""
 

@@ -109,11 +109,11 @@ def build(export: Path, options: BuildOptions) -> Built:
     said = {"profile": options.profile, "time_unit": options.time_unit, "strict": options.strict or None}
     settings = settings.model_copy(update={key: value for key, value in said.items() if value is not None})
     try:
-        text = _text_of(export)
-        shop = app.workshop(settings, home_folder(), options.drafts_dir)
-        shop = replace(shop, options=replace(shop.options, portable=options.portable), unnamed=export.stem)
         with terminal.Bar() as bar:
             bar.say(_("Reading the export"))
+            text = _text_of(export)
+            shop = app.workshop(settings, home_folder(), options.drafts_dir)
+            shop = replace(shop, options=replace(shop.options, portable=options.portable), unnamed=export.stem)
             built = asyncio.run(pipeline.build(text, shop, locale.use(settings.language or None), progress=bar.media))
     except (DraftError, OSError) as error:
         built = Built(problems=[Problem(Place(), str(error))])

@@ -55,6 +55,7 @@ from tray.journal import Journal
 from tray.journal_rows import Request
 from tray.locale import _, ngettext
 from tray.slots import Births, Slot
+from tray.text import json_text
 from tray.tools.context import ToolContext
 from tray.tools.registry import Registry
 
@@ -347,7 +348,9 @@ def _title(asked: Asked) -> str:
         return _("A chat begun elsewhere (conversation {id})").format(id=asked.conversation_id)
     if asked.prompt:
         return asked.prompt
-    said = ", ".join(f"{name}={value}" for name, value in asked.parameters.items())
+    said = ", ".join(
+        f"{name}={value if isinstance(value, str) else json_text(value)}" for name, value in asked.parameters.items()
+    )
     name = asked.target or _("Workflow {id}").format(id=asked.target_id)
     return f"{name} {said}"
 

@@ -42,7 +42,6 @@ def serve(host: str, port: int) -> None:
     logs.log_to(home())
     program = _Served(home(), held, listening, KeyGuard(digest))
     try:
-        _say_where(listening)
         start.run_without_icon(program, program.open)
     finally:
         program.close()
@@ -72,6 +71,7 @@ class _Served(Program):
         shown = Pages(app)
         gate = Gate(served_site(app, shown), self._guard, MOST_BODY_BYTES)
         self._server = Server(gate, self._listening, None, shown.streams.close, lambda: None)
+        _say_where(self._listening)
         return app
 
     def close(self) -> None:

@@ -51,7 +51,7 @@ class Desktop:
     """A running desktop session; programs are run in it by its environment."""
 
     def __init__(self, environment: dict[str, str]) -> None:
-        self.environment = {**environment, "PYTHONPATH": str(CHECKOUT), "LANG": "C.UTF-8"}
+        self.environment = {**environment, "PYTHONPATH": str(CHECKOUT), "LANG": "C.UTF-8", "COZE_TRAY_NO_GUIDE": "1"}
         self.logs = Path(environment["DESKTOP_LOGS"])
 
     def python(self, *arguments: str, **variables: str) -> str:

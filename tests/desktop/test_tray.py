@@ -186,7 +186,8 @@ def test_after_a_thousand_changes_the_menu_says_what_is_true(panel: Desktop) -> 
         entries = eventually(lambda: entries_with(panel, "Running", "request 999"), "the last change")
         left = range(983, 1000)
         assert [item["label"] for item in entries["Running"]["items"]] == [
-            f"request {n}: {n % 100}/100 · {n % 100}%" if n % 10 else f"request {n}: waiting for an answer" for n in left
+            f"request {n}: {n % 100}/100 · {n % 100}%" if n % 10 else f"request {n}: waiting for an answer"
+            for n in left
         ]
         done = sum(n % 100 for n in left if n % 10)
         assert f"Working on a draft: {100 * done // 1600}%, {done} of 1600 media" in entries

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from tray import events, instance, logs, words
-from tray.desktop import autostart, endings, host, link_entries, notify
+from tray.desktop import autostart, endings, first_start, host, link_entries, notify
 from tray.desktop.announce import Announcer
 from tray.desktop.program import Program
 from tray.desktop.tray import Tray
@@ -194,7 +194,7 @@ def _run(folder: Path, *, headless: bool) -> None:
 
 def _open(program: Program) -> None:
     program.open()
-    if not program.has_token():
+    if not first_start.guide(program) and not program.has_token():
         program.bus.publish(events.Noticed("", _("Not signed in yet: choose “Sign in…” in the icon's menu.")))
     try:
         said = autostart.repair()

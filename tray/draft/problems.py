@@ -196,7 +196,7 @@ def _in_words(detail: ErrorDetails) -> str:
 def _filled(text: str, value: str, limits: Mapping[str, Any]) -> str:
     said = {name: limit if isinstance(limit, (int, float)) else short(limit, 200) for name, limit in limits.items()}
     for name in said.keys() & {"expected", "expected_tags"}:  # pydantic's "'a', 'b' or 'c'"
-        said[name] = _(", ").join(re.findall("'([^']+)'", limits[name]))
+        said[name] = _(", ").join(filter(None, re.findall("'([^']*)'", limits[name])))
     return text.format(**{**said, "value": value})
 
 

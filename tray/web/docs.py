@@ -87,10 +87,10 @@ def needs_key(made: FastAPI) -> None:
 
 def name_of(route: APIRoute) -> str:
     """The operation's, as programs have it that are made of the OpenAPI: a tool's own name, else method and path."""
-    words = re.findall(r"\w+", route.path_format.removeprefix("/api/v1"))
-    return (
-        words[1] if words[:1] == ["tools"] and len(words) == 2 else "_".join([*sorted(route.methods or ()), *words]).lower()
-    )
+    words: list[str] = re.findall(r"\w+", route.path_format.removeprefix("/api/v1"))
+    if words[:1] == ["tools"] and len(words) == 2:
+        return words[1]
+    return "_".join([*sorted(route.methods or ()), *words]).lower()
 
 
 def operations(schema: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:

@@ -113,12 +113,21 @@ def of_target() -> dict[str, Field]:
     return {name: _field(name, field, _TARGET_LABELS) for name, field in Target.model_fields.items()}
 
 
+def in_words(field: Field, value: Any) -> str:
+    """A value as a person is told it."""
+    if field.kind == "switch":
+        return _("on") if value else _("off")
+    if found := next((one.label for one in field.choices if one.value == value), ""):
+        return found
+    return str(value) if value or value == 0 else _("nothing")
+
+
 def _field(name: str, field: FieldInfo, labels: Mapping[str, str]) -> Field:
     kind, about = _kind(name, field.annotation), _(str(field.description or ""))
     return Field(
         key=name,
         label=_(labels[name]) if name in labels else name,
-        about="" if kind == "switch" and name in labels else about,
+        about="" if name in labels and (kind == "switch" or name == "language") else about,
         kind=kind,
         choices=_choices(name, field.annotation),
         minimum=_bound(field, "ge"),

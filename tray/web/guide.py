@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from tray import app as app_module
 from tray.desktop import opener
-from tray.draft import folders, library
+from tray.draft import library
 from tray.draft.problems import DraftError
 from tray.events import Receipt
 from tray.known_account import is_known
@@ -47,8 +47,10 @@ def router(app: App, shown: Pages) -> APIRouter:
             demo is not None and demo.state == "done",
         ]
         application = opener.application_for(Path(folder.path)) if folder.path else None
-        name = folders.APPS[application.app] if application else ""
-        return shown.page(request, "guide", **values, step=step, done=done, demo=demo, application=name)
+        opens = _("Open folder")
+        if application is not None:
+            opens = _("Open JianYing") if application.app == "jianying" else _("Open CapCut")
+        return shown.page(request, "guide", **values, step=step, done=done, demo=demo, opens=opens)
 
     @guide.get("/guide/cover/{request_id}", include_in_schema=False)
     def cover(request_id: str) -> Response:

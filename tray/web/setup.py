@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tray.app import App
     from tray.settings import Settings
 
-_SHOWN_APART = ("drafts_dir", "region", "bot_id", "workflow_id", "oauth_client_id")
+_SHOWN_APART = ("drafts_dir", "region", "bot_id", "workflow_id")
 """Settings that have a place of their own on the page, beside what they are for."""
 
 

@@ -31,12 +31,13 @@ _IDS = ("bot_id", "workflow_id")
 
 
 class SettingOut(BaseModel):
-    """A setting. `source`: where its value is from. `overruled_by`: the variable of the environment that says it.
-    `next_start`: a change counts from the program's next start."""
+    """A setting. `default_text`: the default in words. `source`: where its value is from. `overruled_by`: the variable
+    of the environment that says it. `next_start`: a change counts from the program's next start."""
 
     field: forms.Field
     value: Any
     default: Any
+    default_text: str
     source: Literal["file", "environment", "default"]
     overruled_by: str
     next_start: bool
@@ -171,6 +172,7 @@ def all_settings(settings: Settings) -> list[SettingOut]:
             field=fields[one["key"]],
             value=one["value"],
             default=one["default"],
+            default_text=forms.in_words(fields[one["key"]], one["default"]),
             source=one["from"],
             overruled_by=configuring.is_overruled(one["key"]),
             next_start=one["key"] in configuring.WITH_THE_NEXT_START,
@@ -184,15 +186,14 @@ def drafts_folder(settings: Settings) -> FolderOut:
     """Which it is, and all that could be."""
     found = folders.candidates()
     shown = [
-        CandidateOut(
-            path=str(one.path), app=folders.APPS[one.app], source=one.source, there=one.there, usable=one.usable
-        )
+        CandidateOut(path=str(one.path), app=_name_of(one.app), source=one.source, there=one.there, usable=one.usable)
         for one in found
     ]
     try:
         path = folders.drafts_folder(settings.drafts_dir)
     except DraftError as error:
-        problem = f"{error.message} {_('Start JianYing once, or choose a folder here.')}"
+        advice = _("Start JianYing once, or choose a folder here.")
+        problem = f"{error.message} {advice}"
         return FolderOut(path=None, app="", why="", chosen=False, problem=problem, candidates=shown)
     try:
         folders.try_to_write(path)
@@ -202,12 +203,16 @@ def drafts_folder(settings: Settings) -> FolderOut:
     chosen = settings.drafts_dir is not None
     return FolderOut(
         path=str(path),
-        app=folders.APPS[folders.profile_of(path, found)],
+        app=_name_of(folders.profile_of(path, found)),
         why=_("you chose it") if chosen else next((one.source for one in found if one.path == path), ""),
         chosen=chosen,
         problem=problem,
         candidates=shown,
     )
+
+
+def _name_of(app: folders.Profile) -> str:
+    return _("JianYing") if app == "jianying" else folders.APPS[app]
 
 
 def starts_at_login() -> LoginStart:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 
-from tray import app as app_module
 from tray.draft import folders, showing
 from tray.draft.coze_json import text_of
 from tray.draft.problems import DraftError
 from tray.draft.trial import MOST_CHARS
 from tray.locale import _
-from tray.made import TOOL
-from tray.web import shapes
 from tray.web.pages import Pages
 from tray.web.shelf import Shelf
 
@@ -99,13 +95,6 @@ def routes(app: App, shown: Pages, shelf: Shelf) -> APIRouter:
         """What a text would make, without fetching or writing anything."""
         drafts, empty = await tried(request)
         return Checked(drafts=[_out(one) for one in drafts], empty=empty)
-
-    @pages.post("/api/v1/exports", status_code=201, tags=["drafts"], openapi_extra=_BODY)
-    async def build(request: Request, source: Annotated[str, Query(max_length=200)] = "") -> shapes.RequestOut:
-        """Build the drafts of a text, as a request. `source`: where it comes from, in words, as the name of a file."""
-        arguments = json.dumps({"content": await _text(request)}, ensure_ascii=False)
-        request_id = await asyncio.to_thread(app_module.call, app, TOOL, arguments, source)
-        return await asyncio.to_thread(lambda: shapes.of_request(app, app.journal.request(request_id)))
 
     return pages
 

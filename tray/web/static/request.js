@@ -1,6 +1,6 @@
 // Requests as cards, kept as the stream tells of them.
 
-import { api, attempt, clone, on } from "./page.js";
+import { api, attempt, clone, notice, on } from "./page.js";
 import { marked } from "./marked.js";
 import { length, size, span, when } from "./measures.js";
 
@@ -142,8 +142,11 @@ function draftCard(draft) {
   card.querySelector(".warned").hidden = !draft.warnings.length;
   card.querySelector(".warned summary").textContent = draft.warnings.length === 1 ? words.warning : words.warnings.replace("{n}", draft.warnings.length);
   card.querySelector(".warnings").replaceChildren(...draft.warnings.map((text) => item(text)));
-  for (const deed of ["open-folder", "open-application"]) {
-    card.querySelector(`.${deed}`).addEventListener("click", () => attempt(() => api(`drafts/${key}/${deed}`, { method: "POST" })));
+  for (const what of ["folder", "application"]) {
+    card.querySelector(`.open-${what}`).addEventListener("click", () => attempt(async () => {
+      const { opened } = await api(`drafts/${key}/open`, { method: "POST", json: { what } });
+      if (!opened) notice(words.missing);
+    }));
   }
   return card;
 }

@@ -40,6 +40,8 @@ function take(all) {
     if (!field) continue;
     kept.set(one.field.key, one.value);
     field.querySelector(".reset").hidden = one.source !== "file";
+    const source = field.querySelector(".source");
+    if (!one.overruled_by) source.textContent = one.source === "file" ? source.dataset.file : "";
     if (field.dataset.kind !== "pairs" || field.contains(document.activeElement) === false) fill(field, one.value);
   }
 }

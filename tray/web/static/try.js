@@ -56,7 +56,7 @@ document.getElementById("file").addEventListener("change", (event) => take(event
 build.addEventListener("click", () =>
   attempt(async () => {
     const source = encodeURIComponent((file?.name ?? "").slice(0, 200));
-    show(await api(`exports?source=${source}`, { method: "POST", body: body() }), document.getElementById("work"));
+    show(await api(`builds?source=${source}`, { method: "POST", body: body() }), document.getElementById("work"));
   }),
 );
 for (const kind of ["dragover", "dragleave", "drop"]) {
