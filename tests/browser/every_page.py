@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import quote
-
-import pytest
 
 from listening import Listening
 from tray.events import (
@@ -24,13 +21,6 @@ DRAFT, NOWHERE = "draft", "nowhere"
 PAGES = ("", "drafts", DRAFT, "try", "activity", "setup", "guide", "api", NOWHERE)
 """Every page by its path; DRAFT: a draft's; NOWHERE: one that is not there."""
 LONG = "https://example.com/" + "a-very-long-address-without-a-blank-" * 6
-
-
-def is_missing(what: str) -> NoReturn:
-    """Without it a test skips, and says so; in CI it fails."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(what)
-    pytest.skip(what)
 
 
 def furnish(program: Listening) -> None:

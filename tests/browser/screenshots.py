@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import shutil
 import sys
 import tempfile
 import threading
@@ -22,9 +21,9 @@ sys.path[:0] = [str(Path(__file__).parents[n]) for n in (0, 1, 2)]
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from conftest import ARGUMENTS
 from every_page import DRAFT, show
 from program import wait_until
+from real_chromium import ARGUMENTS, CHROMIUM
 from tray import app, events, instance, locale, settings
 from tray.simulator import demo, media
 from tray.simulator.chats import SimulatedChat
@@ -36,8 +35,8 @@ WIDE, PHONE, GAP = (1000, 680), 400, 16
 SHOWN_WIDTH = 1800
 DRAFTS = ("秋日西湖", "早餐日记", "山间清晨", "城市夜景", "咖啡馆的一天", "海边日落", "古镇慢行", "周末露营")
 BOT = "7379165428687536000"
-HELD_BACK, FIRST_HELD_BACK = 100, 5
-"""Media with such numbers come no further than so many of them."""
+WIDE_ONES, HELD_BACK, FIRST_HELD_BACK = 40, 100, 5
+"""Pictures from the first number on are wide; media from the second one on come no further than so many of them."""
 SETTINGS = f"""language = "zh_CN"
 bot_id = "{BOT}"
 
@@ -54,7 +53,7 @@ id = "7379165428687536001"
 
 def main() -> None:
     with program() as running, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         try:
             made = compose(*pictures(browser, running))
         finally:
@@ -126,7 +125,13 @@ def half_a_cloud() -> Iterator[Simulator]:
         kind, number = name.split("/")
         if int(number) >= HELD_BACK and next(sent) >= FIRST_HELD_BACK:
             taken.wait(60)
-        return media.picture(int(number)) if kind == "image" else media.tone(int(number))
+        if kind == "audio":
+            return media.tone(int(number))
+        return (
+            media.picture(int(number), 1920, 1080)
+            if WIDE_ONES <= int(number) < HELD_BACK
+            else media.picture(int(number))
+        )
 
     with Simulator(on_chat, media=shelf, pace_s=0) as cloud:
         try:
@@ -142,6 +147,7 @@ def storyboard(cloud: Simulator, name: str, number: int) -> str:
     project["name"] = name
     if number % 3 == 2:
         project["width"], project["height"] = 1920, 1080
+        number += WIDE_ONES
     for track in made["drafts"][0]["tracks"]:
         for n, segment in enumerate(track["segments"]):
             if "material_url" in segment:

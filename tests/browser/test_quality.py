@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from every_page import PAGES, furnish, is_missing, show
+from every_page import PAGES, furnish, show
 from listening import Listening
+from real_chromium import is_missing
 from tray import locale
 from tray.simulator.demo import simulator
 
