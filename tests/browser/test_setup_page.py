@@ -160,6 +160,10 @@ def test_a_setting_is_saved_as_it_is_changed_and_what_is_wrong_stands_beside_it(
     tab.wait_for_selector(f"{at_once} [aria-invalid=true]")
     assert "1" in tab.inner_text(f"{at_once} .wrong")
     expected(seen)
+    tab.fill("[data-key=device] input", "书房")
+    tab.keyboard.press("Tab")
+    until(tab, "document.querySelector('[data-key=device] .saved').textContent !== ''")
+    assert tab.input_value(f"{at_once} input") == "0", "what is wrong elsewhere stays beside its reason"
     tab.fill(f"{at_once} input", "8")
     tab.keyboard.press("Tab")
     until(tab, "document.querySelector('[data-key=at_once] .saved').textContent !== ''")
