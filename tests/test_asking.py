@@ -16,6 +16,7 @@ import pytest
 from factory import draft, export, segment, track
 from program import DEADLINE_S, coze_tray, environment, last_line, start, wait_until
 from tray.asked import Asked
+from tray.errors import TrayError
 from tray.events import Failure, QuestionAsked
 from tray.journal import Journal
 from tray.questions import chosen
@@ -250,6 +251,52 @@ def test_ctrl_c_and_kill_at_a_question_keep_the_request(tmp_path, root):
 )
 def test_an_option_is_chosen_by_its_text_or_its_number(options, url, said, answered):
     assert chosen(QuestionAsked("r", "q", "?", options, url), said) == answered
+
+
+TOKEN = "pat_" + "Ab3" * 21 + "z"
+
+
+@pytest.mark.parametrize(
+    "said", [TOKEN, f" 我的令牌是{TOKEN}。", f'"sat_{TOKEN[4:]}"', f"czu_{TOKEN[4:]}\n", f"token={TOKEN[:24]}"]
+)
+@pytest.mark.parametrize("options", [(), (TOKEN,)], ids=["free", "options"])
+def test_a_token_is_no_answer(said, options):
+    with pytest.raises(TrayError, match=r"looks like a Coze token.*coze-tray login") as caught:
+        chosen(QuestionAsked("r", "q", "?", options), said)
+    assert TOKEN[:24] not in str(caught.value)
+
+
+@pytest.mark.parametrize("said", ["pat_1", "sat_afternoon_at_the_beach_v2", "spat_" + "x" * 40, "czech_" + "x" * 40])
+def test_what_only_begins_like_a_token_is_an_answer(said):
+    assert chosen(QuestionAsked("r", "q", "?"), said) == said
+
+
+@needs_pty
+def test_a_token_reaches_no_bot_from_the_terminal_a_pipe_or_a_command(tmp_path, root):
+    free = {"question": "什么？"}
+
+    def asks_freely(run: SimulatedRun) -> Frames:
+        yield run.interrupt(2, json.dumps({"messages": [{"content": free}]}), title="问题")
+
+    cloud, workflows = cloud_of(asks_freely, says)
+    with cloud:
+        env = env_on(cloud, tmp_path, root)
+        at = Terminal("workflow", "1", env=env)
+        at.until("> ")
+        at.type(f"{TOKEN}\n")
+        at.until("looks like a Coze token")
+        at.type("海\n")
+        assert at.end() == 0
+        piped = coze_tray("workflow", "1", "--json", env=env, stdin=f"{TOKEN}\n")
+        request_id = last_line(coze_tray("status", "--json", env=env))["requests"][0]["request_id"]
+        commanded = coze_tray("answer", request_id, TOKEN, "--json", env=env)
+        for refused in (piped, commanded):
+            assert refused.returncode == 1 and "looks like a Coze token" in refused.stderr, refused.stderr
+            assert last_line(refused)["status"] == "failed"
+        requests = last_line(coze_tray("status", "--json", env=env))["requests"]
+        assert [one["state"] for one in requests] == ["waiting", "done"]
+    assert [run.resumes for run in workflows.runs] == [["海"], []]
+    assert not [file for file in tmp_path.rglob("*") if file.is_file() and TOKEN.encode() in file.read_bytes()]
 
 
 def bot(prompts: list[str] | None = None) -> Callable[[SimulatedChat], Frames]:

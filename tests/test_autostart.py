@@ -16,10 +16,12 @@ from typing import Any
 import pytest
 
 from tray import autostart_command
-from tray.desktop import autostart
+from tray.desktop import autostart, login_entries
 from tray.desktop.login_entries import LABEL, Registered, WindowsEntry
 from tray.errors import TrayError
 
+PYTHON = [*(["-P"] if sys.version_info >= (3, 11) else []), "-m", "tray"]
+"""How Python is told to start it: from 3.11 on without what lies in the folder it is started in."""
 ODD = '/opt/我的 程序/50% "off" $HOME `id` back\\slash/python'
 
 
@@ -113,7 +115,7 @@ def test_a_linux_entry_names_the_program_and_its_command(linux: Path) -> None:
     autostart.enable()
     lines = linux.read_text("utf-8").splitlines()
     assert lines[:3] == ["[Desktop Entry]", "Type=Application", "Name=coze-tray"]
-    assert f'Exec="{sys.executable}" "-m" "tray"' in lines
+    assert "Exec=" + " ".join(f'"{part}"' for part in [sys.executable, *PYTHON]) in lines
     assert [path.name for path in linux.parent.iterdir()] == ["coze-tray.desktop"]
 
 
@@ -121,8 +123,8 @@ def test_a_linux_entry_survives_any_path(linux: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(sys, "executable", ODD)
     autostart.enable()
     registered = autostart.status()
-    assert registered == Registered(str(linux), (ODD, "-m", "tray"))
-    assert registered.command == shlex.join([ODD, "-m", "tray"])
+    assert registered == Registered(str(linux), (ODD, *PYTHON), folder="/")
+    assert registered.command == shlex.join([ODD, *PYTHON])
     # Twice escaped: for the argument, and for the value that holds it (the specification's own example).
     assert r"""50%% \\"off\\" \\$HOME \\`id\\` back\\\\slash""" in linux.read_text("utf-8")
 
@@ -146,7 +148,7 @@ def test_a_desktop_starts_what_a_linux_entry_says(linux: Path, tmp_path: Path, m
     while not heard.exists():
         assert time.monotonic() < deadline, "the entry started nothing"
         time.sleep(0.02)
-    assert heard.read_text("utf-8") == f"{program}|-m|tray|{tmp_path / '家 100%'}|"
+    assert heard.read_text("utf-8") == f"{program}|{'|'.join(PYTHON)}|{tmp_path / '家 100%'}|"
 
 
 def test_the_home_folder_survives_the_login_on_linux(linux: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,7 +179,8 @@ def test_a_macos_agent_starts_the_command_at_login(macos: Path, monkeypatch: pyt
     monkeypatch.setenv("COZE_TRAY_HOME", "/Users/我/家")
     autostart.enable()
     agent = plistlib.loads(macos.read_bytes())
-    assert agent["ProgramArguments"] == [ODD, "-m", "tray"]
+    assert agent["ProgramArguments"] == [ODD, *PYTHON]
+    assert agent["WorkingDirectory"] == "/"
     assert agent["RunAtLoad"] is True
     assert agent["EnvironmentVariables"] == {"COZE_TRAY_HOME": "/Users/我/家"}
 
@@ -198,13 +201,13 @@ def test_windows_quotes_a_path_with_spaces(windows: Registry, tmp_path: Path, mo
     python.parent.mkdir()
     monkeypatch.setattr(sys, "executable", str(python))
     autostart.enable()
-    assert windows.keys[WindowsEntry.KEY] == {"coze-tray": f'"{python}" -m tray'}
+    assert windows.keys[WindowsEntry.KEY] == {"coze-tray": f'"{python}" {" ".join(PYTHON)}'}
 
 
 def test_windows_starts_without_a_console_where_it_can(windows: Registry, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python.exe"))
     (tmp_path / "pythonw.exe").touch()
-    assert autostart.command() == [str(tmp_path / "pythonw.exe"), "-m", "tray"]
+    assert autostart.command() == [str(tmp_path / "pythonw.exe"), *PYTHON]
 
 
 @pytest.mark.parametrize(
@@ -265,7 +268,9 @@ def switch_off(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
             request.getfixturevalue("windows").keys[WindowsEntry.APPROVED] = {"coze-tray": b"\3" + bytes(11)}
         else:
             said = {"print-disabled": f'{{ "{LABEL}" => disabled }}'}
-            monkeypatch.setattr("tray.desktop.login_entries._launchctl", lambda what, *_more: said.get(what, ""))
+            monkeypatch.setattr(login_entries, "_launchctl", lambda what, *_more: said.get(what, ""))
+            hour_later = time.monotonic() + 3600
+            monkeypatch.setattr(login_entries, "time", types.SimpleNamespace(monotonic=lambda: hour_later))
 
     return off
 
@@ -280,6 +285,32 @@ def install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 PLATFORMS = pytest.mark.parametrize("platform", ["linux", "macos", "windows"])
+
+
+def test_macos_is_asked_once_an_hour_what_it_has_disabled_however_often_the_menu_looks(
+    macos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, asked, disabled = 1000.0, [], False
+
+    def launchctl(*arguments: str) -> str:
+        nonlocal disabled
+        asked.append(arguments[0])
+        disabled = disabled and arguments[0] != "enable"
+        return f'{{ "{LABEL}" => {"disabled" if disabled else "enabled"} }}'
+
+    monkeypatch.setattr(login_entries, "_launchctl", launchctl)
+    monkeypatch.setattr(login_entries, "time", types.SimpleNamespace(monotonic=lambda: now))
+    autostart.enable()
+    asked.clear()
+    for _look in range(100):
+        assert autostart.status() is not None
+    assert asked in ([], ["print-disabled"])
+    disabled, now = True, now + 3601
+    assert autostart.status() is None, "switched off in a terminal"
+    autostart.enable()  # in the menu
+    assert autostart.status() is not None, "at once"
+    macos.unlink()
+    assert autostart.status() is None, "deleted by hand: the file itself is looked at each time"
 
 
 @PLATFORMS
@@ -361,6 +392,55 @@ def test_an_older_path_of_the_same_program_is_brought_up_to_date(
     registered = autostart.status()
     assert registered is not None
     assert registered.program == str(now)
+
+
+@PLATFORMS
+def test_what_the_version_before_has_registered_is_this_program_and_brought_up_to_date(
+    platform: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It named no folder to be started in, and let Python import what lies there."""
+    place = request.getfixturevalue(platform)
+    python = str(install(tmp_path / "bin", monkeypatch))
+    if platform == "linux":
+        place.parent.mkdir(parents=True)
+        place.write_text(f'[Desktop Entry]\nType=Application\nExec="{python}" "-m" "tray"\n', "utf-8")
+    elif platform == "macos":
+        place.parent.mkdir(parents=True)
+        place.write_bytes(plistlib.dumps({"Label": LABEL, "ProgramArguments": [python, "-m", "tray"]}))
+    else:
+        place.keys[WindowsEntry.KEY] = {"coze-tray": f'"{python}" -m tray'}
+    before = autostart.status()
+    assert before is not None and autostart.is_this(before)
+    assert autostart.repair() is None, "nothing to bother the user with"
+    now = autostart.status()
+    assert now is not None and now.arguments == (python, *PYTHON) and autostart.is_this(now)
+    assert now.folder == (None if platform == "windows" else "/")
+
+
+def test_a_folder_that_the_user_has_chosen_is_kept(linux: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    install(tmp_path / "bin", monkeypatch)
+    autostart.enable()
+    own = linux.read_text("utf-8").replace("Path=/", f"Path={tmp_path}")
+    linux.write_text(own, "utf-8")
+    assert autostart.repair() is None
+    assert linux.read_text("utf-8") == own
+
+
+@pytest.mark.parametrize("platform", ["linux", "macos"])
+def test_what_lies_in_the_home_folder_is_not_run_at_login(
+    platform: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """Python itself is started as the entry says, where the entry says."""
+    path = request.getfixturevalue(platform)
+    (tmp_path / "json.py").write_text("raise SystemExit('a file of the user was run')")
+    autostart.enable()
+    registered = autostart.status()
+    assert registered is not None
+    folder = plistlib.loads(path.read_bytes())["WorkingDirectory"] if platform == "macos" else registered.folder
+    python, *options = registered.arguments[: registered.arguments.index("-m")]
+    for cwd in (folder, *([tmp_path] if sys.version_info >= (3, 11) else [])):
+        done = subprocess.run([python, *options, "-m", "json.tool", "-h"], cwd=cwd, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
 
 
 def test_what_the_user_has_written_is_not_changed_while_it_works(

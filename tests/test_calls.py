@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from listening import Listening
 from program import DEADLINE_S, coze_tray, environment, last_line
 from test_kill_points import restarted, stored
 from tray import app, events
+from tray.asked import call_of
 from tray.errors import TrayError
 from tray.journal import Journal
 from tray.running import title
@@ -114,7 +116,7 @@ def test_a_stop_in_the_middle_does_not_count_as_a_crash(listen, nobody, root, me
 
 def test_one_during_which_the_program_was_killed_three_times_is_given_up(listen, nobody, root):
     one: Listening = listen(nobody, resume=True)
-    one.app.journal.add_request("deadly", app.call_of("generate_draft", arguments()))
+    one.app.journal.add_request("deadly", call_of("generate_draft", arguments()))
     assert [one.app.journal.start_call("deadly") for _n in range(3)] == [1, 2, 3]  # as three crashes leave it
     one.app.listener.start()
     assert "3 times" in one.until(events.RequestFailed, request_id="deadly").failure.message
@@ -131,7 +133,7 @@ def test_a_killed_call_goes_on_and_builds_its_draft_once(point: str, tmp_path: P
     env = environment(home, COZE_TRAY_DRAFTS_DIR=str(root), COZE_API_BASE="http://127.0.0.1:9")
     home.mkdir()
     journal = Journal(home / "journal.db")
-    journal.add_request("before", app.call_of("generate_draft", arguments(), "clips.json"))
+    journal.add_request("before", call_of("generate_draft", arguments(), "clips.json"))
     if point == "queued":
         journal.close()
     else:
@@ -150,7 +152,7 @@ def test_status_and_again_work_with_it_and_cancel_does(tmp_path: Path, root: Pat
     env = environment(home, COZE_TRAY_DRAFTS_DIR=str(root), COZE_API_BASE="http://127.0.0.1:9")
     home.mkdir()
     journal = Journal(home / "journal.db")
-    journal.add_request("drop", app.call_of("generate_draft", arguments(), "clips.json"))
+    journal.add_request("drop", call_of("generate_draft", arguments(), "clips.json"))
     journal.close()
     assert "Draft from clips.json" in coze_tray("status", env=env).stdout
     assert "Draft from clips.json" in coze_tray("cancel", "drop", env=env).stdout
@@ -172,8 +174,8 @@ def test_many_in_the_background_leave_a_place_to_what_the_user_asks(listen, nobo
     said = export(draft(track(segment("image", url=media.serve("/slow", stall)))))
     one: Listening = listen(nobody)
     for _n in range(5):
-        wanted = app.NewRequest(app.call_of("generate_draft", arguments(said), background=True), None)
-        app.begin(one.app, wanted)
+        asked_for = replace(call_of("generate_draft", arguments(said)), background=True)
+        app.begin(one.app, app.NewRequest(asked_for, None))
     assert asked.wait(DEADLINE_S)
     now = app.call(one.app, "generate_draft", arguments())
     one.until(events.RequestDone, request_id=now)
@@ -186,7 +188,7 @@ def test_its_content_is_let_go_after_a_month_and_that_is_said_when_it_is_asked_a
     path = tmp_path / "journal.db"
     journal = Journal(path)
     long = export(draft(track(segment(content="长" * 3000))))
-    journal.add_request("old", app.call_of("generate_draft", arguments(long), "clips.json"))
+    journal.add_request("old", call_of("generate_draft", arguments(long), "clips.json"))
     journal.done("old", "ok")
     journal.close()
     with closing(sqlite3.connect(path)) as db, db:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from factory import draft, export, png, segment, track
 from program import DEADLINE_S, coze_tray, environment, last_line, start, wait_until
+from tray import cli
 from tray.simulator import demo
 from tray.simulator.chats import SimulatedChat
 from tray.simulator.server import Simulator
@@ -245,7 +248,22 @@ def test_a_field_of_a_spec_that_is_written_otherwise_is_said_with_the_right_one(
 def test_help_tells_what_each_command_does_on_a_terminal_of_80_columns(env):
     for arguments in ([], ["drafts"]):
         done = coze_tray(*arguments, "--help", env={**env, "COLUMNS": "80"})
-        assert "..." not in done.stdout.partition("Commands:")[2]
+        assert "..." not in done.stdout.partition("--help")[2]
+
+
+def test_help_shows_every_command_once_below_a_heading_that_says_what_it_is_about(env):
+    told = coze_tray("--help", env={**env, "COLUMNS": "80"}).stdout.partition("Show this message and exit.")[2]
+    rows = re.findall(r"^(?:(\S[^:]*):|  (\S+) +\S.*)$", told, re.MULTILINE)
+    assert [heading for heading, _command in rows if heading] == [
+        "Requests",
+        "Drafts",
+        "Account",
+        "Program",
+        "When something is wrong",
+        "Developers",
+    ]
+    commands = vars(get_command(cli.app))["commands"]
+    assert sorted(command for _heading, command in rows if command) == sorted(commands)
 
 
 @pytest.mark.parametrize(

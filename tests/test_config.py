@@ -16,7 +16,8 @@ from tray import app, config_command, events, instance, settings_template, targe
 from tray import settings as settings_module
 from tray.errors import SettingsError
 from tray.locale import use
-from tray.settings import InForce, Settings, Target
+from tray.settings import InForce, Settings
+from tray.settings_target import Target
 
 
 @pytest.fixture

@@ -4,19 +4,24 @@ pystray calls them."""
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import io
 import sys
 import tempfile
+import time
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from program import wait_until
+from tray.desktop import host
 from tray.desktop import icon as icon_module
 from tray.desktop.images import Picture
+from tray.errors import TrayError
 
 
 class Base:
@@ -24,11 +29,114 @@ class Base:
 
     def __init__(self, picture: Picture) -> None:
         self.icon = picture
+        self._hwnd = 7
         self._icon_handle: object = None
+        self._message_handlers: dict[int, Callable[[int, int], object]] = {}
         self.told: list[tuple[int, int]] = []
+
+    def _show(self) -> None:
+        self._message(NIM_ADD, 1 | 2 | 4, szTip="t")
+
+    def _hide(self) -> None:
+        self._message(NIM_DELETE, 0)
+
+    def _message(self, code: int, flags: int, **data: object) -> None:
+        raise AssertionError("it drops the answer")
 
     def _on_notify(self, wparam: int, lparam: int) -> None:
         self.told.append((wparam, lparam))
+
+
+NIM_ADD, NIM_MODIFY, NIM_DELETE, NIF_INFO, NIF_TIP = 0, 1, 2, 0x10, 4
+
+
+class Data(ctypes.Structure):
+    _fields_ = [("cbSize", ctypes.c_uint), ("uFlags", ctypes.c_uint)]
+
+
+class Taskbar:
+    """Windows', as far as it takes icons: once it is there, and one that it has not got already."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.there, self.has_it = False, False
+        self.told: list[int] = []
+        win32 = types.SimpleNamespace(
+            NIM_ADD=NIM_ADD, NIM_MODIFY=NIM_MODIFY, NIM_DELETE=NIM_DELETE, NIF_INFO=NIF_INFO,
+            NOTIFYICONDATAW=Data, Shell_NotifyIcon=self.tell, PostMessage=self.post,
+        )  # fmt: skip
+        monkeypatch.setitem(sys.modules, "pystray._util", types.SimpleNamespace(win32=win32))  # type: ignore[arg-type]
+        monkeypatch.setattr(icon_module, "TRY_AGAIN_S", (0.02, 0.03, 0.05))
+        self.icon = made("win32", monkeypatch, Picture("idle"))
+
+    def tell(self, code: int, _data: Data) -> int:
+        self.told.append(code)
+        if not self.there or self.has_it == (code == NIM_ADD):
+            return 0
+        self.has_it = code != NIM_DELETE
+        return 1
+
+    def post(self, _window: int, message: int, wparam: int, lparam: int) -> int:
+        self.icon._message_handlers[message](wparam, lparam)
+        return 1
+
+
+@pytest.fixture
+def taskbar(monkeypatch: pytest.MonkeyPatch) -> Iterator[Taskbar]:
+    made = Taskbar(monkeypatch)
+    yield made
+    made.icon._hide()
+    assert not icon_module.refused.is_set()
+
+
+def test_an_icon_that_the_taskbar_refuses_at_login_is_handed_over_again_until_it_is_taken(taskbar: Taskbar) -> None:
+    taskbar.icon._show()
+    why = host.no_tray()
+    assert why is not None and "taskbar" in why
+    wait_until(lambda: taskbar.told.count(NIM_ADD) >= 5, "the later tries")
+    assert host.no_tray() is not None
+    taskbar.there = True
+    wait_until(lambda: host.no_tray() is None, "the icon")
+    before = len(taskbar.told)
+    time.sleep(0.2)  # nothing more comes
+    assert taskbar.has_it and len(taskbar.told) == before
+
+
+def test_a_taskbar_that_was_too_busy_to_answer_and_has_the_icon_shows_it(taskbar: Taskbar) -> None:
+    taskbar.there = taskbar.has_it = True
+    taskbar.icon._show()
+    assert taskbar.told == [NIM_ADD, NIM_MODIFY] and host.no_tray() is None
+
+
+def test_an_icon_whose_taskbar_has_gone_is_handed_to_the_next_one(taskbar: Taskbar) -> None:
+    taskbar.there = True
+    taskbar.icon._show()
+    assert host.no_tray() is None
+    taskbar.there = taskbar.has_it = False
+    taskbar.icon._message(NIM_MODIFY, NIF_TIP, szTip="t")
+    assert host.no_tray() is not None
+    taskbar.there = True
+    wait_until(lambda: taskbar.has_it, "the icon")
+
+
+def test_an_icon_that_is_taken_away_is_not_handed_over_any_more(taskbar: Taskbar) -> None:
+    taskbar.icon._show()
+    taskbar.icon._hide()
+    before = len(taskbar.told)
+    time.sleep(0.2)  # nothing more comes
+    assert len(taskbar.told) == before and host.no_tray() is None
+
+
+def test_what_changes_before_the_icon_is_shown_is_no_refusal(taskbar: Taskbar) -> None:
+    taskbar.icon._message(NIM_MODIFY, NIF_TIP, szTip="t")
+    assert host.no_tray() is None
+
+
+def test_a_balloon_that_is_refused_is_an_error_and_says_nothing_of_the_icon(taskbar: Taskbar) -> None:
+    with pytest.raises(TrayError, match="notification"):
+        taskbar.icon._message(NIM_MODIFY, NIF_INFO, szInfo="m")
+    assert host.no_tray() is None
+    taskbar.there = taskbar.has_it = True
+    taskbar.icon._message(NIM_MODIFY, NIF_INFO, szInfo="m")
 
 
 def made(platform: str, monkeypatch: pytest.MonkeyPatch, picture: Picture) -> Any:
@@ -64,14 +172,14 @@ def test_windows_loads_the_picture_in_the_size_of_the_notification_area(monkeypa
     assert icon._icon_handle == "handle"
 
 
-def test_windows_tells_of_a_click_on_the_balloon_and_of_all_else_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_windows_tells_what_becomes_of_the_balloon_and_of_all_else_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     icon = made("win32", monkeypatch, Picture("idle"))
-    clicks: list[str] = []
+    balloon: list[int] = []
     icon._on_notify(1, icon_module.NIN_BALLOONUSERCLICK)  # nobody listens yet
-    icon.on_balloon_click = lambda: clicks.append("click")
-    icon._on_notify(1, icon_module.NIN_BALLOONUSERCLICK)
-    icon._on_notify(1, 0x0202)  # WM_LBUTTONUP
-    assert clicks == ["click"]
+    icon.on_balloon = balloon.append
+    for what in (icon_module.NIN_BALLOONSHOW, icon_module.NIN_BALLOONUSERCLICK, 0x0202):  # WM_LBUTTONUP
+        icon._on_notify(1, what)
+    assert balloon == [0x0402, 0x0405]
     assert icon.told == [(1, 0x0202)]
 
 

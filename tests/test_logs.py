@@ -202,6 +202,43 @@ def test_what_kills_the_interpreter_is_in_a_file_of_its_own_that_the_next_start_
     assert "an earlier run crashed" in (tmp_path / logs.NAME).read_text("utf-8")
 
 
+COM = 'Windows fatal exception: code 0x8001010d\n\nThread 0x00001a2c (most recent call first):\n  File "x.py", line 1\n'
+
+
+@pytest.mark.parametrize(
+    ("said", "crashed"),
+    [
+        (COM, False),
+        (COM * 3, False),
+        ("Windows fatal exception: access violation\n\nCurrent thread 0x1:\n", True),
+        (COM + "Windows fatal exception: code 0xc0000374\n", True),
+        (COM + "Fatal Python error: Aborted\n", True),
+        ("Fatal Python error: Segmentation fault\n", True),
+    ],
+)
+def test_what_com_raises_and_catches_on_windows_is_no_crash(said, crashed, tmp_path):
+    """In a run that was killed, as at logoff: it could say nothing of its end."""
+    logs.log_to(tmp_path)
+    (tmp_path / logs.CRASH_NAME).write_text(said)
+    code = f"from pathlib import Path; from tray import logs; h = Path({str(tmp_path)!r}); logs.log_to(h); logs.catch_crashes(h)\n"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert ("an earlier run crashed" in (tmp_path / logs.NAME).read_text("utf-8")) == crashed
+    assert logs.crashed_before(tmp_path).exists() == crashed
+    assert (tmp_path / logs.CRASH_NAME).read_text("utf-8") == ""
+
+
+def test_whatever_was_written_of_a_run_that_ended_in_order_did_not_kill_it(tmp_path):
+    code = (
+        f"from pathlib import Path; from tray import logs; h = Path({str(tmp_path)!r}); logs.log_to(h); logs.catch_crashes(h)\n"
+        "import os; fd = os.open(h / logs.CRASH_NAME, os.O_WRONLY | os.O_APPEND)\n"
+        "os.write(fd, b'Windows fatal exception: access violation\\n')\n"
+    )
+    for _run in range(2):
+        subprocess.run([sys.executable, "-c", code], check=True)
+    assert (tmp_path / logs.CRASH_NAME).read_text("utf-8") == "" and not logs.crashed_before(tmp_path).exists()
+    assert "an earlier run" not in (tmp_path / logs.NAME).read_text("utf-8")
+
+
 def test_the_log_is_shown_and_followed_until_ctrl_c(tmp_path):
     env = environment(tmp_path, PYTHONUNBUFFERED="1")
     assert "no log yet" in coze_tray("log", env=env).stderr

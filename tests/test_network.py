@@ -10,6 +10,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import aclosing
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from itertools import pairwise, repeat
@@ -372,6 +373,31 @@ def test_streams_that_are_broken_off_after_sleep_are_reconciled_at_once():
     assert time.monotonic() - began < 3
     assert [away.reason for away in of(events, Away)] == ["The computer slept."]
     ended_well(events, cloud)
+
+
+def test_a_stream_that_nobody_reads_while_the_computer_sleeps_is_broken_off_after_what_had_come():
+    """While a draft is built nobody reads: a machine that slept then waited two minutes for a dead stream."""
+    with Simulator(call, finish) as cloud:
+        cloud.faults.add(Fault("stall", CREATE, at_bytes=length(call) - 30))
+
+        async def slept() -> list[RunEvent]:
+            heard: list[RunEvent] = []
+            async with (
+                client_of(cloud, silent_s=60) as client,
+                aclosing(Chat(client, bot(), None, 5.0).events()) as said,
+            ):
+                async for event in said:
+                    heard.append(event)
+                    if isinstance(event, Output):
+                        client.break_streams("The computer slept.")
+                    if isinstance(event, Away):
+                        return heard
+            return heard
+
+        began = time.monotonic()
+        events = asyncio.run(slept())
+    assert time.monotonic() - began < 20
+    assert events[-1].reason == "The computer slept."
 
 
 def test_a_creation_that_is_under_way_is_not_broken_off_after_sleep():

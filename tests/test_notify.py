@@ -56,7 +56,7 @@ class Icon:
 
     def __init__(self) -> None:
         self.shown: list[tuple[str, str]] = []
-        self.on_balloon_click: Callable[[], None] = lambda: None
+        self.on_balloon: Callable[[int], None] = lambda _what: None
 
     def notify(self, message: str, title: str) -> None:
         if len(title.encode("utf-16-le")) // 2 > 64 or len(message.encode("utf-16-le")) // 2 > 256:
@@ -264,22 +264,63 @@ def test_windows_uses_the_balloon_of_the_icon(monkeypatch: pytest.MonkeyPatch) -
     assert icon.shown[1][1].endswith("…\nhow to go on\nClick here to open its folder.")
 
 
-def test_a_click_on_the_balloon_opens_the_folder_of_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seen through a seam: under Wine a balloon can't be clicked."""
-    monkeypatch.setattr(sys, "platform", "win32")
-    opened: list[str] = []
-    monkeypatch.setattr(notify, "open_folder", opened.append)
-    icon = Icon()
-    notifier = notify.notifier(icon)
-    notifier.show("one", "", folder="C:\\one")
-    notifier.show("two", "", folder="C:\\two")
-    assert notifier.flush()
-    icon.on_balloon_click()
-    assert opened == ["C:\\two"]
-    notifier.show("three", "that has no folder")
-    assert notifier.flush()
-    icon.on_balloon_click()
-    assert opened == ["C:\\two"]
+SHOWN, TIMED_OUT, CLICKED = notify.NIN_BALLOONSHOW, 0x0404, notify.NIN_BALLOONUSERCLICK
+
+
+class Balloons:
+    """Seen through a seam: under Wine a balloon can't be clicked, and nobody is told that it is shown."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "platform", "win32")
+        self.opened: list[str] = []
+        monkeypatch.setattr(notify, "open_folder", self.opened.append)
+        self.icon = Icon()
+        self.notifier = notify.notifier(self.icon)
+
+    def send(self, *folders: str) -> None:
+        for folder in folders:
+            self.notifier.show("t", "m", folder=folder)
+        assert self.notifier.flush()
+
+    def tell(self, *what: int) -> None:
+        for one in what:
+            self.icon.on_balloon(one)
+
+
+def test_a_click_on_a_balloon_opens_its_folder_though_others_wait_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    balloons = Balloons(monkeypatch)
+    balloons.send("C:\\one", "C:\\two", "", "C:\\four")
+    balloons.tell(SHOWN, CLICKED)
+    assert balloons.opened == ["C:\\one"]
+    balloons.tell(SHOWN, TIMED_OUT, CLICKED)  # in the notification centre
+    assert balloons.opened[1:] == ["C:\\two"]
+    balloons.tell(SHOWN, CLICKED, SHOWN, CLICKED)
+    assert balloons.opened[2:] == ["C:\\four"]
+
+
+def test_where_nobody_tells_which_balloon_is_shown_a_click_opens_the_newest_folder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    balloons = Balloons(monkeypatch)
+    balloons.tell(CLICKED)
+    balloons.send("C:\\one", "C:\\two")
+    balloons.tell(CLICKED)
+    assert balloons.opened == ["C:\\two"]
+
+
+def test_a_balloon_that_was_refused_or_never_shown_is_not_taken_for_a_later_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    balloons = Balloons(monkeypatch)
+    monkeypatch.setattr(notify, "_SWALLOWED_S", 0.0)
+    balloons.send("C:\\never shown")
+    time.sleep(0.01)
+    with monkeypatch.context() as refusing:
+        refusing.setattr(balloons.icon, "notify", lambda *_arguments: 1 / 0)
+        balloons.send("C:\\refused")
+    balloons.send("C:\\shown")
+    balloons.tell(SHOWN, CLICKED)
+    assert balloons.opened == ["C:\\shown"]
 
 
 def test_windows_without_an_icon_uses_plyer_within_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:

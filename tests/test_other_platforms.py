@@ -125,6 +125,9 @@ class Controls:
     def has_token(self) -> bool:
         return True
 
+    def sign_in_ends(self) -> bool:
+        return False
+
     def has_default_bot(self) -> bool:
         return True
 
@@ -132,6 +135,8 @@ class Controls:
         return [Choice("短片 & Co " + "x" * 200, needs_prompt=False)]
 
     def ask(self, name: str | None, prompt: str) -> None: ...
+
+    def make_draft(self, said: str, source: str) -> None: ...
 
     def questions(self) -> list[QuestionAsked]:
         return [QuestionAsked("r", "q", "横屏 & 竖屏？" + "长" * 200, ("横", "竖"))]
@@ -165,9 +170,12 @@ def app_kit(monkeypatch: pytest.MonkeyPatch) -> Iterator[types.SimpleNamespace]:
             NSApplication=types.SimpleNamespace(sharedApplication=lambda: application),
             NSMenuDidBeginTrackingNotification="open",
             NSMenuDidEndTrackingNotification="close",
+            NSApplicationWillTerminateNotification="end",
             NSNotificationCenter=types.SimpleNamespace(defaultCenter=lambda: center),
         ),
-        "PyObjCTools": types.SimpleNamespace(AppHelper=helper),
+        "PyObjCTools": types.SimpleNamespace(
+            AppHelper=helper, MachSignals=types.SimpleNamespace(signal=lambda _number, _handler: None)
+        ),
     }
     for name, module in modules.items():
         monkeypatch.setitem(sys.modules, name, module)  # type: ignore[arg-type]

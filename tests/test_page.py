@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from http.client import HTTPConnection
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from listening import Listening
+from program import wait_until
+from tray.errors import HandOffError
 from tray.simulator.demo import simulator
 from tray.simulator.server import Simulator
+from tray.web import server
 from web import told, visit
 
 
@@ -80,3 +89,94 @@ def test_what_is_asked_is_told_as_it_happens(listen: Callable[..., Listening]) -
                 else answer
             )
         assert answer == seen[-1][1]["text"]
+
+
+# When it is served
+
+
+def open_sockets() -> int:
+    count = 0
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            count += str(link.readlink()).startswith("socket:")
+    return count
+
+
+def page_threads() -> list[str]:
+    return [one.name for one in threading.enumerate() if one.name == "page" or "AnyIO" in one.name]
+
+
+def test_nothing_is_served_before_it_is_opened_nor_when_nobody_looks(
+    program: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "IDLE_S", 0.5)
+    page = program.app.page
+    assert not page.serving and not page_threads()
+    with visit(program.app) as client:
+        base = client.base_url
+        stream = told(client)
+        next(stream)
+        time.sleep(1.0)
+        assert page.serving, "somebody follows"
+        stream.close()
+    wait_until(lambda: not page.serving, "the server ends")
+    wait_until(lambda: not page_threads(), "its threads end")
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(base)
+    with visit(program.app) as again:
+        assert again.get("").status_code == 200
+
+
+def test_an_address_that_was_just_given_is_good_though_nobody_looked_for_long(
+    program: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "IDLE_S", 0.5)
+    for wait_s in (0.44, 0.47, 0.5, 0.53, 0.56):
+        program.app.page.url(program.app)
+        time.sleep(wait_s)
+        address = program.app.page.url(program.app)
+        time.sleep(0.1)
+        assert httpx.get(address).status_code == 303
+
+
+def test_the_program_closes_at_once_though_somebody_follows(
+    program: Listening, capfd: pytest.CaptureFixture[str]
+) -> None:
+    followers = [visit(program.app) for _one in range(6)]
+    streams = [told(client) for client in followers]
+    for stream in streams:
+        next(stream)
+    waiting = threading.Thread(target=lambda: followers[0].post("api/v1/builds?wait=60", content="{}"))
+    waiting.start()
+    began = time.monotonic()
+    program.app.page.close()
+    assert time.monotonic() - began < 2
+    for stream in streams:
+        assert all(name != "x" for name, _said in stream), "it ends"
+    waiting.join(5)
+    assert not waiting.is_alive() and not page_threads()
+    program.app.close()
+    assert "Traceback" not in capfd.readouterr().err
+    assert "Traceback" not in "".join(path.read_text("utf-8") for path in program.app.home.glob("*.log*"))
+    with pytest.raises(HandOffError):
+        program.app.page.url(program.app)
+
+
+def test_it_starts_again_and_again_and_leaves_nothing_behind(
+    program: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def once() -> None:
+        address = urlsplit(program.app.page.url(program.app))
+        connection = HTTPConnection(address.netloc, timeout=10)
+        connection.request("GET", f"{address.path}?{address.query}")
+        assert connection.getresponse().status == 303
+        connection.close()
+        assert program.app.page._server is not None
+        program.app.page._server.stop()
+
+    once()
+    sockets = open_sockets() if sys.platform.startswith("linux") else 0
+    for _time in range(50):
+        once()
+    assert not page_threads()
+    assert not sys.platform.startswith("linux") or open_sockets() <= sockets

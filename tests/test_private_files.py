@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tray import app, events, instance, settings, signing_in
+from tray import app, events, instance, known_account, settings
 from tray.asked import Asked
 from tray.home import write_private
 from tray.settings import Settings
@@ -50,7 +50,7 @@ def test_nobody_else_can_read_what_a_running_program_keeps(tmp_path: Path):
 
 def test_a_command_that_comes_first_makes_the_folder_private(tmp_path: Path):
     settings.save(bot_id="7")
-    signing_in._remember("api.coze.cn", {"how": "keyring"})
+    known_account.remember("api.coze.cn", {"how": "keyring"})
     assert {path.name for path in (tmp_path / "home").iterdir()} == {"settings.toml", "settings.lock", "account.json"}
     assert not open_to_others(tmp_path / "home")
 

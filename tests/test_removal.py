@@ -58,7 +58,7 @@ def test_a_deleted_draft_is_gone_at_once_and_undo_puts_every_byte_back(made, roo
     assert [one.name for one in removal.pending(root)] == ["早餐"]
     assert removal.undo(root, deleted.id, locks) == made.path
     assert files(made.path) == before and read.read(made.path).spec.tracks
-    assert removal.pending(root) == [] and not (root / removal.HELD).exists()
+    assert removal.pending(root) == [] and not (root / publish.HELD).exists()
 
 
 def test_jianying_s_list_loses_its_entry_and_undo_brings_it_back(made, root, locks):
@@ -85,8 +85,8 @@ def test_a_crash_right_after_the_move_leaves_what_undo_needs(made, root, locks, 
 
 def test_sweeping_up_after_builds_leaves_deleted_drafts_alone(made, root, locks):
     deleted = removal.delete(made, locks)
-    held = root / removal.HELD / deleted.id
-    for path in (root / removal.HELD, held):
+    held = root / publish.HELD / deleted.id
+    for path in (root / publish.HELD, held):
         os.utime(path, (1, 1))
     publish.sweep(root)
     assert removal.undo(root, deleted.id, locks).is_dir()
@@ -113,7 +113,7 @@ def test_an_undo_of_what_was_never_deleted_changes_nothing(named, made, root, lo
 @pytest.mark.parametrize("name", ["..", "../out", "a/b", "", "."])
 def test_a_note_that_was_changed_names_no_folder_elsewhere(name, made, root, locks):
     deleted = removal.delete(made, locks)
-    about = root / removal.HELD / deleted.id / removal.ABOUT
+    about = root / publish.HELD / deleted.id / removal.ABOUT
     about.write_text(json.dumps({**json.loads(about.read_text()), "name": name}))
     assert removal.pending(root) == []
 
@@ -137,7 +137,7 @@ def test_a_draft_that_another_program_has_open_stays(made, root, locks, monkeypa
     monkeypatch.setattr(publish, "move_in", refuse)
     with pytest.raises(DraftError, match="open in another program"):
         removal.delete(made, locks)
-    assert files(made.path) == before and removal.pending(root) == [] and not (root / removal.HELD).exists()
+    assert files(made.path) == before and removal.pending(root) == [] and not (root / publish.HELD).exists()
 
 
 def test_what_was_deleted_long_ago_goes_to_the_recycle_bin_from_its_own_place(made, root, locks, bin_of):
@@ -146,7 +146,7 @@ def test_what_was_deleted_long_ago_goes_to_the_recycle_bin_from_its_own_place(ma
     assert removal.send(root, locks) == [] and list(bin_of.iterdir()) == []  # undo is still offered
     assert removal.send(root, locks, older_s=0) == []
     assert files(bin_of / "早餐") == before
-    assert not (root / removal.HELD).exists() and not made.path.exists()
+    assert not (root / publish.HELD).exists() and not made.path.exists()
 
 
 def test_it_goes_to_the_recycle_bin_by_itself_once_undo_is_over(made, root, locks, bin_of):
@@ -181,7 +181,9 @@ def test_the_desktop_s_own_bin_has_it_and_knows_where_it_was(made, root, locks, 
     home.mkdir()
     code = "import sys; from pathlib import Path; from tray.draft import removal; print(removal.send(Path(sys.argv[1]), Path(sys.argv[2]), older_s=0))"
     env = {**os.environ, "XDG_DATA_HOME": str(home)}
-    done = subprocess.run([sys.executable, "-c", code, str(root), str(locks)], env=env, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(root), str(locks)], env=env, capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
     (info,) = home.glob("Trash/info/*.trashinfo")
     assert (home / "Trash" / "files" / info.stem / "draft_meta_info.json").is_file()

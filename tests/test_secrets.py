@@ -86,8 +86,9 @@ def test_where_there_is_no_keyring_the_advice_names_one(use: Use, backend: Calla
 
 
 def test_a_keyring_that_does_not_answer_counts_as_locked(use: Use, monkeypatch: pytest.MonkeyPatch) -> None:
-    unlocked = threading.Event()
+    unlocked, told = threading.Event(), threading.Event()
     use(Memory(before=unlocked.wait))
+    end = secrets.when_unlocked(told.set)
     monkeypatch.setattr(secrets, "_READ_S", 0.2)
     monkeypatch.setattr(secrets, "_WRITE_S", 0.2)
     began = time.monotonic()
@@ -102,6 +103,8 @@ def test_a_keyring_that_does_not_answer_counts_as_locked(use: Use, monkeypatch: 
         assert "COZE_API_TOKEN" in caught.value.advice
     assert time.monotonic() - began < 2
     unlocked.set()
+    assert told.wait(10)
+    end()
 
 
 def test_a_keyring_that_answers_late_is_told_of_once_and_nobody_else_is_asked_meanwhile(

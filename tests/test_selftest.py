@@ -40,6 +40,7 @@ def test_without_a_desktop_the_draft_is_built_and_what_can_not_be_tried_is_skipp
         assert states["icon"] == states["notification"] == "skipped"
     assert states["keyring"] == "failed", "there is none"
     assert found["status"] == "failed" and done.returncode == 1
+    assert done.stderr == "", "nothing of the libraries' own"
     assert not (tmp_path / "config" / "autostart" / "coze-tray.desktop").exists()
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("coze-tray selftest")] == []
 

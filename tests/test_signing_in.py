@@ -23,7 +23,7 @@ import pytest
 import keyring_outside
 from program import DEADLINE_S, coze_tray, environment, last_line, start, wait_until
 from test_secrets import Memory
-from tray import instance, secrets, signing_in
+from tray import instance, known_account, secrets, signing_in
 from tray.coze import account, auth, callback
 from tray.coze.client import Client
 from tray.coze.credential import Credential, FixedToken
@@ -674,16 +674,16 @@ def test_the_end_of_a_sign_in_is_said_three_days_before(memory, kind, days, word
         secrets.write("here.example", OAuth("1", "a", "r", time.time() + 900, ends, "device"))
     else:
         secrets.write("here.example", Token("pat", ends))
-    warning = signing_in.expiry_warning(HERE)
+    warning = known_account.expiry_warning(HERE)
     if words is None:
         assert warning is None
     else:
         assert words in warning and "coze-tray login" in warning
-        assert warning in signing_in.lines(signing_in.about(HERE))
-    assert signing_in.remembered_warning(HERE) is None, "it was never used here"
+        assert warning in known_account.lines(known_account.about(HERE))
+    assert known_account.remembered_warning(HERE) is None, "it was never used here"
     token(signing_in.credential_for("https://here.example", HERE))
     memory._before = lambda: pytest.fail("the keyring was asked")
-    assert signing_in.remembered_warning(HERE) == warning
+    assert known_account.remembered_warning(HERE) == warning
 
 
 def test_a_token_of_the_environment_is_for_the_host_of_the_settings_only(memory, monkeypatch):
@@ -691,8 +691,8 @@ def test_a_token_of_the_environment_is_for_the_host_of_the_settings_only(memory,
     assert token(signing_in.credential_for("https://here.example", HERE)) == "pat_env"
     with pytest.raises(SecretsError, match="Not signed in to elsewhere"):
         token(signing_in.credential_for("https://elsewhere.example", HERE))
-    assert signing_in.expiry_warning(HERE) is None
-    assert signing_in.about(HERE)["signed_in"]
+    assert known_account.expiry_warning(HERE) is None
+    assert known_account.about(HERE)["signed_in"]
 
 
 def test_each_request_sees_who_is_signed_in_now(memory):
@@ -707,10 +707,10 @@ def test_each_request_sees_who_is_signed_in_now(memory):
 
 def test_a_keyring_that_does_not_answer_is_said_by_status_and_no_expiry_is(memory):
     memory._before = lambda: (_ for _ in ()).throw(OSError("silent"))
-    found = signing_in.about(HERE)
+    found = known_account.about(HERE)
     assert not found["signed_in"] and "silent" in found["keyring"]
-    assert signing_in.lines(found) == [found["keyring"]]
-    assert signing_in.expiry_warning(HERE) is None
+    assert known_account.lines(found) == [found["keyring"]]
+    assert known_account.expiry_warning(HERE) is None
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"here.example": 5}'])
@@ -718,7 +718,7 @@ def test_a_broken_memory_of_the_account_is_as_none(memory, text):
     secrets.write("here.example", Token("pat"))
     home().mkdir()
     (home() / "account.json").write_text(text)
-    assert signing_in.about(HERE)["account"] is None
+    assert known_account.about(HERE)["account"] is None
 
 
 def test_after_a_login_the_program_that_runs_is_told(oauth, browser):

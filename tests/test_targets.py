@@ -11,7 +11,8 @@ from program import coze_tray, environment, last_line
 from tray import settings as settings_module
 from tray import targets, targets_command
 from tray.errors import SettingsError
-from tray.settings import Settings, Target
+from tray.settings import Settings
+from tray.settings_target import Target
 from tray.simulator import demo
 
 BY_HAND = """# what I wrote myself

@@ -15,24 +15,26 @@ from typing import TYPE_CHECKING, Any
 
 from tray import events, instance, locale, logs, secrets, standing
 from tray import settings as settings_module
-from tray.asked import Asked
+from tray.asked import Asked, call_of
 from tray.coze.credential import FixedToken
 from tray.coze.tries import Pace
 from tray.draft.folders import drafts_folder, profile_of
 from tray.draft.problems import DraftError
-from tray.draft.publish import sweep
+from tray.draft.publish import HELD, sweep
 from tray.errors import JournalError, TrayError
 from tray.events import Bus
 from tray.journal import Journal
 from tray.journal_rows import Request
+from tray.known_account import remembered_warning
 from tray.listener import Listener, Parts
 from tray.locale import _
 from tray.progress import RunningRequests
 from tray.questions import OpenQuestions
 from tray.running import DraftLedger
 from tray.settings import InForce, Settings, Unknown
-from tray.signing_in import credential_for, remembered_warning
-from tray.text import whole_characters
+from tray.signing_in import credential_for
+from tray.sources import Sources
+from tray.sources.parts import Parts as SourceParts
 from tray.told import ToldRequests
 from tray.tools.context import ToolContext
 from tray.tools.generate_draft import generate_draft
@@ -75,6 +77,8 @@ class App:
     tools: Registry
     face: Face
     heed_no_unlocking: Callable[[], None]
+    sources: Sources
+    """What starts requests by itself."""
     odd_settings: tuple[Unknown, ...]
     """What stands in the settings file and is no setting."""
     settings_are_given: bool
@@ -102,6 +106,7 @@ class App:
         self.closing.set()
         self.page.close()
         self.heed_no_unlocking()
+        self.sources.stop()
         self.listener.close(timeout_s=4.0, grace_s=2.0)
         self.journal.close()
         self.instance.release()
@@ -156,21 +161,41 @@ def open_app(
         )
 
     with contextlib.suppress(DraftError):  # there may be no drafts folder yet
-        sweep(drafts_folder(settings.drafts_dir))
+        root = drafts_folder(settings.drafts_dir)
+        sweep(root)
+        if resume and (root / HELD).is_dir():
+            threading.Thread(target=_send_deleted, args=(root, home / "locks"), name="recycle-bin", daemon=True).start()
     mailboxes = standing.of_settings(settings) if resume else {}
     listener = Listener(Parts(bus, journal, connect, tools, context, resume, settings.at_once, mailboxes, warning))
     kept = standing.Standing(listener, mailboxes, of_settings=resume)
     unheeded = secrets.when_unlocked(listener.signed_in)
     running, told = RunningRequests(bus), ToldRequests(bus)
     odd = settings_module.look().unknown if resume else ()
+    sources = Sources(SourceParts(bus, journal, listener, now, home, lambda: open_page(app)))
     app = App(
-        settings, bus, journal, listener, held, OpenQuestions(bus), kept, running, told, tools, face, unheeded, odd,
-        token is not None, now, home,
+        settings, bus, journal, listener, held, OpenQuestions(bus), kept, running, told, tools, face, unheeded, sources,
+        odd, token is not None, now, home,
     )  # fmt: skip
     held.serve(lambda message: answering.answers(app, message))
     for notice in app.notices():
         bus.publish(notice)
+    if resume:
+        sources.start()
     return app
+
+
+def _send_deleted(root: Path, locks: Path) -> None:
+    """Put into the recycle bin what was deleted on the page before the program ended."""
+    from tray.draft import removal
+
+    removal.send(root, locks)
+
+
+def open_page(app: App, path: str = "") -> None:
+    """Show `path` of the page in the browser."""
+    from tray.desktop import opener
+
+    opener.open_own_page(app.page.url(app, path))
 
 
 def workshop(settings: Settings, home: Path, folder: Path | None = None) -> Workshop:
@@ -242,13 +267,6 @@ def call(app: App, tool: str, arguments: str, source: str = "") -> str:
     return begin(app, NewRequest(call_of(tool, arguments, source), None))
 
 
-def call_of(tool: str, arguments: str, source: str = "", *, background: bool = False) -> Asked:
-    """What a tool call asks that begins on this computer."""
-    parameters = {"tool": whole_characters(tool), "arguments": whole_characters(arguments).strip() or "{}"}
-    source = whole_characters(source)
-    return Asked("", "call", "", parameters=parameters, target=source, background=background)
-
-
 def asked_again(request: Request) -> Asked:
     """What was asked, to be asked once more as something new. Raises TrayError for what can't be."""
     asked = request.asked
@@ -289,6 +307,7 @@ def answer(app: App, request_id: str, question_id: str, text: str) -> bool:
 def settings_changed(app: App) -> None:
     """The settings file is another: whatever shows or keeps what stands in it looks again. Raises SettingsError."""
     app.standing.settings_changed()
+    app.sources.settings_changed()
     locale.use(settings_module.load().language or None)
     app.bus.publish(app.listener.state)
 

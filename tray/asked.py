@@ -1,10 +1,12 @@
-"""What is asked of a target: the part of a request that never changes. The standard library alone."""
+"""What is asked of a target: the part of a request that never changes. No package is needed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
+
+from tray.text import whole_characters
 
 Kind = Literal["bot", "workflow", "chatflow", "item", "call"]
 """item: one tool call that a mailbox workflow delivered. call: one that began on this computer; no cloud has a
@@ -42,3 +44,10 @@ class Asked:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Asked:
         return cls(**{**value, "files": tuple(value["files"])})
+
+
+def call_of(tool: str, arguments: str, source: str = "") -> Asked:
+    """What a tool call asks that begins on this computer. `arguments`: JSON text of an object; `source`: where they
+    come from, in words."""
+    parameters = {"tool": whole_characters(tool), "arguments": whole_characters(arguments).strip() or "{}"}
+    return Asked("", "call", "", parameters=parameters, target=whole_characters(source))

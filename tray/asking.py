@@ -16,9 +16,10 @@ from tray.asked import Asked
 from tray.errors import HandOffError, JournalError, SettingsError, TrayError
 from tray.home import home as home_folder
 from tray.journal_rows import Request, last_in_conversation, stored_request
+from tray.known_account import expiry_warning
 from tray.locale import _
+from tray.questions import refuse_token
 from tray.settings import Settings
-from tray.signing_in import expiry_warning
 from tray.text import whole_characters
 
 log = logging.getLogger(__name__)
@@ -84,6 +85,7 @@ def again(request_id: str, wait_s: float) -> terminal.Outcome:
 
 def answer(request_id: str, text: str, wait_s: float) -> terminal.Outcome:
     """Answer the question that a request waits with, and go on with it to its end."""
+    refuse_token(text)
     settings = settings_module.load_for_people()
     request = _stored(request_id)
     if request.state != "waiting" or request.question is None:

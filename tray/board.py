@@ -10,7 +10,7 @@ _LIVELIEST: tuple[State, ...] = (
 
 
 class Board:
-    """Written in the listener's thread alone; `state` and `of` may be read from any."""
+    """Written in the listener's thread alone; `state`, `of` and `trouble_of` may be read from any."""
 
     def __init__(self, bus: Bus) -> None:
         self.state = StateChanged("stopped")
@@ -28,6 +28,10 @@ class Board:
         """What a request is at; None for one that has not begun."""
         marked = self._requests.get(request_id)
         return marked.state if marked else None
+
+    def trouble_of(self, name: str) -> StateChanged | None:
+        """What troubles a mailbox; None for nothing."""
+        return self._troubles.get(name)
 
     def mark(self, request_id: str, state: State, detail: str) -> None:
         self._requests[request_id] = StateChanged(state, detail)

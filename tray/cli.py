@@ -19,8 +19,10 @@ from tray import (
     cli_config,
     cli_log,
     cli_page,
+    cli_panels,
     cli_running,
     cli_selftest,
+    cli_serve,
     cli_targets,
     locale,
     logs,
@@ -37,6 +39,7 @@ from tray.locale import _
 locale.use()
 log = logging.getLogger(__name__)
 app = typer.Typer(
+    cls=cli_panels.Commands,
     help=_("Let a Coze bot make JianYing drafts on this computer. Without a command: the tray icon."),
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -118,6 +121,7 @@ def demo(
 cli_asking.add_to(app)
 cli_running.add_to(app)
 cli_page.add_to(app)
+cli_serve.add_to(app)
 
 
 @app.command(help=_("Build the drafts of an export, a spec, a recipe or an SRT file. No cloud is needed."))

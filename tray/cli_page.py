@@ -1,4 +1,4 @@
-"""The command that opens the page."""
+"""The commands that open the page."""
 
 from __future__ import annotations
 
@@ -30,3 +30,9 @@ def add_to(app: typer.Typer) -> None:
             url = control.page(path, opens=not (show_only or as_json))
         if as_json:
             terminal.show_json({"status": "done", "url": url})
+
+    @app.command(hidden=True, help=_("Open what a link to coze-tray says. The desktop calls it."))
+    def link(url: Annotated[str, typer.Argument(metavar="LINK")]) -> None:
+        from tray import link_command
+
+        link_command.link(url)

@@ -47,7 +47,7 @@ def add(
     ] = None,
 ) -> None:
     from tray import targets_command
-    from tray.settings import Target
+    from tray.settings_target import Target
     from tray.targets import parameters
     from tray.text import whole_characters
 

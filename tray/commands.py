@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tray import app, control, events, instance, locale, logs, signing_in, terminal, watching, words
+from tray import app, control, events, instance, known_account, locale, logs, signing_in, terminal, watching, words
 from tray import settings as settings_module
 from tray.asked import Asked
 from tray.draft import coze_json, own_spec, pipeline
@@ -165,14 +165,14 @@ def status(*, check: bool) -> dict[str, Any]:
     state, detail, program = _state()
     if check:
         signing_in.check(settings)
-    account = signing_in.about(settings)
+    account = known_account.about(settings)
     terminal.out.print(_("Program: {state}").format(state=detail))
     terminal.out.print(
         _("Coze: {url}, {how}").format(
             url=settings.base_url, how=_("signed in") if account["signed_in"] else _("not signed in (coze-tray login)")
         )
     )
-    for line in signing_in.lines(account):
+    for line in known_account.lines(account):
         terminal.out.print(f"  {line}", markup=False)
     terminal.out.print(_("Bot: {bot}").format(bot=settings.bot_id or _("none chosen")), markup=False)
     mailboxes = [{"name": name, "interval": one.interval} for name, one in settings.targets.items() if one.listen]

@@ -13,9 +13,10 @@ from pydantic import BaseModel, ValidationError
 from tray import settings as settings_module
 from tray import settings_template, targets, toml_file
 from tray.draft.problems import in_words, said_of
-from tray.errors import SettingsError
+from tray.errors import SIGN_IN, SettingsError
 from tray.locale import _
-from tray.settings import Settings, Target
+from tray.settings import Settings
+from tray.settings_target import Target
 from tray.text import for_terminal
 
 WITH_THE_NEXT_START = ("at_once",)
@@ -154,7 +155,7 @@ def _path(said: str, file: Mapping[str, Any]) -> Where:
     if first.lower() in _SECRETS or first.lower().endswith(("_token", "_secret", "_key", "_password")):
         raise SettingsError(
             _("{key} is no setting: what is secret is in the keyring.").format(key=for_terminal(said)),
-            _("Sign in with: coze-tray login"),
+            _(SIGN_IN),
         )
     _known(said, said, Settings.model_fields)
     return (said,)

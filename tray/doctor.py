@@ -14,7 +14,7 @@ from tray import settings as settings_module
 from tray.desktop import notify
 from tray.draft import folders
 from tray.draft.problems import DraftError
-from tray.errors import SettingsError
+from tray.errors import SIGN_IN, SettingsError
 from tray.home import home as home_folder
 from tray.locale import _
 from tray.text import for_terminal
@@ -68,19 +68,18 @@ def checks() -> Iterator[Check]:
 
 
 def _token(settings: settings_module.Settings) -> Iterator[Check]:
-    from tray import secrets, signing_in
+    from tray import known_account, secrets
 
     if secrets.environment_token():
         yield Check(_("token"), True, _("from COZE_API_TOKEN"))
         return
-    found = signing_in.about(settings)
+    found = known_account.about(settings)
     if found["keyring"]:
         yield Check(_("token"), False, found["keyring"])
         return
     where = _("in the keyring, for {host}").format(host=settings.api_host)
-    login = _("Sign in with: coze-tray login")
-    yield Check(_("token"), found["signed_in"], where if found["signed_in"] else _("none"), login)
-    if warning := signing_in.expiry_warning(settings):
+    yield Check(_("token"), found["signed_in"], where if found["signed_in"] else _("none"), _(SIGN_IN))
+    if warning := known_account.expiry_warning(settings):
         yield Check(_("token"), False, warning)
     if found["scopes_missing"]:
         missing = _("lacks {scopes}").format(scopes=", ".join(found["scopes_missing"]))

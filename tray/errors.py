@@ -13,7 +13,11 @@ TrayError                     what happened, and what to do next
 
 from __future__ import annotations
 
-from tray.locale import _
+from tray.locale import N_, _
+
+SIGN_IN = N_("Sign in from the icon's menu, or with: coze-tray login")
+SIGN_IN_AGAIN = N_("Sign in again from the icon's menu, or with: coze-tray login")
+"""What to do next, to be translated when it is shown. Many a user never saw a terminal."""
 
 
 class TrayError(Exception):

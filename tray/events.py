@@ -62,6 +62,13 @@ class StateChanged:
 
 
 @dataclass(frozen=True)
+class RequestQueued:
+    """It has to wait until another one is over, or its place in the queue has changed."""
+
+    request_id: str
+
+
+@dataclass(frozen=True)
 class RequestStarted:
     """`title`: what was asked, in a line or so."""
 
@@ -157,6 +164,7 @@ class RequestCancelled:
 
 Event = (
     StateChanged
+    | RequestQueued
     | RequestStarted
     | TextArrived
     | QuestionAsked
@@ -175,6 +183,7 @@ _KINDS: dict[str, type[Any]] = {
     kind.__name__: kind
     for kind in (
         StateChanged,
+        RequestQueued,
         RequestStarted,
         TextArrived,
         QuestionAsked,

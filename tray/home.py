@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
+import time
 from pathlib import Path
 
 import platformdirs
+
+BUSY_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4)
+"""Pauses between tries to replace a file that is open elsewhere: 1.1 s in all."""
 
 
 def home() -> Path:
@@ -26,9 +31,21 @@ def write_private(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())  # or a power cut leaves the new name with nothing in it
-        fresh.replace(path)
+        _put(fresh, path)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def _put(fresh: Path, path: Path) -> None:
+    """Windows replaces no file that somebody has open, as virus scanners and searches do for a moment."""
+    for pause_s in BUSY_S if sys.platform == "win32" else ():
+        try:
+            fresh.replace(path)
+        except PermissionError:
+            time.sleep(pause_s)
+        else:
+            return
+    fresh.replace(path)
 
 
 def private(path: str, flags: int) -> int:

@@ -58,17 +58,20 @@ class Instance:
     def __init__(self, home: Path, lock: FileLock) -> None:
         self._home, self._lock = home, lock
         self._listener: Listener | None = None
+        self._answer: Answer | None = None
         self._released = threading.Event()
 
     def serve(self, answer: Answer) -> None:
-        """Answer other processes from now on, each in a thread of its own."""
+        """Answer other processes from now on, each in a thread of its own; the second time: by `answer` from now on."""
+        self._answer = answer
+        if self._listener is not None:
+            return
         key = secrets.token_hex(32)
         where = _socket_path(self._home)
         self._listener = Listener(where, _FAMILY, backlog=_MOST_WAITING)
         write_private(self._home / _RUNNING, json.dumps({"pid": os.getpid(), "where": where, "key": key}))
-        threading.Thread(
-            target=self._accept, args=(self._listener, key.encode(), answer), name="hand-off", daemon=True
-        ).start()
+        accept = (self._listener, key.encode())
+        threading.Thread(target=self._accept, args=accept, name="hand-off", daemon=True).start()
 
     def release(self) -> None:
         """Let another process be the one."""
@@ -85,7 +88,7 @@ class Instance:
         finally:
             self._lock.release()
 
-    def _accept(self, listener: Listener, key: bytes, answer: Answer) -> None:
+    def _accept(self, listener: Listener, key: bytes) -> None:
         while True:
             try:
                 connection = listener.accept()
@@ -95,7 +98,7 @@ class Instance:
                 log.info("someone knocked and went away: %s", error)
                 self._released.wait(0.1)  # no more open files, say: that may last
                 continue
-            talk = (connection, key, answer)
+            talk = (connection, key, self._answer)
             threading.Thread(target=_converse, args=talk, name="hand-off", daemon=True).start()
 
 

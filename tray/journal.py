@@ -7,7 +7,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -20,16 +20,20 @@ from tray.events import Failure, Receipt
 from tray.items import LET_GO as ITEMS_LET_GO
 from tray.items import Items, finish_cancelled, json_field
 from tray.journal_rows import (
+    MADE,
     RECENT,
     SCHEMA,
     UNFINISHED,
     VERSION,
+    Made,
     Request,
     connected,
+    made_of,
     receipts_of,
     request_of,
     requests_of,
 )
+from tray.journal_search import Search
 from tray.locale import _
 from tray.text import json_text
 
@@ -61,6 +65,8 @@ class Journal:
         self.set_aside: Path | None = None
         self.items = Items(self._transaction)
         """What mailboxes delivered."""
+        self.search = Search(self._transaction)
+        """What there was."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if not journal_file.is_whole(path, VERSION, SCHEMA):
@@ -104,6 +110,21 @@ class Journal:
             json_text(asked.to_json()),
             json_text(run) if run else None,
         )
+
+    def add_requests(self, asked: Sequence[tuple[str, Asked]]) -> None:
+        """Queue these requests, by their ids, all or none; nothing of those that are there already."""
+        with suppress(JournalError):
+            self.let_go()
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT OR IGNORE INTO requests (id, created_us, asked, state) VALUES (?, ?, ?, 'queued')",
+                [(request_id, _now_us(), json_text(one.to_json())) for request_id, one in asked],
+            )
+
+    def requests_of(self, group: str) -> list[str]:
+        """The ids of the requests that were queued together, which begin with that and a hyphen, in their order."""
+        rows = self._run("SELECT id FROM requests WHERE id > ? AND id < ? ORDER BY rowid", f"{group}-", f"{group}.")
+        return [str(row["id"]) for row in rows]
 
     def adopt(self, request_id: str, asked: Asked, run: dict[str, Any]) -> str:
         """Queue a request that goes on with a chat that is there already. Returns its id: where another request has
@@ -277,6 +298,17 @@ class Journal:
         """The drafts last written, newest first."""
         rows = self._run("SELECT receipt FROM drafts WHERE written ORDER BY rowid DESC LIMIT ?", limit)
         return list(receipts_of(rows))
+
+    def made(self) -> list[Made]:
+        """Every draft that was written and by which request, oldest first."""
+        return list(made_of(self._run(MADE)))
+
+    def calls_of(self, request_id: str) -> list[tuple[str, str, str]]:
+        """The request's tool calls, oldest first: tool, arguments ("" where they were let go), output."""
+        rows = self._run(
+            "SELECT name, arguments, output FROM tool_calls WHERE request_id = ? ORDER BY created_us", request_id
+        )
+        return [(str(row["name"]), str(row["arguments"]), str(row["output"] or "")) for row in rows]
 
     def recent_requests(self, limit: int = 10) -> list[Request]:
         """The requests last made, newest first."""

@@ -89,6 +89,17 @@ class Request:
     failure: Failure | None
 
 
+@dataclass(frozen=True)
+class Made:
+    """A draft that a request wrote. `key`: the same for the same draft said twice."""
+
+    request_id: str
+    key: str
+    created_us: int
+    receipt: Receipt
+    asked: Asked
+
+
 # For who does not own the journal. Each raises JournalError.
 
 
@@ -166,6 +177,18 @@ def receipts_of(rows: Iterable[sqlite3.Row]) -> Iterator[Receipt]:
             log.warning("a draft's receipt can't be read any more: %s", error)
 
 
+def made_of(rows: Iterable[sqlite3.Row]) -> Iterator[Made]:
+    """Those that can be read."""
+    for row in rows:
+        with suppress(ValueError, TypeError, KeyError):
+            receipt, asked = Receipt(**json.loads(row["receipt"])), Asked.from_json(json.loads(row["asked"]))
+            yield Made(row["request_id"], row["key"], row["created_us"], receipt, asked)
+
+
+MADE = """
+SELECT request_id, key, drafts.created_us, receipt, asked FROM drafts JOIN requests ON requests.id = request_id
+WHERE written ORDER BY drafts.rowid
+"""
 RECENT = "SELECT * FROM requests ORDER BY rowid DESC LIMIT ?"
 _TO_SHOW = """
 SELECT * FROM requests WHERE rowid IN (SELECT rowid FROM requests ORDER BY rowid DESC LIMIT ?1)

@@ -23,6 +23,7 @@ from tray.events import (
     RequestCancelled,
     RequestDone,
     RequestFailed,
+    RequestQueued,
     RequestStarted,
     State,
     StateChanged,
@@ -82,6 +83,7 @@ class Listener:
         self._mailboxes = dict(parts.mailboxes)
         self._workflows: set[str] = set()
         self._board = Board(parts.bus)
+        self._slots = Slots(parts.at_once)
         self.sign_ins = 0
         """How often the user has signed in."""
 
@@ -89,6 +91,10 @@ class Listener:
     def state(self) -> StateChanged:
         """The state last published."""
         return self._board.state
+
+    def trouble_of(self, name: str) -> StateChanged | None:
+        """What troubles that mailbox, as `troubled` has it."""
+        return self._board.trouble_of(name)
 
     @property
     def listening(self) -> bool:
@@ -98,6 +104,11 @@ class Listener:
     def holds_workflows(self) -> bool:
         """Whether a workflow runs that a stop would cut for good: one that waits for the user can be gone on with."""
         return any(self._board.of(request_id) != "asking" for request_id in tuple(self._workflows))
+
+    @property
+    def queue(self) -> tuple[str, ...]:
+        """The requests that wait until another one is over, in the order in which their turn comes."""
+        return self._slots.queue if self._thread is not None else ()
 
     def start(self) -> None:
         """Begin to listen; nothing if it listens already, or after `close`."""
@@ -150,6 +161,16 @@ class Listener:
             self._patience_s.pop(request_id, None)
         self.parts.bus.publish(RequestCancelled(request_id))
 
+    def first(self, request_id: str) -> None:
+        """That request, if it waits in the queue, is the next."""
+
+        def put_first() -> None:
+            self._slots.first(request_id)
+            self.parts.bus.publish(RequestQueued(request_id))
+
+        with self._guard:
+            self._soon(put_first)
+
     def signed_in(self) -> None:
         """There is a token now: what waited for it goes on."""
         with self._guard:
@@ -185,7 +206,7 @@ class Listener:
         self._cancelling = Cancelling(parts.journal, parts.bus, parts.connect, self._tasks, self._gone)
         self._signed_in = asyncio.Event()
         self._closing: asyncio.Task[None] | None = None
-        self._slots = Slots(parts.at_once)
+        self._slots = Slots(parts.at_once, lambda request_id: parts.bus.publish(RequestQueued(request_id)))
         self._runner = Runner(
             parts.bus, parts.journal, parts.connect, parts.tools, parts.context,
             self._board.mark, Births(), self._workflows,
@@ -284,7 +305,8 @@ class Listener:
         while goes_on:
             text = ""
             try:
-                async with self._slots.one(in_background=self.parts.journal.is_background(request_id)) as slot:
+                in_background = self.parts.journal.is_background(request_id)
+                async with self._slots.one(request_id, in_background=in_background) as slot:
                     sign_ins = self.sign_ins
                     failure = await self._run(request_id, slot)
                 if self._is_cancelled(request_id):

@@ -3,9 +3,11 @@ program and its threads end when they crash. Imported by the icon: the standard 
 
 from __future__ import annotations
 
+import atexit
 import faulthandler
 import logging
 import logging.handlers
+import re
 import shutil
 import sys
 import threading
@@ -49,11 +51,16 @@ def catch_crashes(home: Path) -> None:
     own, which the next start keeps as crash-before.txt."""
     path = home / CRASH_NAME
     with suppress(OSError):  # Windows: another process of ours has it open
-        if path.exists() and path.stat().st_size:
-            path.replace(crashed_before(home))
-            log.warning("an earlier run crashed: %s", crashed_before(home).name)
+        if path.exists() and (said := path.read_text("utf-8", "replace")):
+            if _tells_of_a_crash(said):
+                path.replace(crashed_before(home))
+                log.warning("an earlier run crashed: %s", crashed_before(home).name)
+            else:
+                log.info("an earlier run went on after: %s", said.partition("\n")[0])
+                path.write_text("")
     file: IO[str] = open(path, "a", encoding="utf-8", opener=private)  # noqa: SIM115 - open for as long as we live
     faulthandler.enable(file)
+    atexit.register(_outlived, file)
     end, before, before_unraisable = sys.excepthook, threading.excepthook, sys.unraisablehook
 
     def of_program(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -72,6 +79,26 @@ def catch_crashes(home: Path) -> None:
         before_unraisable(args)
 
     sys.excepthook, threading.excepthook, sys.unraisablehook = of_program, of_thread, unraisable
+
+
+def _outlived(file: IO[str]) -> None:
+    """The program has come to its end: whatever faulthandler wrote of did not kill it."""
+    with suppress(OSError):
+        file.truncate(0)
+
+
+def _tells_of_a_crash(said: str) -> bool:
+    """Whether what faulthandler wrote in a run that did not end in order may have ended it.
+
+    On Windows it also writes of exceptions that are caught behind it (CPython, faulthandler_exc_handler): those that
+    COM and RPC raise as a matter of course have codes like 0x8001010d; what kills has a name there, or an NTSTATUS of
+    an error, 0xc…."""
+    caught = _WINDOWS_EXCEPTION.findall(said)
+    return not caught or "Fatal Python error" in said or any(_MAY_KILL.match(found) for found in caught)
+
+
+_WINDOWS_EXCEPTION = re.compile(r"^Windows fatal exception: (.*)", re.MULTILINE)
+_MAY_KILL = re.compile(r"(?!code )|code 0xc", re.IGNORECASE)
 
 
 def crashed_before(home: Path) -> Path:

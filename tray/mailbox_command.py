@@ -21,7 +21,8 @@ from tray.errors import HandOffError, SettingsError
 from tray.home import home as home_folder
 from tray.locale import _, ngettext
 from tray.mailbox_pace import HOLD_S, runs_a_day
-from tray.settings import Settings, Target
+from tray.settings import Settings
+from tray.settings_target import Target
 from tray.standing import Wanted
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,9 @@ from tray.configuring import UnfitError
 from tray.draft.problems import in_words
 from tray.errors import SettingsError
 from tray.locale import _
-from tray.settings import Settings, Target
+from tray.regions import check_base_url
+from tray.settings import Settings
+from tray.settings_target import Target
 from tray.text import for_terminal, whole_characters
 
 LONGEST_NAME = 40
@@ -32,7 +34,7 @@ def add(name: str, target: Target, settings: Settings) -> str:
                 name=name, path=settings_module.settings_file()
             ),
         )
-    settings_module.check_base_url(settings.base_url_of(target))
+    check_base_url(settings.base_url_of(target))
 
     def change(document: TOMLDocument) -> None:
         table = tomlkit.table()
@@ -53,7 +55,7 @@ def change(name: str, new_name: str, target: Target, settings: Settings) -> str:
     new_name = checked_name(new_name)
     if new_name != name and new_name in settings.targets:
         raise UnfitError({"name": _("There is a target “{name}” already.").format(name=new_name)})
-    settings_module.check_base_url(settings.base_url_of(target))
+    check_base_url(settings.base_url_of(target))
     wanted = target.model_dump(exclude_defaults=True)
 
     def edit(document: TOMLDocument) -> None:

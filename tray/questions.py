@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from tray.errors import TrayError
 from tray.events import (
     Bus,
     Event,
@@ -14,6 +15,8 @@ from tray.events import (
     RequestFailed,
     StateChanged,
 )
+from tray.locale import _
+from tray.redact import holds_token
 
 
 class OpenQuestions:
@@ -47,7 +50,9 @@ class OpenQuestions:
 
 def chosen(question: QuestionAsked, said: str) -> str | None:
     """What `said` answers, None where it answers nothing: of a question with options, one by its number or its text.
-    To one with a page, which wants to hear that it was visited, to say nothing is an answer too."""
+    To one with a page, which wants to hear that it was visited, to say nothing is an answer too. Raises TrayError for a
+    token, which no bot is to get."""
+    refuse_token(said)
     said = said.strip()
     if not question.options:
         return said or ("ok" if question.url else None)
@@ -56,3 +61,12 @@ def chosen(question: QuestionAsked, said: str) -> str | None:
             return option
     number = int(said) if said.isascii() and said.isdigit() else 0
     return question.options[number - 1] if 1 <= number <= len(question.options) else None
+
+
+def refuse_token(said: str) -> None:
+    """Raises TrayError for what looks like a token of Coze's: whoever made the flow would have the account."""
+    if holds_token(said):
+        raise TrayError(
+            _("That looks like a Coze token. It was not sent: whoever made this bot would get your account."),
+            _("Put it where you sign in: “Sign in…” in the icon's menu, or coze-tray login."),
+        )

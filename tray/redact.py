@@ -41,6 +41,15 @@ _PATTERNS = (
 )
 
 
+_TOKEN = re.compile(_START + r"(?:pat|sat|cz[a-z])_[A-Za-z0-9]{20}")
+"""What is one rather than a name that begins so: Coze's have 64 letters and digits and more."""
+
+
+def holds_token(text: str) -> bool:
+    """Whether something in `text` looks like a whole token of Coze's."""
+    return _TOKEN.search(text) is not None
+
+
 def redacted(text: str) -> str:
     """`text` without what could be used by whoever reads it, and with ~ for the user's home folder."""
     for pattern, instead in _PATTERNS:

@@ -29,7 +29,9 @@ from tray.errors import SettingsError
 from tray.home import home, private
 from tray.journal_rows import connected
 from tray.locale import _
+from tray.regions import REGIONS
 from tray.settings import Settings
+from tray.settings_target import Target
 from tray.unnamed import Unnamed
 
 _SHOWN = ("LANG", "LC_ALL", "LC_MESSAGES", "XDG_CURRENT_DESKTOP", "XDG_SESSION_TYPE")
@@ -158,7 +160,7 @@ def _masked(name: str, value: Any) -> str:
         return "; ".join(_target(one) for one in value.values()) or "none"
     if isinstance(value, (dict, list)):
         return f"{len(value)} of them"
-    if name == "api_base" and str(value).rstrip("/") in settings_module.REGIONS.values():
+    if name == "api_base" and str(value).rstrip("/") in REGIONS.values():
         return str(value)
     if name in ("region", "language", "profile", "time_unit"):
         known = str(value) in ("", "cn", "com", "zh_CN", "en", "auto", "jianying", "capcut", "ms", "us", "s")
@@ -172,7 +174,7 @@ def _target(said: Any) -> str:
     if not isinstance(said, dict):
         return "(something else)"
     kind = said.get("kind") if said.get("kind") in ("bot", "workflow", "chatflow") else "?"
-    return f"{kind}, sets " + ", ".join(key for key in said if key in settings_module.Target.model_fields)
+    return f"{kind}, sets " + ", ".join(key for key in said if key in Target.model_fields)
 
 
 def _journal() -> str:

@@ -21,7 +21,7 @@ from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal, TypeVar
 
-from tray.errors import SecretsError
+from tray.errors import SIGN_IN_AGAIN, SecretsError
 from tray.keyring_lock import KeyringLock
 from tray.locale import _
 
@@ -211,9 +211,7 @@ def _record(text: str, host: str) -> Stored:
 
 
 def _damaged(host: str) -> SecretsError:
-    return SecretsError(
-        _("What the keyring holds for {host} is damaged.").format(host=host), _("Sign in again: coze-tray login")
-    )
+    return SecretsError(_("What the keyring holds for {host} is damaged.").format(host=host), _(SIGN_IN_AGAIN))
 
 
 def _within(seconds: float, call: Callable[[Any], T], *, may_set_up: bool = False) -> T:
@@ -332,8 +330,8 @@ def _not_set_up() -> SecretsError:
     return SecretsError(
         _("This computer's keyring was never set up."),
         _(
-            "Sign in with coze-tray login on the desktop and choose a password for the keyring when it asks, "
-            "or set COZE_API_TOKEN."
+            "Sign in from the icon's menu, or with coze-tray login on the desktop, and choose a password for the "
+            "keyring when it asks, or set COZE_API_TOKEN."
         ),
     )
 

@@ -24,6 +24,7 @@ from typing import Any
 
 import tray
 from tray import events, instance, locale
+from tray.coze import sdk
 from tray.desktop import autostart, host, notify
 from tray.desktop.images import icon_path
 from tray.desktop.program import Program
@@ -176,6 +177,7 @@ def _imports() -> str:
     # Without a display pystray raises an error of Xlib's: it is not what is tried here.
     no_display = sys.platform not in ("win32", "darwin") and host.prepare() is not None
     packages = [name for name in PACKAGES if not (name == "pystray" and no_display)]
+    sdk.whole()  # before whatever imports cozepy too: it would print a warning of authlib's
     for name in (*own, *packages):
         importlib.import_module(name)
     return _("{n} modules, {m} packages").format(n=len(own), m=len(packages))

@@ -23,8 +23,6 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    field_validator,
-    model_validator,
 )
 from tomlkit import TOMLDocument
 
@@ -33,7 +31,8 @@ from tray.draft.problems import in_words, said_of
 from tray.errors import SettingsError
 from tray.home import home, write_private
 from tray.locale import N_, _
-from tray.network import is_loopback
+from tray.regions import REGIONS, Address
+from tray.settings_target import Target
 from tray.text import UNFIT
 
 log = logging.getLogger(__name__)
@@ -49,7 +48,6 @@ VARIABLES = {
     "allow_hosts": "COZE_TRAY_ALLOW_HOSTS",
 }
 """Settings that the environment may say; there, several values stand with commas between them."""
-REGIONS = {"cn": "https://api.coze.cn", "com": "https://api.coze.com"}
 
 
 def _folder(said: Any) -> Any:
@@ -59,75 +57,15 @@ def _folder(said: Any) -> Any:
     return Path(said).expanduser() if isinstance(said, str) else said
 
 
-def _address(said: str) -> str:
-    try:
-        if said:
-            check_base_url(said)
-    except SettingsError as error:
-        raise ValueError(str(error)) from None
-    return said
-
-
 _Folder = Annotated[Path, BeforeValidator(_folder)]
-_Address = Annotated[str, AfterValidator(_address)]
+_KEYS = r"((<(ctrl|alt|shift|cmd)>\+)+([a-z0-9]|<space>)|(<(ctrl|alt|shift|cmd)>\+)*<f([1-9]|1[0-9])>)"
 
 
-class Target(BaseModel):
-    """A bot, workflow or chatflow that the user has given a name."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    kind: Literal["bot", "workflow", "chatflow"] = Field(description=N_("What it is: bot, workflow or chatflow."))
-    id: str = Field(min_length=1, description=N_("Its id in Coze."))
-    region: Literal["", "cn", "com"] = Field(
-        "", description=N_("cn (coze.cn) or com (coze.com); empty: as for everything.")
-    )
-    api_base: _Address = Field("", description=N_("The address of another Coze API; empty: that of the region."))
-    prompt: str = Field(
-        "", description=N_("What a bot or chatflow is asked where nothing else is said: a saved request.")
-    )
-    parameters: dict[str, Any] = Field({}, description=N_("The inputs of a workflow or chatflow."))
-    """What a request says wins."""
-    variables: dict[str, str] = Field({}, description=N_("User variables of a bot."))
-    bot_id: str = Field("", description=N_("The bot that a workflow or chatflow runs for."))
-    app_id: str = Field("", description=N_("The application that a workflow or chatflow runs for."))
-    listen: bool = Field(
-        False, description=N_("true: a mailbox workflow, run again and again while the program listens.")
-    )
-    interval: str = Field(
-        "60s",
-        description=N_("Between two runs of a mailbox: 30s, 5m or 1h; or hold, for a workflow that itself waits."),
-    )
-    runs_a_day: int = Field(1500, ge=1, description=N_("A mailbox is not run more often a day."))
-
-    @property
-    def interval_s(self) -> float | None:
-        """None for "hold"."""
-        return None if self.interval == "hold" else _seconds(self.interval)
-
-    @field_validator("interval")
-    @classmethod
-    def _is_interval(cls, said: str) -> str:
-        if said != "hold" and _seconds(said) < SHORTEST_INTERVAL_S:
-            raise ValueError(_("it must be {n} s or longer").format(n=SHORTEST_INTERVAL_S))
-        return said
-
-    @model_validator(mode="after")
-    def _can_be_listened_to(self) -> Target:
-        if self.listen and self.kind != "workflow":
-            raise ValueError(_("only a workflow can be listened to"))
-        return self
-
-
-SHORTEST_INTERVAL_S = 1
-
-
-def _seconds(said: str) -> float:
-    """As 30s, 5m or 1h. Raises ValueError for anything else."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h)", said.strip())
-    if found is None:
-        raise ValueError(_("it is a time like 30s, 5m or 1h, or hold"))
-    return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+def _hotkey(said: str) -> str:
+    said = "".join(said.split()).lower()
+    if said and not re.fullmatch(_KEYS, said):
+        raise ValueError(_("it is keys like <ctrl>+<alt>+j: one or more of ctrl, alt, shift and cmd, and a letter"))
+    return said
 
 
 class Settings(BaseModel):
@@ -138,7 +76,7 @@ class Settings(BaseModel):
     version: int = Field(1, ge=1, description=N_("The form of this file; it stays as it is."))
     language: Literal["", "zh_CN", "en"] = Field("", description=N_("The language: zh_CN or en; empty: the system's."))
     region: Literal["cn", "com"] = Field("cn", description=N_("Where the account is: cn (coze.cn) or com (coze.com)."))
-    api_base: _Address = Field("", description=N_("The address of another Coze API; empty: that of the region."))
+    api_base: Address = Field("", description=N_("The address of another Coze API; empty: that of the region."))
     bot_id: str = Field("", description=N_("The bot that is asked where none is named; its id ends the bot's address."))
     workflow_id: str = Field("", description=N_("The workflow that is run, or listened to, where none is named."))
     oauth_client_id: str = Field(
@@ -146,6 +84,17 @@ class Settings(BaseModel):
     )
     drafts_dir: Annotated[_Folder | None, BeforeValidator(lambda said: said or None)] = Field(
         None, description=N_("The folder that drafts are made in; not set: JianYing's or CapCut's own.")
+    )
+    inbox: Annotated[_Folder | None, BeforeValidator(lambda said: said or None)] = Field(
+        None,
+        description=N_(
+            "A folder whose files become requests: .txt and .md are prompts, .json exports, .csv tables of a workflow's"
+            " inputs; not set: none."
+        ),
+    )
+    hotkey: Annotated[str, AfterValidator(_hotkey)] = Field(
+        "",
+        description=N_("Keys that open the page from anywhere, as <ctrl>+<alt>+j; empty: none. Windows and X11 alone."),
     )
     profile: Literal["auto", "jianying", "capcut"] = Field(
         "auto",
@@ -408,26 +357,3 @@ def _version(document: TOMLDocument) -> int:
     """What is no version is said by whoever checks the values."""
     said = document.unwrap().get("version", 1)
     return said if isinstance(said, int) and said >= 1 else VERSION
-
-
-def check_base_url(url: str) -> None:
-    """Raise SettingsError unless a token may be sent to `url`: https, or this machine itself."""
-    try:
-        parts = urlsplit(url)
-        is_address = (
-            bool(parts.hostname)
-            and "@" not in parts.netloc  # a password would be shown and logged
-            and parts.scheme in ("https", "http")
-            and (parts.port or 80) > 0
-        )
-    except ValueError:  # a port that is no number
-        is_address = False
-    if not is_address:
-        raise SettingsError(
-            _("“{url}” is no address of a Coze API.").format(url=url),
-            _("It begins with https://, like {}.").format(REGIONS["cn"]),
-        )
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise SettingsError(
-            _("{url} is not https: the token would travel unprotected.").format(url=url), _("Use the https address.")
-        )

@@ -10,7 +10,8 @@ from pydantic.fields import FieldInfo
 
 from tray import toml_file
 from tray.locale import _
-from tray.settings import Settings, Target
+from tray.settings import Settings
+from tray.settings_target import Target
 
 _WIDTH = 100
 

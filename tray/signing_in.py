@@ -1,12 +1,10 @@
-"""Accounts: the credential that requests are signed with, and what login, logout and status do about them."""
+"""Signing in: the credential that requests are signed with, and what login and logout do about it."""
 
 from __future__ import annotations
 
 import asyncio
 import getpass
-import json
 import logging
-import math
 import os
 import sys
 import threading
@@ -14,28 +12,25 @@ import time
 import webbrowser
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
-from tray import instance, secrets
+from tray import instance, known_account, secrets
 from tray import settings as settings_module
 from tray.coze.credential import Credential, FixedToken
 from tray.coze.stored import StoredCredential, bearer, locked
 from tray.errors import SecretsError, SettingsError, TrayError
 from tray.home import home as home_folder
-from tray.home import write_private
-from tray.locale import _, ngettext
+from tray.locale import _
 from tray.network import is_loopback
-from tray.secrets import OAuth, Stored, Token
-from tray.settings import Settings, check_base_url
+from tray.regions import REGIONS, check_base_url
+from tray.secrets import Stored, Token
+from tray.settings import Settings
 from tray.text import for_terminal
 
 log = logging.getLogger(__name__)
 
-WARN_DAYS = 3.0
-"""So long before a sign-in ends, it is said."""
 BROWSER_S = 300.0
-_DAY_S = 86_400.0
 
 _guard = threading.Lock()
 _credentials: dict[tuple[str, str], StoredCredential] = {}
@@ -75,7 +70,7 @@ def login(told: Login) -> None:
     """Sign in, store it in the keyring, and ask Coze whose account it is."""
     from tray import terminal
 
-    if told.region is not None and told.region not in settings_module.REGIONS:
+    if told.region is not None and told.region not in REGIONS:
         raise SettingsError(_("The region is “{region}”.").format(region=told.region), _("It is cn or com."))
     settings = settings_module.load_for_people()
     if told.region is not None:
@@ -88,7 +83,7 @@ def login(told: Login) -> None:
     remembered = {"region": told.region, "bot_id": told.bot, "oauth_client_id": told.client_id}
     settings_module.save(**{key: value for key, value in remembered.items() if value is not None})
     terminal.out.print(_signed_in(settings))
-    for line in lines(about(settings)):
+    for line in known_account.lines(known_account.about(settings)):
         terminal.out.print(line, markup=False)
     if secrets.environment_token():
         terminal.show_warning(_("COZE_API_TOKEN is set and is used instead of it."))
@@ -98,7 +93,7 @@ def login(told: Login) -> None:
 def sign_in(token: str, settings: Settings, days: float | None = None) -> str:
     """Store that token, which the user has pasted and which is valid for so many days, and ask Coze whose it is.
     Returns what the user is to be told. Raises SecretsError."""
-    ends_at = None if days is None else time.time() + days * _DAY_S
+    ends_at = None if days is None else time.time() + days * known_account.DAY_S
     return keep(Token(secrets.checked(token, _("the input")), ends_at), settings)
 
 
@@ -114,13 +109,8 @@ def sign_out(settings: Settings) -> bool:
     host = settings.api_host
     with locked(_lock()):
         deleted = secrets.delete(host)
-    _remember(host, None)
+    known_account.remember(host, None)
     return deleted
-
-
-def is_known(settings: Settings) -> bool:
-    """Whether there is a token, as far as can be told without asking the keyring."""
-    return bool(secrets.environment_token()) or bool(_remembered().get(settings.api_host))
 
 
 def _keep(settings: Settings, made: Stored) -> str:
@@ -135,7 +125,7 @@ def _keep(settings: Settings, made: Stored) -> str:
         with locked(_lock()):
             if before is None:
                 secrets.delete(host)
-                _remember_end(host, None)
+                known_account.remember_end(host, None)
             else:
                 _write(host, before)
         raise
@@ -168,98 +158,6 @@ def check(settings: Settings) -> None:
     _look(settings, credential_for(settings.base_url, settings), how)
 
 
-def about(settings: Settings) -> dict[str, Any]:
-    """Who is signed in, as far as this computer knows: the keyring is read, the network is not asked. `days_left` None:
-    not known. `scopes_missing` None: never asked (`check`)."""
-    stored: Stored | None = None
-    problem = ""
-    how = "environment" if secrets.environment_token() else "keyring"
-    if how == "keyring":
-        try:
-            stored = secrets.read(settings.api_host)
-        except SecretsError as error:
-            problem = str(error)
-    signed_in = how == "environment" or stored is not None
-    known = _remembered().get(settings.api_host)
-    if not signed_in or not isinstance(known, dict) or known.get("how") != how:
-        known = {}
-    return {
-        "signed_in": signed_in,
-        "account": known.get("account"),
-        "scopes_missing": known.get("scopes_missing"),
-        "days_left": days_left(stored),
-        "keyring": problem,
-    }
-
-
-def lines(found: dict[str, Any]) -> list[str]:
-    """What `about` found, for people."""
-    if found["keyring"]:
-        return [found["keyring"]]
-    if not found["signed_in"]:
-        return []
-    said = found["account"]
-    unknown = _("not known (coze-tray status --check asks Coze)")
-    shown = [_("Account: {account}").format(account=f"{said['name']} ({said['id']})" if said else unknown)]
-    if found["scopes_missing"]:
-        scopes = ", ".join(found["scopes_missing"])
-        shown.append(_("The token lacks these scopes: {scopes}. Make one that has them.").format(scopes=scopes))
-    days = found["days_left"]
-    if days is None:
-        shown.append(_("Valid for: not known"))
-    else:
-        n = max(0, math.floor(days))
-        shown.append(ngettext("Valid for: {n} more day", "Valid for: {n} more days", n).format(n=n))
-        if days <= WARN_DAYS:
-            shown.append(_expiry(days))
-    return shown
-
-
-def days_left(stored: Stored | None) -> float | None:
-    """For how many days the sign-in is still valid, unused; None where that is not known."""
-    ends_at = _ends_at(stored)
-    return None if ends_at is None else (ends_at - time.time()) / _DAY_S
-
-
-def _ends_at(stored: Stored | None) -> float | None:
-    return stored.refresh_expires_at if isinstance(stored, OAuth) else stored.expires_at if stored else None
-
-
-def expiry_warning(settings: Settings) -> str | None:
-    """What to say of a sign-in that ends within three days, None for nothing. Reads the keyring, in up to 5 s."""
-    if secrets.environment_token():
-        return None
-    try:
-        days = days_left(secrets.read(settings.api_host))
-    except SecretsError as error:
-        log.info("the keyring: %s", error)
-        return None
-    return None if days is None or days > WARN_DAYS else _expiry(days)
-
-
-def remembered_warning(settings: Settings) -> str | None:
-    """As `expiry_warning`, by what was last read of the sign-in or stored: the keyring's libraries take 11 MB on Linux
-    until the program ends, and a program that has nothing to do needs no token."""
-    known = _remembered().get(settings.api_host)
-    ends_at = known.get("ends_at") if isinstance(known, dict) else None
-    if secrets.environment_token() or not isinstance(ends_at, (int, float)):
-        return None
-    days = (ends_at - time.time()) / _DAY_S
-    return None if days > WARN_DAYS else _expiry(days)
-
-
-def _expiry(days: float) -> str:
-    if days <= 0:
-        said = _("The sign-in has expired.")
-    elif days < 1:
-        said = _("The sign-in expires within a day.")
-    else:
-        n = math.floor(days)
-        said = ngettext("The sign-in expires in {n} day.", "The sign-in expires in {n} days.", n).format(n=n)
-    advice = _("Sign in again: coze-tray login")
-    return f"{said} {advice}"
-
-
 def _by_token(settings: Settings, told: Login) -> Stored:
     """Read a token without echo, or from a pipe."""
     from tray import terminal
@@ -280,7 +178,7 @@ def _by_token(settings: Settings, told: Login) -> Stored:
             days = _asked_days()
     else:
         token = secrets.checked(sys.stdin.readline(), _("the input"))
-    return Token(token, None if days is None else time.time() + days * _DAY_S)
+    return Token(token, None if days is None else time.time() + days * known_account.DAY_S)
 
 
 def _asked_days() -> float | None:
@@ -345,8 +243,10 @@ def _show_page(url: str) -> None:
         return
     if sys.platform.startswith("linux") and not any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))):
         return  # a browser in this terminal would be in the way
+    from tray.desktop import outside
+
     try:
-        webbrowser.open(url)
+        outside.show_page(url)
     except (webbrowser.Error, OSError) as error:
         log.info("no browser: %s", error)
 
@@ -372,59 +272,20 @@ def _look(settings: Settings, credential: Credential, how: str) -> None:
             ),
             _("Copy the whole token from Coze once more."),
         ) from None
-    _remember(settings.api_host, {"how": how, "account": asdict(who) if who else None, "scopes_missing": missing})
+    whose = asdict(who) if who else None
+    known_account.remember(settings.api_host, {"how": how, "account": whose, "scopes_missing": missing})
 
 
 def _read(host: str) -> Stored | None:
     stored = secrets.read(host)
-    _remember_end(host, stored)
+    known_account.remember_end(host, stored)
     return stored
 
 
 def _write(host: str, stored: Stored) -> Stored | None:
     replaced = secrets.write(host, stored)
-    _remember_end(host, stored)
+    known_account.remember_end(host, stored)
     return replaced
-
-
-def _remember_end(host: str, stored: Stored | None) -> None:
-    """That there is a sign-in, and when it ends, is nothing secret; `is_known` and `remembered_warning` ask for it."""
-    known = _remembered()
-    account = known.get(host)
-    account = account if isinstance(account, dict) else {}
-    account = {**account, "ends_at": _ends_at(stored)} if stored else {}
-    if account == known.get(host, {}):
-        return
-    try:
-        _store_accounts({**known, host: account})
-    except OSError as error:  # nobody is kept from signing in by it
-        log.warning("when the sign-in ends could not be stored: %s", error)
-
-
-def _remembered() -> dict[str, Any]:
-    try:
-        said = json.loads((home_folder() / "account.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return said if isinstance(said, dict) else {}
-
-
-def _remember(host: str, what: dict[str, Any] | None) -> None:
-    """Keep what Coze said of an account, which is nothing secret; None: forget it."""
-    known = _remembered()
-    before = known.get(host)
-    if what is not None:
-        ends_at = before.get("ends_at") if isinstance(before, dict) else None
-        what = {**what, "checked_at": round(time.time()), "ends_at": ends_at}
-    _store_accounts({**known, host: what})
-
-
-def _store_accounts(known: dict[str, Any]) -> None:
-    known = {key: value for key, value in known.items() if value}
-    path = home_folder() / "account.json"
-    if not known and not path.exists():
-        return
-    write_private(path, json.dumps(known, ensure_ascii=False, indent=1))
 
 
 def _lock() -> Path:

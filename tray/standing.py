@@ -20,7 +20,8 @@ from tray.items import mailbox_of
 from tray.listener import Listener
 from tray.locale import _
 from tray.mailbox_pace import MailboxPace
-from tray.settings import Settings, Target
+from tray.settings import Settings
+from tray.settings_target import Target
 
 if TYPE_CHECKING:
     from tray.app import App

@@ -10,7 +10,8 @@ from typing import Any, Literal
 from tray.asked import Asked
 from tray.errors import SettingsError
 from tray.locale import _
-from tray.settings import Settings, Target
+from tray.settings import Settings
+from tray.settings_target import Target
 from tray.text import whole_characters
 
 TargetKind = Literal["bot", "workflow", "chatflow"]

@@ -8,7 +8,7 @@ from tray import instance, named_targets, targets, terminal
 from tray import settings as settings_module
 from tray.home import home
 from tray.locale import _
-from tray.settings import Target
+from tray.settings_target import Target
 from tray.text import for_terminal
 
 

@@ -4,9 +4,10 @@ library alone: it is kept whether anybody looks or not."""
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from tray.events import (
     Bus,
@@ -21,6 +22,7 @@ from tray.events import (
     RequestCancelled,
     RequestDone,
     RequestFailed,
+    RequestQueued,
     RequestStarted,
     StateChanged,
     TextArrived,
@@ -33,6 +35,19 @@ KEPT = 50
 MOST_CHARS = 2_000_000
 """Of an answer as it streams in, more is not kept; the journal has the whole one when it is over."""
 MOST_NOTICES = 50
+MOST_MOMENTS = 100
+
+
+What = Literal["begun", "asked", "answered", "done", "failed", "kept", "cancelled"]
+"""kept: it ended for now, and goes on by itself."""
+
+
+@dataclass
+class Moment:
+    """Something that happened to a request. `at_us`: since 1970, on the day's clock."""
+
+    what: What
+    at_us: int
 
 
 @dataclass
@@ -61,6 +76,7 @@ class Told:
     notices: list[str] = field(default_factory=list)
     failure: Failure | None = None
     over: bool = False
+    moments: list[Moment] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """`text`: the answer so far."""
@@ -89,17 +105,24 @@ class ToldRequests:
             return 0 if found is None else found.chars
 
     def _on_event(self, event: Event) -> None:
-        if isinstance(event, StateChanged) or not event.request_id:
+        if isinstance(event, StateChanged | RequestQueued) or not event.request_id:
             return
         with self._lock:
             told = self._told.pop(event.request_id, None) or Told(event.request_id)
             self._told[event.request_id] = told
-            while len(self._told) > KEPT:
-                self._told.popitem(last=False)
+            if len(self._told) > KEPT:
+                self._let_go()
             _tell(told, event)
+
+    def _let_go(self) -> None:
+        """One that is over, where there is one: what runs may be silent for long, and has its answer nowhere else."""
+        first = next(iter(self._told))
+        del self._told[next((one.request_id for one in self._told.values() if one.over), first)]
 
 
 def _tell(told: Told, event: Event) -> None:
+    if what := _what(event):
+        told.moments = [*told.moments, Moment(what, time.time_ns() // 1000)][-MOST_MOMENTS:]
     if isinstance(event, TextArrived):
         delta = event.delta[: MOST_CHARS - told.chars]
         told.pieces.append(delta)
@@ -120,6 +143,21 @@ def _tell(told: Told, event: Event) -> None:
         told.question = None
         told.failure = event.failure if isinstance(event, RequestFailed) else None
         told.over = told.failure is None or not told.failure.kept
+
+
+def _what(event: Event) -> What | None:
+    if isinstance(event, RequestFailed):
+        return "kept" if event.failure.kept else "failed"
+    return _MOMENTS.get(type(event))
+
+
+_MOMENTS: dict[type[Event], What] = {
+    RequestStarted: "begun",
+    QuestionAsked: "asked",
+    QuestionAnswered: "answered",
+    RequestDone: "done",
+    RequestCancelled: "cancelled",
+}
 
 
 def _tell_of_call(told: Told, event: ToolStarted | ToolFinished | MediaProgress) -> None:

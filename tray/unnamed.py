@@ -229,7 +229,8 @@ def _own_words() -> set[str]:
     """What names fields of ours."""
     from tray.asked import Asked
     from tray.events import Receipt
-    from tray.settings import Settings, Target
+    from tray.settings import Settings
+    from tray.settings_target import Target
 
     of_data = {one.name for kind in (Asked, Receipt) for one in fields(kind)}
     return {*of_data, *Settings.model_fields, *Target.model_fields, *_WORDS}

@@ -72,6 +72,7 @@ class _Watched:
             self.outcome.request_id = event.request_id
         shown: dict[type, Callable[[Any], None]] = {
             events.StateChanged: self.state,
+            events.RequestQueued: lambda _event: self.say(_("It waits until another request is over")),
             events.TextArrived: self.text,
             events.Noticed: self.noticed,
             events.ToolStarted: lambda event: self.say(_("Calling {tool}").format(tool=event.tool)),

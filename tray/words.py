@@ -36,7 +36,37 @@ def of_running(state: State) -> str:
 
 def of_media(done: int, total: int) -> str:
     """How far a draft's media is."""
-    return _("{done} of {total} media").format(done=done, total=total)
+    return _("{percent}, {done} of {total} media").format(percent=percent(done, total), done=done, total=total)
+
+
+def percent(done: int, total: int) -> str:
+    """As 25%; never 100% before all is there."""
+    return f"{100 * done // total}%"
+
+
+def of_call(tool: str, ok: bool | None) -> str:
+    """What a tool call does (`ok` None) or has done. Tools have names that only programs know."""
+    if tool == "generate_draft":
+        return {None: _("Making the draft"), True: _("Draft made"), False: _("The draft could not be made")}[ok]
+    return {
+        None: _("Calling {tool}"),
+        True: _("{tool} is done"),
+        False: _("{tool} failed"),
+    }[ok].format(tool=tool)
+
+
+def of_moment(what: str) -> str:
+    """What happened to a request."""
+    return {
+        "queued": _("asked for"),
+        "begun": _("begun"),
+        "asked": _("asked you something"),
+        "answered": _("you answered"),
+        "done": _("done"),
+        "failed": _("failed"),
+        "kept": _("waits to go on"),
+        "cancelled": _("cancelled"),
+    }[what]
 
 
 def of_request(state: str) -> str:

@@ -74,6 +74,9 @@ Filename: "{app}\{#Console}"; Parameters: "autostart off"; RunOnceId: "autostart
 Root: HKCU; Subkey: "{#RunKey}"; ValueName: "{#RunValue}"; ValueType: none; Flags: uninsdeletevalue dontcreatekey
 Root: HKCU; Subkey: "{#ApprovedKey}"; ValueName: "{#RunValue}"; ValueType: none; Flags: uninsdeletevalue dontcreatekey
 
+; The program registers its links itself.
+Root: HKCU; Subkey: "Software\Classes\coze-tray"; ValueType: none; Flags: uninsdeletekey dontcreatekey
+
 [Code]
 var
   DataIsDeleted: Boolean;

@@ -10,12 +10,9 @@ bare icon of pystray and Pillow beside it, at the same time. Both are left alone
 from __future__ import annotations
 
 import argparse
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,10 +20,10 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "desktop"), str(HERE.parents[1])]
 
 import history
-from memory import BARE
+from memory import BARE, running
 
 from footprint import cpu_s, network_sockets, wakes
-from real_desktop import Desktop, desktop_session, eventually
+from real_desktop import desktop_session, eventually
 
 SETTLE_S = 30.0
 LOOK_S = 5.0
@@ -58,16 +55,6 @@ def watch(pids: list[int], seconds: float) -> list[Rest]:
     return found
 
 
-@contextmanager
-def running(desktop: Desktop, *arguments: str, **variables: str) -> Iterator[int]:
-    process = subprocess.Popen([sys.executable, *arguments], env={**desktop.environment, **variables})
-    try:
-        yield process.pid
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10)
@@ -78,7 +65,7 @@ def main() -> int:
         with running(desktop, "-c", BARE) as bare, running(desktop, "-m", "tray", COZE_TRAY_HOME=str(home)) as ours:
             eventually((home / "running.json").exists, "the program to run")
             time.sleep(SETTLE_S)
-            rests = watch([bare, ours], told.minutes * 60)
+            rests = watch([bare.pid, ours.pid], told.minutes * 60)
     for name, rest in zip(("a bare icon", "the program"), rests, strict=True):
         print(f"{name}: woken {sum(rest.woken.values())} times, {rest.cpu_s:.2f} s of CPU in {told.minutes:g} min")
         for thread, count in sorted(rest.woken.items(), key=lambda one: -one[1]):

@@ -33,6 +33,7 @@ import history
 
 from footprint import Memory, memory
 from real_desktop import Desktop, desktop_session, eventually
+from real_program import working_for
 
 IDLE_MB, AFTER_DRAFT_MB = 35.0, 60.0
 """So much above the bare icon at most."""
@@ -83,18 +84,11 @@ def running(desktop: Desktop, *arguments: str, **variables: str) -> Iterator[sub
     """A Python program, running in the desktop with its icon shown."""
     process = subprocess.Popen([sys.executable, *arguments], env={**desktop.environment, **variables})
     try:
-        eventually(lambda: _icon_is_there(desktop), "the icon")
+        eventually(desktop.labels_by_now, "the icon")
         yield process
     finally:
         process.terminate()
         process.wait(20)
-
-
-def _icon_is_there(desktop: Desktop) -> bool:
-    try:
-        return bool(desktop.menu())
-    except AssertionError:
-        return False
 
 
 def lowest(pid: int, seconds: float) -> Memory:
@@ -114,8 +108,6 @@ def rows(settle_s: float, folder: Path) -> dict[str, Memory]:
     cloud = context.Process(target=serve, args=(theirs,), daemon=True)
     cloud.start()
     base_url = ours.recv()
-    drafts = folder / "drafts"
-    drafts.mkdir()
     made: dict[str, Memory] = {}
     with desktop_session("--panel") as desktop:
         with running(desktop, "-c", BARE) as process:
@@ -129,12 +121,7 @@ def rows(settle_s: float, folder: Path) -> dict[str, Memory]:
         with running(desktop, "-m", "tray", COZE_TRAY_HOME=str(folder / "keyring")) as process:
             time.sleep(settle_s)
             made["at rest, a token in the keyring"] = memory(process.pid)
-        variables = {
-            "COZE_TRAY_HOME": str(folder / "home"),
-            "COZE_API_BASE": base_url,
-            "COZE_TRAY_DRAFTS_DIR": str(drafts),
-            "COZE_TRAY_ALLOW_HOSTS": "127.0.0.1",
-        }
+        variables = working_for(base_url, folder, token="")
         with running(desktop, "-m", "tray", **variables) as process:
             said = desktop.run(sys.executable, "-m", "tray", "ask", "做", "--bot", "1", "--json", **variables)
             receipt = json.loads(said.splitlines()[-1])["drafts"][0]

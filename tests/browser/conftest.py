@@ -23,8 +23,9 @@ ARGUMENTS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
+    """Not for longer: while it is there, its loop runs in the tests' own thread, where others run theirs."""
     if CHROMIUM is None:
         pytest.skip("chromium is not installed")
     with playwright.sync_playwright() as started:
@@ -34,12 +35,14 @@ def chromium() -> Iterator[Any]:
 
 
 class Seen:
-    """A tab. `complaints`: what the browser has found wrong with the page: errors, refused scripts, failed requests."""
+    """A tab. `complaints`: what the browser has found wrong with the page: errors, refused scripts, failed requests;
+    whatever a page writes to the console."""
 
     def __init__(self, context: Any) -> None:
+        self.context = context
         self.tab = context.new_page()
         self.complaints: list[str] = []
-        self.tab.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        self.tab.on("console", lambda said: self.complaints.append(f"{said.text} ({said.location.get('url')})"))
         self.tab.on("pageerror", lambda error: self.complaints.append(str(error)))
 
 
@@ -50,13 +53,14 @@ def look(chromium: Any) -> Iterator[Callable[..., Seen]]:
     contexts: list[Any] = []
     tabs: list[Seen] = []
 
-    def open_page(listening: Listening, path: str = "", *, width: int = 1200, dark: bool = False) -> Seen:
-        contexts.append(
-            chromium.new_context(
-                viewport={"width": width, "height": 800}, color_scheme="dark" if dark else "light",
-                reduced_motion="reduce", accept_downloads=True,
-            )
-        )  # fmt: skip
+    def open_page(listening: Listening, path: str = "", *, width: int = 1200, dark: bool = False, **more: Any) -> Seen:
+        how = {
+            "viewport": {"width": width, "height": 800},
+            "color_scheme": "dark" if dark else "light",
+            "reduced_motion": "reduce",
+            "accept_downloads": True,
+        }
+        contexts.append(chromium.new_context(**how | more))
         seen = Seen(contexts[-1])
         seen.tab.set_default_timeout(15_000)
         seen.tab.goto(listening.app.page.url(listening.app, path))

@@ -76,6 +76,13 @@ class Desktop:
         menu = self.menu(*clicks)[-1]["menu"]
         return [entry["label"].replace("_", "") for entry in menu if "label" in entry]
 
+    def labels_by_now(self) -> list[str]:
+        """As `labels`; none while there is no icon."""
+        try:
+            return self.labels()
+        except AssertionError:
+            return []
+
     def notifications(self) -> str:
         """Every notification that went over the bus so far, as dbus-monitor writes it."""
         return (self.logs / "notify.monitor").read_text("utf-8")
@@ -203,6 +210,14 @@ def entries_with(desktop: Desktop, label: str, item: str) -> dict[str, dict[str,
     """The entries once there is one named `label` that has an item whose name `item` is in; none before."""
     entries = entries_of(desktop)
     return entries if item in str(entries.get(label, {}).get("items")) else {}
+
+
+def fake_zenity(folder: Path, script: str) -> str:
+    """A zenity that writes down its arguments and then does what `script` says. Returns the PATH with it in front."""
+    program = folder / "zenity"
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > "{folder}/asked"\n{script}\n')
+    program.chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
 
 
 def eventually(look: Callable[[], T], what: str, timeout_s: float = 60) -> T:

@@ -6,7 +6,6 @@ Run it where the desktop tests run:  python tests/desktop/screenshot.py
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,7 +18,8 @@ from PIL import Image, ImageChops, ImageDraw, ImageFont
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
-from real_desktop import Desktop, desktop_session, eventually
+from real_desktop import COZE_TRAY, Desktop, desktop_session, eventually
+from real_program import program, working_for
 from tray import locale
 from tray.desktop.images import Picture, picture
 from tray.events import State
@@ -35,19 +35,14 @@ OPENED = "最近的草稿"
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     icon_states().save(FOLDER / "icons.png", optimize=True)
-    with desktop_session("--panel") as desktop, demo_home() as variables:
-        running = subprocess.Popen([sys.executable, "-m", "tray"], env={**desktop.environment, **variables})
-        try:
-            desktop.python("-c", BACKGROUND)
-            eventually(lambda: labels(desktop), "the icon")
-            desktop.run(sys.executable, "-m", "tray", "ask", "做一个关于一天的短视频", "--bot", "1", **variables)
-            eventually(lambda: "草稿已生成" in desktop.notifications(), "the notification")
-            eventually(lambda: has_item(desktop, OPENED), "the draft in the menu")
-            open_menu(desktop, OPENED)
-            shoot(desktop, FOLDER / "tray.png")
-        finally:
-            running.terminate()
-            running.wait(10)
+    with desktop_session("--panel") as desktop, demo_home() as variables, program(desktop, **variables):
+        desktop.python("-c", BACKGROUND)
+        eventually(desktop.labels_by_now, "the icon")
+        desktop.run(*COZE_TRAY, "ask", "做一个关于一天的短视频", "--bot", "1", **variables)
+        eventually(lambda: "草稿已生成" in desktop.notifications(), "the notification")
+        eventually(lambda: has_item(desktop, OPENED), "the draft in the menu")
+        open_menu(desktop, OPENED)
+        shoot(desktop, FOLDER / "tray.png")
 
 
 @contextmanager
@@ -55,19 +50,12 @@ def demo_home(language: str = "zh_CN") -> Iterator[dict[str, str]]:
     """The variables of a program that has just been installed and is signed in to a simulated Coze, whose bot speaks
     the language too."""
     with tempfile.TemporaryDirectory() as folder:
-        drafts, home = Path(folder, "com.lveditor.draft"), Path(folder, "home")
-        drafts.mkdir()
+        home = Path(folder, "home")
         home.mkdir()
         (home / "settings.toml").write_text(f'language = "{language}"\nbot_id = "1"\n', "utf-8")
         locale.use(language)
         with demo.simulator(pace_s=0.02) as cloud:
-            yield {
-                "COZE_TRAY_HOME": str(home),
-                "COZE_API_BASE": cloud.base_url,
-                "COZE_API_TOKEN": "t",
-                "COZE_TRAY_DRAFTS_DIR": str(drafts),
-                "COZE_TRAY_ALLOW_HOSTS": "127.0.0.1",
-            }
+            yield working_for(cloud.base_url, Path(folder))
 
 
 def icon_states() -> Image.Image:
@@ -95,14 +83,6 @@ def icon_states() -> Image.Image:
                 sheet.paste(drawn, (x, middle - size // 2), drawn)
                 x += size + gap
     return sheet
-
-
-def labels(desktop: Desktop) -> list[str]:
-    """The menu's, none while there is no icon."""
-    try:
-        return desktop.labels()
-    except AssertionError:
-        return []
 
 
 def has_item(desktop: Desktop, label: str) -> bool:

@@ -3,24 +3,15 @@ own: xfce4-panel's tray crashes now and then when menus change, and is restarted
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from real_desktop import Desktop, entries_with, eventually, tray
+from real_desktop import Desktop, entries_with, eventually, fake_zenity, tray
 
 pytestmark = pytest.mark.desktop
-
-
-def fake_zenity(folder: Path, script: str) -> str:
-    """A zenity that writes down its arguments and then does what `script` says. Returns the PATH with it in front."""
-    program = folder / "zenity"
-    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > "{folder}/asked"\n{script}\n')
-    program.chmod(0o755)
-    return f"{folder}:{os.environ['PATH']}"
 
 
 def test_what_can_be_asked_is_in_the_menu_and_a_click_asks_it(panel: Desktop, tmp_path: Path) -> None:
@@ -102,3 +93,25 @@ def test_where_no_window_can_be_shown_a_notification_says_how_to_answer(panel: D
         eventually(lambda: entries_with(panel, "Questions", "什么颜色"), "the question in the menu")
         panel.menu("什么颜色？")
         eventually(lambda: "coze-tray answer r77 TEXT" in panel.notifications(), "the notification")
+
+
+def test_a_window_that_fails_is_told_of_and_not_taken_for_a_cancel(panel: Desktop, tmp_path: Path) -> None:
+    path = fake_zenity(tmp_path, "echo 'zenity: libwebkit2gtk-4.1.so.0: cannot open shared object file' >&2; exit 127")
+    with tray(panel, PATH=path) as driver:
+        driver.order(found={"targets": [["海报机器人", True]], "questions": [["r78", "q", "什么颜色？"]]})
+        eventually(lambda: entries_with(panel, "Questions", "什么颜色"), "the question in the menu")
+        panel.menu("什么颜色？")
+        eventually(lambda: "coze-tray answer r78 TEXT" in panel.notifications(), "how to answer")
+        panel.menu("海报机器人")
+        eventually(lambda: "coze-tray ask TEXT" in panel.notifications(), "how to ask")
+        assert "libwebkit2gtk-4.1.so.0" in panel.notifications()
+
+
+def test_a_token_that_is_typed_as_an_answer_is_not_given(panel: Desktop, tmp_path: Path) -> None:
+    path = fake_zenity(tmp_path, f"echo pat_{'Ab3' * 21}z")
+    with tray(panel, PATH=path) as driver:
+        driver.order(found={"questions": [["r79", "q", "令牌？"]]})
+        eventually(lambda: entries_with(panel, "Questions", "令牌"), "the question in the menu")
+        panel.menu("令牌？")
+        eventually(lambda: "looks like a Coze token" in panel.notifications(), "the notification")
+        assert not driver.says(called="answer", question="q")

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from real_desktop import Desktop, desktop_session, eventually
+from real_program import program, start, working_for
 from tray.simulator import demo
 
 pytestmark = pytest.mark.desktop
@@ -57,46 +58,32 @@ def test_a_locked_keyring_is_said_in_time() -> None:
 def test_the_icon_comes_though_the_keyring_is_locked_and_all_goes_on_when_it_is_unlocked(
     tmp_path: Path, dismissed_first: bool
 ) -> None:
-    drafts = tmp_path / "drafts"
-    drafts.mkdir()
     with desktop_session("--panel") as desktop, demo.simulator(pace_s=0) as cloud:
-        variables = {
-            "COZE_TRAY_HOME": str(tmp_path / "home"),
-            "COZE_API_BASE": cloud.base_url,
-            "COZE_TRAY_DRAFTS_DIR": str(drafts),
-            "COZE_TRAY_ALLOW_HOSTS": "127.0.0.1",
-        }
+        variables = working_for(cloud.base_url, tmp_path, token="")
         host = urlsplit(cloud.base_url).netloc
         _do(desktop, f"write({host!r}, Token('pat_x'))")
         desktop.python("-c", LOCK)
         began = time.monotonic()
-        environment = {**desktop.environment, **variables}
-        with subprocess.Popen([sys.executable, "-m", "tray"], env=environment) as running:
-            try:
-                eventually(lambda: _labels(desktop), "the icon")
-                assert time.monotonic() - began < 5  # sooner than the keyring gives up
-                ask = [sys.executable, "-m", "tray", "ask", "做一个视频", "--bot", "1"]
-                with subprocess.Popen(
-                    ask, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-                ) as asking:
-                    locked = "Sign in to Coze: The keyring is locked"
-                    eventually(lambda: any(label.startswith(locked) for label in _labels(desktop)), "the state")
-                    eventually(lambda: "The keyring is locked" in desktop.notifications(), "the notification")
-                    assert "Unlock it" in desktop.notifications()
-                    if dismissed_first:
-                        _type_into_the_prompt(desktop, "Escape")
-                        eventually(lambda: not _prompts(desktop), "the prompt to go")
-                        with subprocess.Popen([sys.executable, "-c", UNLOCK], env=desktop.environment) as other:
-                            _type_into_the_prompt(desktop, "test-password")
-                            assert other.wait(20) == 0
-                    else:
-                        assert len(_prompts(desktop)) == 1
+        with program(desktop, **variables):
+            eventually(desktop.labels_by_now, "the icon")
+            assert time.monotonic() - began < 5  # sooner than the keyring gives up
+            with start(desktop, "ask", "做一个视频", "--bot", "1", **variables) as asking:
+                locked = "Sign in to Coze: The keyring is locked"
+                eventually(lambda: any(label.startswith(locked) for label in desktop.labels_by_now()), "the state")
+                eventually(lambda: "The keyring is locked" in desktop.notifications(), "the notification")
+                assert "Unlock it" in desktop.notifications()
+                if dismissed_first:
+                    _type_into_the_prompt(desktop, "Escape")
+                    eventually(lambda: not _prompts(desktop), "the prompt to go")
+                    with subprocess.Popen([sys.executable, "-c", UNLOCK], env=desktop.environment) as other:
                         _type_into_the_prompt(desktop, "test-password")
-                    eventually(lambda: list(drafts.iterdir()), "the draft")
-                    assert asking.wait(30) == 1  # it was told to sign in, and that the request is kept
-                eventually(lambda: _labels(desktop)[:1] == ["Listening, nothing to do"], "the listener to be idle")
-            finally:
-                running.terminate()
+                        assert other.wait(20) == 0
+                else:
+                    assert len(_prompts(desktop)) == 1
+                    _type_into_the_prompt(desktop, "test-password")
+                eventually(lambda: list((tmp_path / "drafts").iterdir()), "the draft")
+                assert asking.wait(30) == 1  # it was told to sign in, and that the request is kept
+            eventually(lambda: desktop.labels_by_now()[:1] == ["Listening, nothing to do"], "the listener to be idle")
 
 
 @pytest.mark.parametrize("keyring", ["locked", "none"])
@@ -124,13 +111,6 @@ def _do(desktop: Desktop, call: str) -> str:
 
 UNLOCK = "import secretstorage as s; s.get_default_collection(s.dbus_init()).unlock()"
 """Another program has it unlocked."""
-
-
-def _labels(desktop: Desktop) -> list[str]:
-    try:
-        return desktop.labels()
-    except AssertionError:
-        return []
 
 
 def _prompts(desktop: Desktop) -> list[str]:

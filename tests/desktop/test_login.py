@@ -34,18 +34,23 @@ def test_what_is_registered_from_a_venv_with_an_odd_path_starts_with_its_icon(
 ) -> None:
     home, config = tmp_path / "家 目录", tmp_path / "config"
     variables = {"COZE_TRAY_HOME": str(home), "XDG_CONFIG_HOME": str(config), "PYTHONPATH": ""}
+    (tmp_path / "json.py").write_text("raise SystemExit('a file of the user was run')")  # where the login begins
     said = panel.run(str(python), "-m", "tray", "autostart", "on", "--json", **variables)
     found = json.loads(said.splitlines()[-1])
     assert (found["starts_at_login"], found["is_this_program"]) == (True, True)
     assert found["where"] == str(config / "autostart" / "coze-tray.desktop")
     desktop = {**panel.environment, "PYTHONPATH": ""}
     nowhere = subprocess.DEVNULL  # what it starts keeps these
-    subprocess.run(["gio", "launch", found["where"]], env=desktop, check=True, stdout=nowhere, stderr=nowhere)
+    subprocess.run(
+        ["gio", "launch", found["where"]], env=desktop, cwd=tmp_path, check=True, stdout=nowhere, stderr=nowhere
+    )
     running = home / "running.json"
     eventually(running.exists, "the program to run")
     pid = json.loads(running.read_text("utf-8"))["pid"]
     try:
-        assert Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:3] == [os.fsencode(python), b"-m", b"tray"]
+        started = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
+        assert (started[0], started[-2:]) == (os.fsencode(python), [b"-m", b"tray"])
+        assert Path(f"/proc/{pid}/cwd").readlink() == Path("/")
         eventually(lambda: "Listening, nothing to do" in panel.labels(), "its icon")
     finally:
         os.kill(pid, signal.SIGTERM)

@@ -7,36 +7,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from factory import draft, export, segment, track
-from real_desktop import COZE_TRAY, Desktop, desktop_session, eventually, panel_s_needs, process
+from real_desktop import COZE_TRAY, Desktop, desktop_session, eventually, fake_zenity, panel_s_needs, process
+from real_program import program, working_for
 from tray.simulator import demo
 from tray.simulator.exchange import Frames
 from tray.simulator.workflows import SimulatedRun, Workflows
 
 pytestmark = pytest.mark.desktop
-
-
-@contextmanager
-def program(desktop: Desktop, *arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """The program, running in the desktop."""
-    running = subprocess.Popen(
-        [*COZE_TRAY, *arguments],
-        env={**desktop.environment, **variables},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield running
-    finally:
-        running.kill()
-        running.communicate()
 
 
 def test_the_menu_starts_and_stops_the_real_listener_and_quits(panel: Desktop, tmp_path: Path) -> None:
@@ -52,7 +35,7 @@ def test_the_menu_starts_and_stops_the_real_listener_and_quits(panel: Desktop, t
 def test_the_demo_shows_the_icon_and_raises_a_notification_that_names_the_draft(panel: Desktop, tmp_path: Path) -> None:
     drafts = tmp_path / "drafts"
     with program(panel, "demo", "--drafts-dir", str(drafts), COZE_TRAY_HOME=str(tmp_path / "home")) as running:
-        eventually(lambda: _icon_is_there(panel), "the icon")
+        eventually(panel.labels_by_now, "the icon")
         eventually(lambda: "Demo" in "".join(panel.labels()) or _submenu_has(panel, "Demo"), "the draft in the menu")
         assert running.wait(60) == 0
     name = next(drafts.iterdir()).name
@@ -70,18 +53,10 @@ def test_a_demo_that_can_not_begin_takes_its_icon_away_and_says_why(panel: Deskt
 
 
 def test_ask_while_the_tray_runs_is_done_by_it_and_notified(panel: Desktop, tmp_path: Path) -> None:
-    drafts = tmp_path / "drafts"
-    drafts.mkdir()
     with demo.simulator(pace_s=0) as cloud:
-        variables = {
-            "COZE_TRAY_HOME": str(tmp_path / "home"),
-            "COZE_API_BASE": cloud.base_url,
-            "COZE_API_TOKEN": "t",
-            "COZE_TRAY_DRAFTS_DIR": str(drafts),
-            "COZE_TRAY_ALLOW_HOSTS": "127.0.0.1",
-        }
+        variables = working_for(cloud.base_url, tmp_path)
         with program(panel, **variables):
-            eventually(lambda: _icon_is_there(panel), "the icon")
+            eventually(panel.labels_by_now, "the icon")
             said = panel.run(*COZE_TRAY, "ask", "做一个视频", "--bot", "1", "--json", **variables)
             name = json.loads(said.splitlines()[-1])["drafts"][0]["name"]
             eventually(lambda: _submenu_has(panel, name), "the draft under recent drafts")
@@ -89,10 +64,7 @@ def test_ask_while_the_tray_runs_is_done_by_it_and_notified(panel: Desktop, tmp_
 
 
 def test_targets_are_asked_from_the_menu_and_their_questions_answered_there(panel: Desktop, tmp_path: Path) -> None:
-    drafts, home = tmp_path / "drafts", tmp_path / "home"
-    drafts.mkdir()
-    (tmp_path / "zenity").write_text("#!/bin/sh\necho 做一个视频\n")
-    (tmp_path / "zenity").chmod(0o755)
+    path = fake_zenity(tmp_path, "echo 做一个视频")
 
     def on_run(run: SimulatedRun) -> Frames:
         question = {
@@ -107,14 +79,7 @@ def test_targets_are_asked_from_the_menu_and_their_questions_answered_there(pane
 
     with demo.simulator(pace_s=0) as cloud:
         cloud.routes.update(Workflows(on_run, on_resume).routes())
-        variables = {
-            "COZE_TRAY_HOME": str(home),
-            "COZE_API_BASE": cloud.base_url,
-            "COZE_API_TOKEN": "t",
-            "COZE_TRAY_DRAFTS_DIR": str(drafts),
-            "COZE_TRAY_ALLOW_HOSTS": "127.0.0.1",
-            "PATH": f"{tmp_path}:{panel.environment['PATH']}",
-        }
+        variables = {**working_for(cloud.base_url, tmp_path), "PATH": path}
         with program(panel, **variables):
             eventually(lambda: "Listening, nothing to do" in panel.labels(), "the listener to listen")
             assert "Targets" not in panel.labels()
@@ -127,7 +92,7 @@ def test_targets_are_asked_from_the_menu_and_their_questions_answered_there(pane
             eventually(lambda: _submenu_has(panel, "海：哪个方向？"), "the question")
             eventually(lambda: "海：哪个方向？ (横屏 / 竖屏)" in panel.notifications(), "its notification")
             panel.menu("竖屏")
-            eventually((drafts / "竖屏" / "draft_content.json").exists, "the draft, named as was answered")
+            eventually((tmp_path / "drafts" / "竖屏" / "draft_content.json").exists, "the draft, named as was answered")
             panel.menu("海报")
             eventually(lambda: _submenu_has(panel, "Demo"), "the bot's draft")
             panel.menu("每日")
@@ -136,20 +101,11 @@ def test_targets_are_asked_from_the_menu_and_their_questions_answered_there(pane
 
 
 def test_who_never_saw_a_terminal_signs_in_from_the_menu(panel: Desktop, tmp_path: Path) -> None:
-    drafts, home = tmp_path / "drafts", tmp_path / "home"
-    drafts.mkdir()
     answers = 'case "$*" in *token*) echo pat_of_the_menu;; *"id of the bot"*) echo 7;; *) echo 海;; esac'
-    (tmp_path / "zenity").write_text(f"#!/bin/sh\n{answers}\n")
-    (tmp_path / "zenity").chmod(0o755)
+    path = fake_zenity(tmp_path, answers)
     with demo.simulator(pace_s=0) as cloud:
         cloud.tokens = {"pat_of_the_menu"}
-        variables = {
-            "COZE_TRAY_HOME": str(home),
-            "COZE_API_BASE": cloud.base_url,
-            "COZE_TRAY_DRAFTS_DIR": str(drafts),
-            "COZE_TRAY_ALLOW_HOSTS": "127.0.0.1",
-            "PATH": f"{tmp_path}:{panel.environment['PATH']}",
-        }
+        variables = {**working_for(cloud.base_url, tmp_path, token=""), "PATH": path}
         with program(panel, **variables):
             eventually(lambda: "Sign in…" in panel.labels(), "the way to sign in")
             eventually(lambda: "Not signed in yet" in panel.notifications(), "who did not look there to be told")
@@ -160,8 +116,17 @@ def test_who_never_saw_a_terminal_signs_in_from_the_menu(panel: Desktop, tmp_pat
             panel.menu("New request…")
             eventually(lambda: _submenu_has(panel, "Demo"), "the bot's draft")
     assert {chat.bot_id for chat in cloud.chats.values()} == {"7"}
-    kept = [file.read_bytes() for file in home.iterdir() if file.is_file()]
+    kept = [file.read_bytes() for file in (tmp_path / "home").iterdir() if file.is_file()]
     assert kept and not any(b"pat_of_the_menu" in one for one in kept)
+
+
+def test_who_must_sign_in_anew_soon_is_told_and_finds_it_in_the_menu(panel: Desktop, tmp_path: Path) -> None:
+    ends = {"api.coze.cn": {"ends_at": time.time() + 90_000}}
+    (tmp_path / "account.json").write_text(json.dumps(ends))
+    with program(panel, COZE_TRAY_HOME=str(tmp_path)):
+        eventually(lambda: "The sign-in expires in 1 day." in panel.notifications(), "the notification")
+        assert "Sign in again from the icon's menu" in panel.notifications()
+        eventually(lambda: "Sign in…" in panel.labels(), "the way to do so")
 
 
 def test_login_stores_the_token_in_the_keyring_and_logout_deletes_it(bare: Desktop, tmp_path: Path) -> None:
@@ -198,7 +163,7 @@ def test_without_a_tray_it_says_so_at_once_listens_and_shows_the_icon_when_there
             "the program to listen",
         )
         with panel_s_needs(desktop), process(desktop, "xfce4-panel", "--disable-wm-check"):
-            eventually(lambda: _icon_is_there(desktop), "the icon")
+            eventually(desktop.labels_by_now, "the icon")
             assert desktop.labels("Stop listening")[:2] == ["Not listening", "Start listening"]
         running.send_signal(signal.SIGTERM)
         assert running.wait(15) == 0
@@ -230,19 +195,27 @@ def test_what_is_set_in_the_menu_is_kept_in_the_settings_beside_what_was_there(p
         assert 'language = ""' in settings.read_text("utf-8")
 
 
+def test_settings_that_can_not_be_read_are_told_of_at_each_click_and_once_mended_it_listens(
+    panel: Desktop, tmp_path: Path
+) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text("notifications = [", "utf-8")
+    with program(panel, COZE_TRAY_HOME=str(tmp_path), COZE_API_TOKEN="t"):
+        eventually(lambda: "settings.toml" in "".join(panel.labels()[:1]), "the icon to say why")
+        settings.write_text("nothing = at all", "utf-8")
+        panel.menu("Start listening")
+        eventually(lambda: "line 1" in panel.notifications(), "the click to say why")
+        settings.write_text("notifications = true", "utf-8")
+        panel.menu("Start listening")
+        eventually(lambda: panel.labels()[:2] == ["Listening, nothing to do", "Stop listening"], "it to listen")
+
+
 def test_without_a_display_it_listens_all_the_same(bare: Desktop, tmp_path: Path) -> None:
     with program(bare, COZE_TRAY_HOME=str(tmp_path), DISPLAY="") as running:
         assert running.stderr is not None
         assert "no display" in running.stderr.readline()
         running.send_signal(signal.SIGINT)
         assert running.wait(15) == 0
-
-
-def _icon_is_there(desktop: Desktop) -> bool:
-    try:
-        return bool(desktop.labels())
-    except AssertionError:
-        return False
 
 
 def _submenu_has(desktop: Desktop, name: str) -> bool:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from footprint import memory, network_sockets, wakes
-from real_desktop import Desktop, eventually
+from real_desktop import COZE_TRAY, Desktop, eventually
+from real_program import program, working_for
 from tray.simulator import demo
 
 pytestmark = pytest.mark.desktop
@@ -27,29 +26,17 @@ def sleeps(pid: int) -> bool:
 
 
 def test_with_nothing_to_do_it_sleeps_without_network_before_a_draft_and_after(panel: Desktop, tmp_path: Path) -> None:
-    drafts, home = tmp_path / "drafts", tmp_path / "home"
-    drafts.mkdir()
     with demo.simulator(pace_s=0) as cloud:
-        variables = {
-            "COZE_TRAY_HOME": str(home),
-            "COZE_API_BASE": cloud.base_url,
-            "COZE_API_TOKEN": "t",
-            "COZE_TRAY_DRAFTS_DIR": str(drafts),
-            "COZE_TRAY_ALLOW_HOSTS": "127.0.0.1",
-        }
-        program = subprocess.Popen([sys.executable, "-m", "tray"], env={**panel.environment, **variables})
-        try:
+        variables = working_for(cloud.base_url, tmp_path)
+        with program(panel, **variables) as running:
             eventually(lambda: "Listening, nothing to do" in panel.labels(), "the program to listen")
-            eventually(lambda: sleeps(program.pid), "it to sleep")
-            assert not network_sockets(program.pid)
-            assert len(list(Path(f"/proc/{program.pid}/task").iterdir())) <= 12
-            said = panel.run(sys.executable, "-m", "tray", "ask", "做", "--bot", "1", "--json", **variables)
+            eventually(lambda: sleeps(running.pid), "it to sleep")
+            assert not network_sockets(running.pid)
+            assert len(list(Path(f"/proc/{running.pid}/task").iterdir())) <= 12
+            said = panel.run(*COZE_TRAY, "ask", "做", "--bot", "1", "--json", **variables)
             assert len(json.loads(said.splitlines()[-1])["drafts"]) == 1
-            eventually(lambda: sleeps(program.pid), "it to sleep again")
-            assert not network_sockets(program.pid)
-            children = Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text()
+            eventually(lambda: sleeps(running.pid), "it to sleep again")
+            assert not network_sockets(running.pid)
+            children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text()
             assert not children, "what helped with the draft has ended"
-            assert memory(program.pid).own_mb < 100
-        finally:
-            program.terminate()
-            program.wait(20)
+            assert memory(running.pid).own_mb < 100

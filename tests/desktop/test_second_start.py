@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from real_desktop import Desktop, eventually
+from real_desktop import COZE_TRAY, Desktop, eventually
+from real_program import program
 
 pytestmark = pytest.mark.desktop
-
-COZE_TRAY = (sys.executable, "-m", "tray")
 
 
 @pytest.fixture
@@ -25,27 +23,22 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def running(panel: Desktop, home: Path) -> Iterator[subprocess.Popen[str]]:
     """The program, with its icon."""
-    process = _start(panel, home)
-    try:
+    with program(panel, **_at(home)) as process:
         eventually(lambda: "Listening, nothing to do" in panel.labels(), "the listener to listen")
         yield process
-    finally:
-        process.kill()
-        process.communicate()
 
 
-def _start(panel: Desktop, home: Path) -> subprocess.Popen[str]:
-    variables = {**panel.environment, "COZE_TRAY_HOME": str(home), "COZE_API_TOKEN": "t"}
-    return subprocess.Popen(COZE_TRAY, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def _at(home: Path) -> dict[str, str]:
+    return {"COZE_TRAY_HOME": str(home), "COZE_API_TOKEN": "t"}
 
 
 def _command(panel: Desktop, home: Path, *arguments: str) -> str:
-    return panel.run(*COZE_TRAY, *arguments, COZE_TRAY_HOME=str(home), COZE_API_TOKEN="t")
+    return panel.run(*COZE_TRAY, *arguments, **_at(home))
 
 
 def test_a_second_start_shows_where_the_icon_of_the_first_is(panel: Desktop, running, home: Path) -> None:
-    second = _start(panel, home)
-    _out, errors = second.communicate(timeout=30)
+    with program(panel, **_at(home)) as second:
+        _out, errors = second.communicate(timeout=30)
     assert second.returncode == 0 and "runs already. Its icon is in the panel's tray." in errors
     eventually(lambda: "Its icon is in the panel's tray" in panel.notifications(), "the notification of the first")
     assert running.poll() is None
@@ -66,14 +59,10 @@ def test_stop_start_status_and_quit_reach_the_icon(panel: Desktop, running, home
 def test_a_program_that_could_not_be_opened_says_why_and_can_be_ended(panel: Desktop, home: Path) -> None:
     home.mkdir()
     (home / "settings.toml").write_text("region = 5\n")
-    broken = _start(panel, home)
-    try:
+    with program(panel, **_at(home)) as broken:
         eventually((home / "running.json").exists, "it to answer")
         (home / "settings.toml").unlink()
         found = json.loads(_command(panel, home, "status", "--json").splitlines()[-1])
         assert found["state"] == "error" and "settings.toml" in found["program"]["state"]["detail"]
         assert f"process {broken.pid}" in _command(panel, home, "quit")
         assert broken.wait(15) == 0
-    finally:
-        broken.kill()
-        broken.communicate()

@@ -73,11 +73,11 @@ def test_what_runs_is_in_the_menu_with_its_progress_and_can_be_cancelled(panel: 
             driver.publish(event="RequestStarted", request_id=f"r{number}", title=title)
         driver.publish(event="MediaProgress", request_id="r0", done=3, total=10, received_bytes=1)
         driver.publish(event="MediaProgress", request_id="r1", done=0, total=2, received_bytes=1)
-        entries = eventually(lambda: entries_with(panel, "Running", "夏天的海: 3/10"), "what runs in the menu")
-        assert "Working on a draft: 3 of 12 media" in entries
-        assert panel.menu()[0]["icon"]["Title"] == "coze-tray: Working on a draft: 3 of 12 media"
+        entries = eventually(lambda: entries_with(panel, "Running", "夏天的海: 3/10 · 30%"), "what runs in the menu")
+        assert "Working on a draft: 25%, 3 of 12 media" in entries
+        assert panel.menu()[0]["icon"]["Title"] == "coze-tray: Working on a draft: 25%, 3 of 12 media"
         labels = [item["label"] for item in entries["Running"]["items"]]
-        assert labels[1].startswith("一天 & 一夜长") and labels[1].endswith("…: 0/2")
+        assert labels[1].startswith("一天 & 一夜长") and labels[1].endswith("…: 0/2 · 0%")
         assert [[item["label"] for item in running["items"]] for running in entries["Running"]["items"]] == [
             ["Cancel"],
             ["Cancel"],
@@ -186,10 +186,11 @@ def test_after_a_thousand_changes_the_menu_says_what_is_true(panel: Desktop) -> 
         entries = eventually(lambda: entries_with(panel, "Running", "request 999"), "the last change")
         left = range(983, 1000)
         assert [item["label"] for item in entries["Running"]["items"]] == [
-            f"request {n}: {n % 100}/100" if n % 10 else f"request {n}: waiting for an answer" for n in left
+            f"request {n}: {n % 100}/100 · {n % 100}%" if n % 10 else f"request {n}: waiting for an answer"
+            for n in left
         ]
         done = sum(n % 100 for n in left if n % 10)
-        assert f"Working on a draft: {done} of 1600 media" in entries
+        assert f"Working on a draft: {100 * done // 1600}%, {done} of 1600 media" in entries
         assert panel.menu()[0]["icon"]["IconName"] == picture("working", done, 1600).name
 
 
@@ -198,7 +199,7 @@ def test_progress_changes_labels_alone_a_few_times_a_second_so_that_an_open_menu
         driver.publish(event="StateChanged", state="working", detail="")
         driver.publish(event="RequestStarted", request_id="r", title="海")
         driver.publish(event="MediaProgress", request_id="r", done=0, total=300, received_bytes=0)
-        eventually(lambda: entries_with(panel, "Running", "海: 0/300"), "the progress in the menu")
+        eventually(lambda: entries_with(panel, "Running", "海: 0/300 · 0%"), "the progress in the menu")
         counting = subprocess.Popen(
             [sys.executable, str(MENU_BUS), "count", "3"], env=panel.environment, stdout=subprocess.PIPE, text=True
         )
@@ -209,7 +210,7 @@ def test_progress_changes_labels_alone_a_few_times_a_second_so_that_an_open_menu
         heard = json.loads(counting.communicate(timeout=20)[0])
         assert heard["LayoutUpdated"] == 0
         assert 2 <= heard["ItemsPropertiesUpdated"] <= 16
-        eventually(lambda: entries_with(panel, "Running", "海: 100/300"), "the last of it in the menu")
+        eventually(lambda: entries_with(panel, "Running", "海: 100/300 · 33%"), "the last of it in the menu")
 
 
 def test_a_click_is_over_at_once_though_what_it_does_hangs(panel: Desktop) -> None:

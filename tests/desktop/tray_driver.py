@@ -96,8 +96,14 @@ class Program:
     def ask(self, name: str | None, prompt: str) -> None:
         say(called="ask", name=name, prompt=prompt)
 
+    def make_draft(self, said: str, source: str) -> None:
+        say(called="make_draft", said=said, source=source)
+
     def has_token(self) -> bool:
         return True
+
+    def sign_in_ends(self) -> bool:
+        return False
 
     def sign_in(self, token: str, bot_id: str) -> None:
         say(called="sign_in")

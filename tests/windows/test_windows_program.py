@@ -9,6 +9,7 @@ import pytest
 
 from real_desktop import eventually
 from tray import __version__
+from web import enter, site_is_whole
 from windows import Windows, windows_path
 
 pytestmark = pytest.mark.desktop
@@ -49,6 +50,22 @@ def test_the_icon_shows_its_menu_whose_last_entry_ends_the_program(windows: Wind
     assert not (home / "running.json").exists()
     status = json.loads(windows.coze_tray("status", "--json", **variables).stdout.splitlines()[-1])
     assert not status["running"]
+
+
+def test_the_page_is_served_whole(windows: Windows, tmp_path: Path) -> None:
+    home = tmp_path / "家 home"
+    variables = {"COZE_TRAY_HOME": windows_path(home), "COZE_API_TOKEN": "t", "COZE_API_BASE": "http://127.0.0.1:9"}
+    with windows.icon(**variables) as running:
+        eventually((home / "running.json").exists, "the listener")
+        said = windows.coze_tray("page", "--no-browser", "--json", **variables).stdout
+        with enter(json.loads(said.splitlines()[-1])["url"]) as client:
+            site_is_whole(client)
+            assert client.get("api/v1/status").json()["state"] == "idle"
+            with client.stream("GET", "api/v1/events") as stream:
+                lines = stream.iter_lines()
+                assert next(lines) == "event: status"
+                assert windows.coze_tray("quit", **variables).returncode == 0
+                assert running.wait(30) == 0, "an open page keeps no program from ending"
 
 
 def test_a_second_start_leaves_the_first_running_which_the_command_line_stops_and_ends(

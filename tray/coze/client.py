@@ -32,6 +32,8 @@ SILENT_S = 120.0
 """A stream that says nothing for so long is taken for dead; what became of the run is asked instead."""
 ANSWER_S = 30.0
 """A plain answer that takes longer is not waited for."""
+BUFFERED_S = 2.0
+"""What had come before the computer slept is there at once; a stream that says nothing for so long then is broken."""
 CONNECT_S = 10.0
 SECRET_CHARS = 16
 """Real tokens are longer."""
@@ -67,6 +69,7 @@ class Client:
         self._silent_s = silent_s
         self._reading: set[anyio.CancelScope] = set()
         self._broken = ""
+        self._breaks = 0
         cozepy = sdk.request_layer()
         self._http: httpx.AsyncClient = cozepy.AsyncHTTPClient(
             transport=httpx.AsyncHTTPTransport(
@@ -149,8 +152,10 @@ class Client:
     def break_streams(self, reason: str) -> None:
         """End every answer that is being waited for or read with NetworkAwayError, now: the connections are not to be
         trusted any more (the computer slept). The creation of something that has no id yet is left alone: its answer
-        may come yet, and nobody could ask for it again."""
+        may come yet, and nobody could ask for it again. Of a stream that nobody reads at the moment, what has come is
+        still read."""
         self._broken = reason
+        self._breaks += 1
         for scope in tuple(self._reading):
             scope.cancel()
 
@@ -226,10 +231,16 @@ class Client:
     async def _chunks(self, response: httpx.Response, breakable: Callable[[], bool]) -> AsyncGenerator[bytes, None]:
         """The bytes of the answer as they come. Raises NetworkAwayError where they break off."""
         chunks = response.aiter_bytes()
+        breaks = self._breaks
         while True:
+            can_break = breakable()
+            if not can_break:
+                breaks = self._breaks
             try:
-                with self._breakable(breakable()):
+                with self._breakable(can_break), anyio.fail_after(None if breaks == self._breaks else BUFFERED_S):
                     chunk = await anext(chunks)
+            except TimeoutError:
+                raise NetworkAwayError(self._broken, sent=True, logid=_logid(response)) from None
             except StopAsyncIteration:
                 return
             except (httpx.TransportError, httpx.StreamError, httpx.DecodingError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tray.errors import TrayError
+from tray.errors import SIGN_IN_AGAIN, TrayError
 from tray.locale import N_, _
 
 Deed = Literal["fail", "retry", "retry_unless_begun", "sign_in", "new_conversation", "gone"]
@@ -23,7 +23,7 @@ class Code:
     advice: str
 
 
-_SIGN_IN = Code("sign_in", N_("The token is wrong or has expired."), N_("Sign in again: coze-tray login"))
+_SIGN_IN = Code("sign_in", N_("The token is wrong or has expired."), SIGN_IN_AGAIN)
 _BALANCE = Code("fail", N_("The account's balance is used up."), N_("Top it up in Coze, then run it again."))
 _SCOPE = Code(
     "fail",

@@ -36,5 +36,5 @@ def whole() -> ModuleType:
         from authlib.deprecate import AuthlibDeprecationWarning
 
         # cozepy 0.20.0 imports authlib.jose; the user can do nothing about that, and it would stand in every terminal.
-        warnings.filterwarnings("ignore", category=AuthlibDeprecationWarning)
+        warnings.filterwarnings("ignore", category=AuthlibDeprecationWarning, module=r"cozepy\.")
         return importlib.import_module("cozepy")

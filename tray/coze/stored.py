@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from tray.coze import auth
 from tray.coze.errors import CozeError, NetworkAwayError
-from tray.errors import SecretsError
+from tray.errors import SIGN_IN, SecretsError
 from tray.locale import _
 from tray.secrets import OAuth, Stored
 
@@ -175,14 +175,12 @@ def locked(file: Path) -> Iterator[None]:
 
 
 def not_signed_in(base_url: str) -> SecretsError:
-    return SecretsError(
-        _("Not signed in to {host}.").format(host=urlsplit(base_url).netloc), _("Sign in with: coze-tray login")
-    )
+    return SecretsError(_("Not signed in to {host}.").format(host=urlsplit(base_url).netloc), _(SIGN_IN))
 
 
 def _over(error: CozeError | None = None) -> SecretsError:
     said = f" ({error.message}; logid {error.logid})" if error else ""
     return SecretsError(
         _("The sign-in has ended: Coze does not take it any more{said}.").format(said=said),
-        _("Sign in again: coze-tray login --device"),
+        _("Sign in again from the icon's menu, or with: coze-tray login --device"),
     )

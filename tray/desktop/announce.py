@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from tray.desktop import notes
 from tray.desktop.notify import Notifier
+from tray.errors import SIGN_IN
 from tray.events import (
     Bus,
     DraftWritten,
@@ -119,7 +120,7 @@ class Announcer:
 
     def _on_state(self, changed: StateChanged) -> None:
         if changed.state == "sign_in" and not self._signed_out and not self._paused():
-            self._notifier.show(_("Sign in to Coze"), changed.detail or _("Sign in with: coze-tray login"))
+            self._notifier.show(_("Sign in to Coze"), changed.detail or _(SIGN_IN))
         # It is told once: other requests come and go meanwhile, but none streams without a token.
         self._signed_out = changed.state == "sign_in" or (
             self._signed_out and changed.state not in ("idle", "streaming")

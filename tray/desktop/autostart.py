@@ -1,7 +1,8 @@
 """Starting at login: what is registered, by whom, and putting it right where the program has moved.
 
-The command is the one this process was started as: the packaged program, or this Python with `-m tray`. Where
-COZE_TRAY_HOME is set, it is set at login too, except on Windows, whose Run key holds nothing but a command line.
+The command is the one this process was started as: the packaged program, or this Python with `-m tray`, and with `-P`
+so that it imports nothing from the folder that it happens to be started in. Where COZE_TRAY_HOME is set, it is set at
+login too, except on Windows, whose Run key holds nothing but a command line.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from tray.errors import TrayError
 from tray.locale import _
 
 log = logging.getLogger(__name__)
+
+_SAFE_PATH = "-P"
+"""Python's own option, from 3.11 on (its documentation, Command line and environment)."""
 
 
 def enable() -> None:
@@ -60,13 +64,14 @@ def registered() -> Registered | None:
 
 def repair() -> str | None:
     """To be called when the program starts: where what is registered is gone, as the program has moved since, or is
-    this very program by an older path, this one is registered. Returns what the user is to know of it.
+    this very program by an older path or as an older version registered it, this one is registered. Returns what the
+    user is to know of it.
 
     Another installation that is still there keeps its place, and what the desktop has switched off stays off. Raises
     TrayError where it can't be written.
     """
     found = status()
-    if found is None or is_this(found) or (found.exists and not _is_in_our_folder(found)):
+    if found is None or _is_up_to_date(found) or (found.exists and not _is_in_our_folder(found)):
         return None
     enable()
     said = _("Starting at login pointed to {old}, which is not there any more; now it starts {new}.")
@@ -79,7 +84,7 @@ def repair() -> str | None:
 
 def is_this(found: Registered) -> bool:
     """Whether it starts the program that runs, from its home folder."""
-    return [*found.arguments] == command() and (found.home is None or found.home == _home())
+    return _without_safe_path(found.arguments) == _without_safe_path(command()) and _has_our_home(found)
 
 
 @contextmanager
@@ -102,15 +107,31 @@ def command() -> list[str]:
     windowless = python.with_name("pythonw.exe")
     if sys.platform == "win32" and windowless.exists():
         python = windowless
-    return [str(python), "-m", "tray"]
+    return [str(python), *([_SAFE_PATH] if sys.version_info >= (3, 11) else []), "-m", "tray"]
+
+
+def _is_up_to_date(found: Registered) -> bool:
+    """Whether it is registered as this version would; a folder that somebody else has chosen is as good."""
+    has_folder = found.folder is not None or _entry().folder is None
+    return [*found.arguments] == command() and _has_our_home(found) and has_folder
 
 
 def _is_in_our_folder(found: Registered) -> bool:
     """Pythons of venvs are links to one file, so the folder tells whose it is. What has other arguments was written
     by somebody who wanted them."""
-    ours = command()
-    same_folder = os.path.realpath(Path(found.program).parent) == os.path.realpath(Path(ours[0]).parent)
-    return same_folder and [*found.arguments[1:]] == ours[1:] and (found.home is None or found.home == _home())
+    ours, theirs = _without_safe_path(command()), _without_safe_path(found.arguments)
+    same_folder = os.path.realpath(Path(theirs[0]).parent) == os.path.realpath(Path(ours[0]).parent)
+    return same_folder and theirs[1:] == ours[1:] and _has_our_home(found)
+
+
+def _without_safe_path(arguments: Sequence[str]) -> list[str]:
+    """What is started, by whichever version of ours and of Python it was registered."""
+    program, *rest = arguments
+    return [program, *(rest[1:] if rest[:1] == [_SAFE_PATH] else rest)]
+
+
+def _has_our_home(found: Registered) -> bool:
+    return found.home is None or found.home == _home()
 
 
 def _entry() -> Entry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from tray.errors import TrayError
 from tray.events import Bus, Event, QuestionAnswered, QuestionAsked, RequestCancelled, RequestDone, RequestFailed
 from tray.locale import _
 from tray.questions import chosen
+
+OPEN_WITHIN_S = 30.0
+"""A program that has just been started is ready for its page by then."""
 
 
 class Clicks:
@@ -31,10 +35,20 @@ class Clicks:
         prompt = ""
         if target is None or target.needs_prompt:
             text = _("What should {name} make?").format(name=target.name) if target else _("What should be made?")
-            prompt = dialog.ask_text("coze-tray", text) or ""
+            try:
+                prompt = dialog.ask_text("coze-tray", text) or ""
+            except dialog.NoDialogError as error:
+                how = _("Ask with: coze-tray ask TEXT")
+                raise TrayError(f"{error.message} {how}") from None
             if not prompt.strip():
                 return
         self._controls.ask(target.name if target else None, prompt)
+
+    def draft_from_clipboard(self) -> None:
+        """Raises TrayError where it holds none."""
+        from tray.sources import clipboard
+
+        self._controls.make_draft(clipboard.draft(), _("the clipboard"))
 
     def sign_in(self) -> None:
         """Ask for a token, and for a bot where none is set. Raises TrayError."""
@@ -71,6 +85,16 @@ class Clicks:
 
     def open_own_page(self, path: str = "") -> None:
         url = self._controls.page(path)
+        if url is not None:
+            opener.open_own_page(url)
+
+    def open_link(self, link: str) -> None:
+        """A link to this program was opened, which may have started it just now. Raises TrayError."""
+        from tray.sources import links
+
+        path, until = links.path_of(link), time.monotonic() + OPEN_WITHIN_S
+        while (url := self._controls.page(path)) is None and time.monotonic() < until:
+            time.sleep(0.1)
         if url is not None:
             opener.open_own_page(url)
 

@@ -44,8 +44,14 @@ class Controls(Protocol):
     def ask(self, name: str | None, prompt: str) -> None:
         """Ask the target of that name; "": what is saved with it. None: the default bot."""
 
+    def make_draft(self, said: str, source: str) -> None:
+        """Of an export or the like. `source`: where it comes from, in words."""
+
     def has_token(self) -> bool:
         """Whether the user has signed in, as far as is known."""
+
+    def sign_in_ends(self) -> bool:
+        """Whether that ends within days or has ended, as far as is known."""
 
     def sign_in(self, token: str, bot_id: str) -> None:
         """Store the token, and the bot's id where one is given."""

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from tray.desktop.icon import refused
 from tray.locale import _
 
 ChangeMenu = Callable[[list[tuple[tuple[int, ...], str]] | None], None]
@@ -42,8 +43,10 @@ def no_tray() -> str | None:
     The icon need not be made again when a tray comes, or comes back: libayatana-appindicator waits for a
     StatusNotifierWatcher and meanwhile for an X11 tray (fallback in src/app-indicator.c), GTK's GtkStatusIcon for an
     X11 tray (gtk/deprecated/gtktrayicon-x11.c), both by events alone; pystray adds it again when Windows has made a
-    new taskbar (TaskbarCreated)."""
-    if sys.platform in ("win32", "darwin"):
+    new taskbar (TaskbarCreated), and icon.py where the taskbar has refused it."""
+    if sys.platform == "win32":
+        return _("Windows' taskbar does not take the icon; it may not have started yet.") if refused.is_set() else None
+    if sys.platform == "darwin":
         return None
     if _xembed_tray_runs():
         return None
@@ -104,25 +107,6 @@ def own_menu(icon: Any) -> ChangeMenu:
             GLib.idle_add(_set_labels, icon, labels)  # behind what pystray does to the menu in the same way
 
     return change
-
-
-def on_signals(quit_: Callable[[], None]) -> None:
-    """Let Ctrl-C and SIGTERM call `quit_`. On Linux, once pystray's loop runs; elsewhere it does nothing.
-
-    GTK's loop runs no Python handlers, and pystray gives Ctrl-C its default back when it starts.
-    """
-    if sys.platform in ("win32", "darwin"):
-        return
-    import signal
-
-    from gi.repository import GLib
-
-    def on_signal() -> bool:
-        quit_()
-        return True  # so that the next one does not kill
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        GLib.unix_signal_add(GLib.PRIORITY_HIGH, number, on_signal)
 
 
 def _windows_menu(icon: Any, update: Callable[[], None]) -> ChangeMenu:

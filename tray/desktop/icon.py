@@ -8,20 +8,36 @@ methods of it are replaced (pystray 0.19.5, _win32.py, _darwin.py, _appindicator
 from __future__ import annotations
 
 import io
+import logging
 import os
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
 from tray.desktop.images import theme_path
+from tray.errors import TrayError
+from tray.locale import _
 
-NIN_BALLOONUSERCLICK = 0x0405
-"""WM_USER + 5 (shellapi.h); the lParam of the message that the icon asked to be told by."""
+log = logging.getLogger(__name__)
+
+NIN_BALLOONSHOW, NIN_BALLOONHIDE, NIN_BALLOONTIMEOUT, NIN_BALLOONUSERCLICK = range(0x0402, 0x0406)
+"""WM_USER + 2 to 5 (shellapi.h); the lParam of the message that the icon asked to be told by."""
+
+TRY_AGAIN_S = (1.0, 2.0, 5.0, 10.0)
+"""When an icon that the taskbar has refused is handed over again; from then on as after the last."""
+
+refused = threading.Event()
+"""Windows: the icon should be shown, and the taskbar does not take it. At login it starts beside us."""
+
+_WM_AGAIN = 0x0400 + 12
+"""WM_USER + 12; + 10 and + 11 are pystray's."""
 
 
 def icon_class() -> Any:
-    """The class to make the icon of, whose `icon` is a Picture. On Windows it has `on_balloon_click` to be set.
-    `host.prepare` must have returned None before."""
+    """The class to make the icon of, whose `icon` is a Picture. On Windows it has `on_balloon` to be set, which is told
+    what becomes of a balloon (NIN_BALLOON…), and its `notify` raises TrayError where it is refused. `host.prepare` must
+    have returned None before."""
     import pystray
 
     if sys.platform == "win32":
@@ -33,8 +49,15 @@ def icon_class() -> Any:
 
 def _windows(base: Any) -> Any:
     class WindowsIcon(base):  # type: ignore[misc]
-        on_balloon_click: Callable[[], None] = staticmethod(lambda: None)
+        on_balloon: Callable[[int], None] = staticmethod(lambda _what: None)
         _icon_handle: Any
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self._wanted, self._refusals = False, 0
+            self._again: threading.Timer | None = None
+            self._guard = threading.Lock()
+            self._message_handlers[_WM_AGAIN] = self._add_again
 
         def _create_window(self, atom: Any) -> Any:
             """Before there is any: else Windows takes the process for one that knows no fine screens, has it draw at
@@ -55,9 +78,69 @@ def _windows(base: Any) -> Any:
                 self._icon_handle = win32.LoadImage(None, path, win32.IMAGE_ICON, width, height, win32.LR_LOADFROMFILE)
 
         def _on_notify(self, wparam: int, lparam: int) -> Any:
-            if lparam == NIN_BALLOONUSERCLICK:
-                return self.on_balloon_click()
+            if NIN_BALLOONSHOW <= lparam <= NIN_BALLOONUSERCLICK:
+                return self.on_balloon(lparam)
             return super()._on_notify(wparam, lparam)
+
+        def _show(self) -> None:
+            self._wanted = True
+            super()._show()
+
+        def _hide(self) -> None:
+            with self._guard:
+                self._wanted, self._refusals = False, 0
+                if self._again is not None:
+                    self._again.cancel()
+                    self._again = None
+            refused.clear()
+            super()._hide()
+
+        def _message(self, code: int, flags: int, **data: Any) -> None:
+            """pystray's own drops the answer."""
+            import ctypes
+
+            from pystray._util import win32
+
+            size = ctypes.sizeof(win32.NOTIFYICONDATAW)
+            asked = win32.NOTIFYICONDATAW(cbSize=size, hWnd=self._hwnd, uFlags=flags, **data)
+            taken = bool(win32.Shell_NotifyIcon(code, asked))
+            if not taken and code == win32.NIM_ADD:  # one that was too busy to answer in time may have it all the same
+                taken = bool(win32.Shell_NotifyIcon(win32.NIM_MODIFY, asked))
+            if flags & win32.NIF_INFO:
+                if not taken:
+                    raise TrayError(_("Windows' taskbar does not take the notification."))
+            elif code != win32.NIM_DELETE and self._wanted:
+                self._answered(taken=taken)
+
+        def _answered(self, *, taken: bool) -> None:
+            with self._guard:
+                if taken:
+                    if refused.is_set():
+                        log.info("the taskbar takes the icon now")
+                    refused.clear()
+                    self._refusals = 0
+                    return
+                if not refused.is_set():
+                    log.warning("the taskbar does not take the icon; it is tried again")
+                refused.set()
+                if self._again is None:
+                    delay_s = TRY_AGAIN_S[min(self._refusals, len(TRY_AGAIN_S) - 1)]
+                    self._refusals += 1
+                    self._again = threading.Timer(delay_s, self._ask_to_add_again)
+                    self._again.daemon = True
+                    self._again.start()
+
+        def _ask_to_add_again(self) -> None:
+            """Of the thread that the window belongs to: by then it may be gone."""
+            from pystray._util import win32
+
+            with self._guard:
+                self._again = None
+            win32.PostMessage(self._hwnd, _WM_AGAIN, 0, 0)
+
+        def _add_again(self, _wparam: int, _lparam: int) -> None:
+            if self._wanted and refused.is_set():
+                self._show()
 
     return WindowsIcon
 

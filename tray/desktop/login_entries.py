@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import re
 import shlex
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from tray.desktop.desktop_entry import escape, exec_arguments, exec_line, main_group, unescape, write_whole
 from tray.desktop.images import icon_path
 
 LABEL = "com.coze-tray"
+FOLDER = "/"
+"""What is started at login works here, where nobody but the system puts files: Python 3.10 imports the files of the
+folder that it is started in before its own (`-m`), and at login that is the user's home. It is always there, as a
+folder must be to be started in."""
 
 
 @dataclass(frozen=True)
 class Registered:
     """`where`: the file or registry value. `arguments`: what runs at login. `home`: the COZE_TRAY_HOME it gets, None
-    for none. `switched_off`: the desktop's own settings keep it from running."""
+    for none. `switched_off`: the desktop's own settings keep it from running. `folder`: where it is started, None for
+    where the system likes."""
 
     where: str
     arguments: tuple[str, ...]
     home: str | None = None
     switched_off: bool = False
+    folder: str | None = None
 
     @property
     def command(self) -> str:
@@ -45,7 +54,10 @@ class Registered:
 
 class Entry(Protocol):
     """`read` and `put_back` keep what is registered to the byte. What is done raises OSError; `registered` also
-    ValueError for what is no entry."""
+    ValueError for what is no entry. `folder`: where what `enable` registers is started, None where that can't be
+    said."""
+
+    folder: str | None
 
     def enable(self, command: list[str], home: str | None) -> None: ...
     def disable(self) -> None: ...
@@ -57,8 +69,9 @@ class Entry(Protocol):
 class WindowsEntry:
     r"""A value of HKCU\Software\Microsoft\Windows\CurrentVersion\Run. The Task Manager and the settings switch it off
     by a value of the same name below StartupApproved: bytes, the first of which is odd then (Microsoft documents
-    nothing of it)."""
+    nothing of it). A command line is all that it holds: no folder to start in."""
 
+    folder = None
     KEY = r"Software\Microsoft\Windows\CurrentVersion\Run"
     APPROVED = r"Software\Microsoft\Windows\CurrentVersion\Explorer\StartupApproved\Run"
     VALUE = "coze-tray"
@@ -76,7 +89,7 @@ class WindowsEntry:
 
     def registered(self) -> Registered | None:
         value = self._value(self.KEY)
-        arguments = _windows_arguments(os.path.expandvars(str(value[0]))) if value else []
+        arguments = windows_arguments(os.path.expandvars(str(value[0]))) if value else []
         if not arguments:
             return None
         approved = self._value(self.APPROVED)
@@ -118,6 +131,7 @@ class _File:
     """What registers by a file, and nothing else."""
 
     path: Path
+    folder: str | None = FOLDER
 
     def read(self) -> bytes | None:
         return self.path.read_bytes() if self.path.exists() else None
@@ -126,12 +140,19 @@ class _File:
         if before is None:
             self.path.unlink(missing_ok=True)
         else:
-            _write(self.path, before)
+            write_whole(self.path, before)
+
+
+_LOOK_AGAIN_S = 3600.0
+_seen_disabled: dict[Path, tuple[float, bool]] = {}
+"""Of each entry of macOS, when launchctl was asked, on the monotonic clock, and what it said. The icon's menu looks at
+each change of anything, and each time would be a process, which may hang for 5 s."""
 
 
 class MacEntry(_File):
     """A LaunchAgent; launchd reads it at the next login. `launchctl disable` switches it off in a place of its own
-    (launchctl(1), print-disabled); what the system settings switch off there, no program can ask."""
+    (launchctl(1), print-disabled), which is looked at once an hour; what the system settings switch off there, no
+    program can ask."""
 
     def __init__(self) -> None:
         self.path = Path.home() / "Library" / "LaunchAgents" / f"{LABEL}.plist"
@@ -140,6 +161,7 @@ class MacEntry(_File):
         agent: dict[str, Any] = {
             "Label": LABEL,
             "ProgramArguments": command,
+            "WorkingDirectory": FOLDER,
             "RunAtLoad": True,
             "ProcessType": "Interactive",
             "LimitLoadToSessionType": "Aqua",
@@ -148,12 +170,15 @@ class MacEntry(_File):
 
         if home:
             agent["EnvironmentVariables"] = {"COZE_TRAY_HOME": home}
-        _write(self.path, plistlib.dumps(agent))
+        write_whole(self.path, plistlib.dumps(agent))
+        _seen_disabled.pop(self.path, None)
         if self._is_disabled():
             _launchctl("enable", f"{_domain()}/{LABEL}")
+            _seen_disabled.pop(self.path, None)
 
     def disable(self) -> None:
         self.path.unlink(missing_ok=True)
+        _seen_disabled.pop(self.path, None)
 
     def registered(self) -> Registered | None:
         if not self.path.exists():
@@ -171,9 +196,17 @@ class MacEntry(_File):
         variables = agent.get("EnvironmentVariables")
         home = variables.get("COZE_TRAY_HOME") if isinstance(variables, dict) else None
         switched_off = agent.get("Disabled") is True or self._is_disabled()
-        return Registered(str(self.path), tuple(map(str, arguments)), home, switched_off)
+        folder = agent.get("WorkingDirectory")
+        return Registered(str(self.path), tuple(map(str, arguments)), home, switched_off, folder and str(folder))
 
     def _is_disabled(self) -> bool:
+        looked_s, is_disabled = _seen_disabled.get(self.path, (-math.inf, False))
+        if time.monotonic() - looked_s >= _LOOK_AGAIN_S:
+            is_disabled = self._look_disabled()
+            _seen_disabled[self.path] = time.monotonic(), is_disabled
+        return is_disabled
+
+    def _look_disabled(self) -> bool:
         said = re.search(rf'"{re.escape(LABEL)}"\s*=>\s*(\w+)', _launchctl("print-disabled", _domain()))
         return said is not None and said[1] in ("disabled", "true")  # it said true before macOS 13
 
@@ -194,12 +227,13 @@ class LinuxEntry(_File):
             "[Desktop Entry]",
             "Type=Application",
             "Name=coze-tray",
-            f"Exec={_escape(' '.join(map(_exec_argument, command)))}",
-            f"Icon={_escape(str(icon_path()))}",
+            f"Exec={exec_line(command)}",
+            f"Path={FOLDER}",
+            f"Icon={escape(str(icon_path()))}",
             "Terminal=false",
             "X-GNOME-Autostart-enabled=true",
         )
-        _write(self.path, "".join(f"{line}\n" for line in lines).encode())
+        write_whole(self.path, "".join(f"{line}\n" for line in lines).encode())
 
     def disable(self) -> None:
         self.path.unlink(missing_ok=True)
@@ -209,8 +243,8 @@ class LinuxEntry(_File):
             text = self.path.read_text("utf-8")
         except FileNotFoundError:
             return None
-        entry = _main_group(text)
-        arguments = _exec_arguments(_unescape(entry.get("Exec", "")))
+        entry = main_group(text)
+        arguments = exec_arguments(unescape(entry.get("Exec", "")))
         home = None
         if arguments[:1] == ["env"] and arguments[1:2] and arguments[1].startswith("COZE_TRAY_HOME="):
             home, arguments = arguments[1].partition("=")[2], arguments[2:]
@@ -218,10 +252,11 @@ class LinuxEntry(_File):
             return None
         # Desktops switch it off by these keys.
         switched_off = entry.get("Hidden") == "true" or entry.get("X-GNOME-Autostart-enabled") == "false"
-        return Registered(str(self.path), tuple(arguments), home, switched_off)
+        folder = unescape(entry.get("Path", "")) or None
+        return Registered(str(self.path), tuple(arguments), home, switched_off, folder)
 
 
-def _windows_arguments(line: str) -> list[str]:
+def windows_arguments(line: str) -> list[str]:
     """The arguments in a command line as subprocess.list2cmdline writes paths. Of what is not quoted Windows tries the
     beginning up to each blank for a program (CreateProcess)."""
     if not line.lstrip().startswith('"'):
@@ -250,54 +285,3 @@ def _launchctl(*arguments: str) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout
-
-
-def _main_group(text: str) -> dict[str, str]:
-    """The keys of the group [Desktop Entry], not those of its actions."""
-    entry: dict[str, str] = {}
-    group = ""
-    for line in text.splitlines():
-        if line.startswith("["):
-            group = line.strip()
-        elif group == "[Desktop Entry]" and "=" in line:
-            key, value = line.split("=", 1)
-            entry[key.strip()] = value.strip()
-    return entry
-
-
-def _exec_argument(text: str) -> str:
-    """An argument as Exec takes it (Desktop Entry Specification, The Exec key)."""
-    for character in '\\"`$':
-        text = text.replace(character, f"\\{character}")
-    return '"' + text.replace("%", "%%") + '"'
-
-
-def _exec_arguments(text: str) -> list[str]:
-    """The arguments in an Exec line, whoever wrote it."""
-    found = re.findall(r'"((?:[^"\\]|\\.)*)"|(\S+)', text)
-    return [(re.sub(r"\\(.)", r"\1", quoted) or plain).replace("%%", "%") for quoted, plain in found]
-
-
-_ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-
-
-def _escape(text: str) -> str:
-    """A value of type string (Desktop Entry Specification, Possible value types)."""
-    return "".join(_ESCAPES.get(character, character) for character in text)
-
-
-def _unescape(value: str) -> str:
-    plain = {escape[1]: character for character, escape in _ESCAPES.items()}
-    characters = iter(value)
-    return "".join(plain.get(next(characters, ""), "") if c == "\\" else c for c in characters)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """The whole file or none: a login may come at any moment."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.new")
-    try:
-        new.write_bytes(content)
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)

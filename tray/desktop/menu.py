@@ -12,16 +12,19 @@ from urllib.parse import urlsplit
 from tray import __version__, words
 from tray.desktop.clicks import Clicks
 from tray.desktop.controls import Choice
-from tray.desktop.notify import cut
+from tray.desktop.notify import cut, units
 from tray.desktop.opener import Application
 from tray.events import QuestionAsked, StateChanged
 from tray.locale import _
 from tray.progress import Running, media
+from tray.text import for_terminal
 
 _LABEL_UNITS = 80
 """Of an entry, in UTF-16 units; longer ones make the menu too wide to be read."""
 _TITLE_UNITS = 50
 """Of a request's title, so that what is said behind it stays."""
+_HOST_UNITS = 50
+"""Of a page's host, so that what a click does stays before it."""
 _STOPPED = StateChanged("stopped")
 _LANGUAGES = (("zh_CN", "简体中文"), ("en", "English"))
 """Each named in itself: who can't read the one in use must find theirs."""
@@ -41,6 +44,7 @@ class Seen:
     notifies: bool = True
     language: str = ""
     has_token: bool = True
+    sign_in_ends: bool = False
     has_default_bot: bool = False
     targets: tuple[Choice, ...] = ()
     questions: tuple[QuestionAsked, ...] = ()
@@ -158,10 +162,11 @@ def shown(label: str) -> str:
 
 def _requests(seen: Seen, clicks: Clicks) -> list[Entry]:
     found = []
-    if seen.state.state == "sign_in" or not seen.has_token:
+    if seen.state.state == "sign_in" or not seen.has_token or seen.sign_in_ends:
         found.append(Entry(_("Sign in…"), Do(clicks.sign_in)))
     if seen.has_default_bot:
         found.append(Entry(_("New request…"), Do(clicks.ask, (None,))))
+    found.append(Entry(_("New draft from clipboard"), Do(clicks.draft_from_clipboard)))
     for label, items in (
         (_("Targets"), [_target(target, clicks) for target in seen.targets]),
         (_("Running"), [_running(one, clicks) for one in seen.running]),
@@ -179,7 +184,9 @@ def _target(target: Choice, clicks: Clicks) -> Entry:
 
 
 def _running(one: Running, clicks: Clicks) -> Entry:
-    how_far = f"{one.done}/{one.total}" if one.total else words.of_running(one.state)
+    how_far = words.of_running(one.state)
+    if one.total:
+        how_far = f"{one.done}/{one.total} · {words.percent(one.done, one.total)}"
     title = cut(" ".join(one.title.split()), _TITLE_UNITS)
     label = _("{state}: {detail}").format(state=title, detail=how_far)
     return Entry(label, items=(Entry(_("Cancel"), Do(clicks.cancel, (one.request_id,))),))
@@ -188,13 +195,22 @@ def _running(one: Running, clicks: Clicks) -> Entry:
 def _question(question: QuestionAsked, clicks: Clicks) -> Entry:
     items = []
     if question.url:
-        page = _("Open the page at {host}").format(host=urlsplit(question.url).netloc)
+        page = _("Open the page at {host}").format(host=_host(question.url))
         items = [Entry(page, Do(clicks.open_page, (question.url,)))]
         items.append(Entry(_("Answer…"), Do(clicks.answer, (question,))))
     items += [Entry(option, Do(clicks.choose, (question, option))) for option in question.options]
     if items:
         return Entry(question.text, items=tuple(items))
     return Entry(question.text, Do(clicks.answer, (question,)))
+
+
+def _host(url: str) -> str:
+    """Whom the page belongs to: the end of a host's name says that, so a long one loses its beginning; and what stands
+    before an "@" is no part of it."""
+    host = for_terminal(urlsplit(url).netloc.rpartition("@")[2])
+    if units(host) <= _HOST_UNITS:
+        return host
+    return "…" + host.encode("utf-16-le")[-2 * (_HOST_UNITS - 1) :].decode("utf-16-le", "ignore")
 
 
 def _draft(name: str, folder: str, application: Application | None, clicks: Clicks) -> Entry:

@@ -10,12 +10,15 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 import warnings
+from collections import deque
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tray.desktop.icon import NIN_BALLOONSHOW, NIN_BALLOONUSERCLICK
 from tray.desktop.images import icon_path
 from tray.desktop.opener import open_folder
 from tray.locale import _
@@ -33,6 +36,8 @@ _FLUSH_S = 2.0
 _ANSWER_S = 5.0
 """So long a desktop may take for an answer. One that hangs keeps the notifier's thread, and nothing else."""
 _CLICKABLE = 50
+_SWALLOWED_S = 60.0
+"""A balloon is shown for some seconds, and the next one then; while the user wants no disturbance, none is."""
 
 
 @dataclass(frozen=True)
@@ -103,22 +108,37 @@ class Notifier:
 
 
 class WindowsNotifier(Notifier):
-    """The balloon of the tray's own icon. Only the last one can be clicked."""
+    """The balloon of the tray's own icon. A balloon that is sent while another is shown waits in Windows, and what is
+    clicked is the one that is shown: of each we are told when that begins (NIN_BALLOONSHOW)."""
 
     def __init__(self, icon: Any) -> None:
         super().__init__()
         self._icon = icon
-        self._folder = ""
-        icon.on_balloon_click = self._clicked
+        self._sent: deque[str] = deque(maxlen=_CLICKABLE)  # folders of the balloons that were not shown yet
+        self._last_s = 0.0  # when one was sent or shown
+        self._shown: str | None = None  # the folder of the one that is shown or was last, None before the first
+        icon.on_balloon = self._on_balloon
 
     def send(self, note: Note) -> None:
-        self._folder = note.folder
+        if time.monotonic() - self._last_s > _SWALLOWED_S:
+            self._sent.clear()  # what Windows has not shown by now it never will
+        self._last_s = time.monotonic()
+        self._sent.append(note.folder)  # before it is shown
         hint = _click_opens() if note.folder else ""
-        self._icon.notify(note.text(hint) or " ", note.title)  # an empty message would take the balloon away
+        try:
+            self._icon.notify(note.text(hint) or " ", note.title)  # an empty message would take the balloon away
+        except Exception:
+            if self._sent:
+                self._sent.pop()
+            raise
 
-    def _clicked(self) -> None:
-        if self._folder:
-            open_folder(self._folder)
+    def _on_balloon(self, what: int) -> None:
+        if what == NIN_BALLOONSHOW and self._sent:
+            self._shown, self._last_s = self._sent.popleft(), time.monotonic()
+        elif what == NIN_BALLOONUSERCLICK:
+            newest = self._sent[-1] if self._sent else ""
+            if folder := newest if self._shown is None else self._shown:
+                open_folder(folder)
 
 
 class MacNotifier(Notifier):

@@ -64,8 +64,11 @@ def open_own_page(url: str) -> None:
 def _browse(url: str) -> None:
     if sys.platform.startswith("linux"):
         _open(url)
-    elif not webbrowser.open(url):
-        log.warning("the page %s could not be opened", url.partition("?")[0])
+    else:
+        try:
+            outside.show_page(url)
+        except (webbrowser.Error, OSError) as error:
+            log.warning("the page %s could not be opened: %s", url.partition("?")[0], error)
 
 
 def application_for(drafts: Path, machine: Machine | None = None) -> Application | None:
@@ -112,7 +115,10 @@ def _open(path: Path | str) -> None:
     """A folder, a text or an application found above, or a page."""
     try:
         if sys.platform == "win32":
-            os.startfile(path)  # noqa: S606 - no shell
+            # With its separator at the end, a folder is no program that has its name but for “.exe”.
+            what = f"{path}{os.sep}" if isinstance(path, Path) and path.is_dir() else path
+            with outside.without_our_libraries():
+                os.startfile(what)  # noqa: S606 - no shell
             return
         opener = "open" if sys.platform == "darwin" else "xdg-open"
         subprocess.run(  # noqa: S603 - a list of two, no shell

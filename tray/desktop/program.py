@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +26,8 @@ log = logging.getLogger(__name__)
 
 
 class Program:
-    """What the icon's menu controls. Until `open` is done, what it is asked to start waits."""
+    """What the icon's menu controls. Until `open` is done, what it is asked to start waits; where it has failed, that
+    is tried once more, as the user may have mended what kept it from being opened."""
 
     def __init__(self, home: Path, held: instance.Instance) -> None:
         self.home, self.held = home, held
@@ -35,6 +38,8 @@ class Program:
         self._app: App | None = None
         self._settings: Settings | None = None
         self._settings_are_given = False
+        self._open_again: Callable[[], App] = self.open
+        self._opening = threading.RLock()
         self._closed = False
         self._shows_icon = False
 
@@ -46,15 +51,36 @@ class Program:
 
         memory.share_arena()
         face = Face(stays=True, has_icon=self.has_icon, quit=lambda _app: self.quit())
-        self._settings_are_given = settings is not None
-        try:
-            self._settings = settings or settings_module.load()
-            self._app = open_app(self._settings, self.home, self.held, self.bus, resume=resume, token=token, face=face)
-        except Exception as error:
-            self._answer_broken(str(error))
-            raise
-        self._app.listener.start()
-        return self._app
+        with self._opening:
+            self._open_again = partial(self.open, settings, resume=resume, token=token)
+            self._settings_are_given = settings is not None
+            try:
+                self._settings = settings or settings_module.load()
+                self._app = open_app(
+                    self._settings, self.home, self.held, self.bus, resume=resume, token=token, face=face
+                )
+            except Exception as error:
+                self._answer_broken(str(error))
+                raise
+            self._app.listener.start()
+            return self._app
+
+    def _opened(self) -> App:
+        """The program; it is opened once more where that has failed. Raises TrayError, and the icon shows it too."""
+        with self._opening:
+            if self._app is not None:
+                return self._app
+            if self._closed:
+                raise TrayError(_("coze-tray is just ending."))
+            try:
+                return self._open_again()
+            except Exception as error:
+                self.bus.publish(events.StateChanged("error", str(error)))
+                if isinstance(error, TrayError):
+                    raise
+                log.exception("the program could not be opened")
+                text = _("Something in this program failed: {error}").format(error=f"{type(error).__name__}: {error}")
+                raise TrayError(text) from error
 
     def _answer_broken(self, why: str) -> None:
         """Tell other processes what keeps this one from being opened; it ends when one of them wants it."""
@@ -71,8 +97,8 @@ class Program:
         return self._shows_icon and host.no_tray() is None
 
     def start(self) -> None:
-        if self._app:
-            self._app.listener.start()
+        """Raises TrayError for what keeps it from listening."""
+        self._opened().listener.start()
 
     def stop(self) -> None:
         if self._app:
@@ -121,30 +147,44 @@ class Program:
         from tray.app import NewRequest, begin
         from tray.text import whole_characters
 
-        settings = self._settings_now()
-        if self._app is None or settings is None:
+        app, settings = self._opened(), self._settings_now()
+        if settings is None:
             return
         kind = settings.targets[name].kind if name in settings.targets else "bot"
         asked = targets.asked(targets.find(name, kind, settings), settings, whole_characters(prompt))
-        begin(self._app, NewRequest(asked, None))
+        begin(app, NewRequest(asked, None))
+
+    def make_draft(self, said: str, source: str) -> None:
+        """Raises TrayError."""
+        import json
+
+        from tray.app import call
+
+        call(self._opened(), "generate_draft", json.dumps({"content": said}, ensure_ascii=False), source)
 
     def has_token(self) -> bool:
-        from tray.signing_in import is_known
+        from tray.known_account import is_known
 
         settings = self._settings_now()
         return self._settings_are_given or settings is None or is_known(settings)
+
+    def sign_in_ends(self) -> bool:
+        from tray.known_account import remembered_warning
+
+        settings = self._settings_now()
+        return not self._settings_are_given and settings is not None and remembered_warning(settings) is not None
 
     def sign_in(self, token: str, bot_id: str) -> None:
         """Raises TrayError."""
         from tray.signing_in import sign_in
 
-        settings = self._settings_now()
-        if self._app is None or settings is None:
+        app, settings = self._opened(), self._settings_now()
+        if settings is None:
             return
         said = sign_in(token, settings)
         if bot_id:
             self._set("bot_id", bot_id)
-        self._app.listener.signed_in()
+        app.listener.signed_in()
         self.bus.publish(events.Noticed("", said))
 
     def questions(self) -> list[events.QuestionAsked]:
@@ -200,13 +240,12 @@ class Program:
         return self.home / logs.NAME
 
     def _set(self, key: str, value: str | bool) -> None:
-        """Write a setting down, from now on and for the next start; of the demo's, from now on."""
+        """Write a setting down, from now on and for the next start; of the demo's, from now on. Raises TrayError."""
         from tray import settings as settings_module
 
-        if self._settings is None:
-            return
+        settings = self._settings or self._opened().settings
         if self._settings_are_given:
-            self._took(self._settings.model_copy(update={key: value}))
+            self._took(settings.model_copy(update={key: value}))
             return
         try:
             settings_module.save(**{key: value})

@@ -9,10 +9,11 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from tray import events, instance, logs, words
-from tray.desktop import autostart, first_start, host, notify
+from tray.desktop import autostart, endings, first_start, host, link_entries, notify
 from tray.desktop.announce import Announcer
 from tray.desktop.program import Program
 from tray.desktop.tray import Tray
@@ -21,6 +22,9 @@ from tray.home import home
 from tray.locale import _
 
 log = logging.getLogger(__name__)
+
+SESSION_END_S = 4.0
+"""So long the program may take to end in order where the session ends: Windows gives it 5 s (HungAppTimeout)."""
 
 LATE_TRAY_S = 10.0
 """At login the panel comes later than the programs that start with it: until then a missing tray is no news."""
@@ -38,7 +42,9 @@ def show(program: Program, work: Callable[[], object], tell: Callable[[str], Non
         tell(_("No tray icon: {why} Going on without it.").format(why=missing))
         run_without_icon(program, work)
         return
+    _quit_with_console(program)
     tray = Tray(program, program.bus)
+    link_entries.on_links(tray.open_link)
 
     def begin() -> None:
         program.shows_icon()
@@ -65,12 +71,13 @@ def show(program: Program, work: Callable[[], object], tell: Callable[[str], Non
         announcer.flush()  # while the icon is there, whose balloon shows it on Windows
         tray.stop()
 
-    tray.run(begin)
+    tray.run(begin, partial(end_now, program))
 
 
 def run_without_icon(program: Program, work: Callable[[], object]) -> None:
     """Do `work` in a thread, and return when the program is told to quit, by Ctrl-C or SIGTERM. Raises what it does."""
     _quit_on_signals(program)
+    _quit_with_console(program)
     Announcer(program.bus, notify.notifier(None), program.notifications_are_paused)
     failed: list[Exception] = []
 
@@ -84,15 +91,43 @@ def run_without_icon(program: Program, work: Callable[[], object]) -> None:
     worker = threading.Thread(target=guarded, name="work")
     worker.start()
     _wait(program)
-    program.close()  # whatever the work waits for ends with it
+    _close(program)  # whatever the work waits for ends with it
     worker.join()
     if failed:
         raise failed[0]
 
 
+def end_now(program: Program) -> None:
+    """End in order, and return when that is done or takes too long: the system then ends the process."""
+    log.info("the session ends")
+    program.quit()
+    closing = threading.Thread(target=_close, args=(program,), name="close", daemon=True)
+    closing.start()
+    closing.join(SESSION_END_S)
+
+
+def _close(program: Program) -> None:
+    """It is closed when this returns, though another thread may be at it: the session may end while the user quits."""
+    with _closing:
+        program.close()
+
+
+_closing = threading.Lock()
+
+
 def _quit_on_signals(program: Program) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_args: program.quit())
+
+
+def _quit_with_console(program: Program) -> None:
+    def quit_() -> bool:
+        if program.ended.is_set():
+            return False
+        program.quit()
+        return True
+
+    endings.on_console_end(quit_, partial(end_now, program))
 
 
 def _wait(program: Program) -> None:
@@ -154,7 +189,7 @@ def _run(folder: Path, *, headless: bool) -> None:
         else:
             show(program, lambda: _open(program), _say)
     finally:
-        program.close()
+        _close(program)
 
 
 def _open(program: Program) -> None:
@@ -168,6 +203,7 @@ def _open(program: Program) -> None:
         log.warning("%s", said)
     if said is not None:
         program.bus.publish(events.Noticed("", said))
+    link_entries.register()
 
 
 def _waiting(why: str) -> str:

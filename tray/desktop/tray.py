@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from tray.desktop import autostart, host, menu
+from tray.desktop import autostart, endings, host, menu
 from tray.desktop.clicks import Clicks
 from tray.desktop.controls import Controls
 from tray.desktop.icon import icon_class
@@ -50,10 +50,11 @@ class Tray:
         self._ticked = False  # a tick that a click has set shows, though nothing may have come of it
         self._unsubscribe = bus.subscribe(self._on_event)
 
-    def run(self, setup: Callable[[], None] | None = None) -> None:
+    def run(self, setup: Callable[[], None] | None = None, end_now: Callable[[], None] | None = None) -> None:
         """Show the icon until `stop`; blocks the main thread. `host.prepare` must have returned None before.
 
-        `setup` is called in a thread once the icon is visible.
+        `setup` is called in a thread once the icon is visible, `end_now` when the session ends: the process is gone as
+        soon as it returns. Without one it quits.
         """
         import pystray
 
@@ -66,7 +67,7 @@ class Tray:
             if self._stopping.is_set():  # before there was a loop to stop
                 self.stop()
                 return
-            host.on_signals(self.quit)
+            endings.on_end(icon, self.quit, end_now or self.quit)
             self._change_menu = host.own_menu(icon)
             threading.Thread(target=self._follow, name="tray-menu", daemon=True).start()
             self._stale.set()
@@ -99,6 +100,10 @@ class Tray:
                 self.stop()
 
         self._in_thread(end)
+
+    def open_link(self, link: str) -> None:
+        """Returns at once. From any thread."""
+        self._in_thread(partial(self._clicks.open_link, link))
 
     def refresh(self) -> None:
         """Something that the menu shows has changed, of which no event tells."""
@@ -177,6 +182,7 @@ class Tray:
                 notifies=controls.notifies(),
                 language=controls.language(),
                 has_token=controls.has_token(),
+                sign_in_ends=controls.sign_in_ends(),
                 has_default_bot=controls.has_default_bot(),
                 targets=tuple(controls.targets()),
                 questions=tuple(controls.questions()),

@@ -67,7 +67,7 @@ def _earliest(spec: DraftSpec) -> Iterator[VisualSegment]:
 
 def _of_picture(file: Path, size: tuple[int, int]) -> Image | None:
     try:
-        return _drawn(_picture(file, size), size, Clip(), None, None)
+        return _drawn(picture(file, size), size, Clip(), None, None)
     except Exception as error:  # noqa: BLE001 - a broken picture raises anything: Pillow's plugins differ
         log.info("no cover of %s: %s", file.name, error)
         return None
@@ -76,8 +76,8 @@ def _of_picture(file: Path, size: tuple[int, int]) -> Image | None:
 def _of_segment(segment: VisualSegment, file: Path, size: tuple[int, int]) -> Image | None:
     try:
         still = segment.kind == "image" or file.suffix.lower() == ".gif"
-        picture = _picture(file, size) if still else _frame(file, _first_shown_us(segment), size)
-        return _drawn(picture, size, segment.clip, segment.crop, segment.fill)
+        image = picture(file, size) if still else frame(file, _first_shown_us(segment), size)
+        return _drawn(image, size, segment.clip, segment.crop, segment.fill)
     except Exception as error:  # noqa: BLE001 - as above, and what FFmpeg raises
         log.info("no cover of %s: %s", file.name, error)
         return None
@@ -87,7 +87,8 @@ def _first_shown_us(segment: VisualSegment) -> int:
     return segment.source.end_us if segment.reverse else segment.source.start_us
 
 
-def _picture(file: Path, size: tuple[int, int]) -> Image:
+def picture(file: Path, size: tuple[int, int]) -> Image:
+    """The picture upright, with transparency, not much larger than `size`."""
     from PIL import Image, ImageOps
 
     enough = 2 * max(size)
@@ -100,7 +101,7 @@ def _picture(file: Path, size: tuple[int, int]) -> Image:
         return ImageOps.exif_transpose(image).convert("RGBA")
 
 
-def _frame(file: Path, at_us: int, size: tuple[int, int]) -> Image:
+def frame(file: Path, at_us: int, size: tuple[int, int]) -> Image:
     """The video's frame at a time, upright, with square pixels; a frame before it where that takes too long."""
     import av
 

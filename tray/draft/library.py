@@ -14,6 +14,7 @@ import threading
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +82,14 @@ class Library:
         return sorted(shown, key=lambda draft: (draft.modified_us, draft.name), reverse=True)
 
     def find(self, key: str) -> Draft:
-        """The draft with this key. Raises DraftError for none."""
+        """The draft with this key or this very name, which are compared alone. Raises DraftError for none."""
+        with self._lock:
+            known = next((name for name in self._read if key in (name, key_of(name))), None)
+            draft = self._draft(known) if known is not None else None
+        if draft is not None:
+            return draft
         for draft in self.drafts():
-            if draft.key == key:
+            if key in (draft.key, draft.name):
                 return draft
         raise DraftError(
             _("This draft is not in the drafts folder any more."),
@@ -114,6 +120,7 @@ class Library:
         return known[1]
 
 
+@cache
 def key_of(name: str) -> str:
     """What a page calls the draft in the folder of that name: short, and nothing in it means anything in a URL."""
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]

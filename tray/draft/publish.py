@@ -24,6 +24,9 @@ from tray.locale import _
 log = logging.getLogger(__name__)
 
 STAGING = ".coze-tray-"
+HELD = ".deleted-by-coze-tray"
+"""Where deleted drafts wait in the drafts folder (see removal). It does not begin with STAGING: what does is swept
+away."""
 REGISTRY = "root_meta_info.json"
 LONGEST_NAME = 60
 LONGEST_PATH = 240

@@ -6,8 +6,6 @@ that can't take it, it stays in the hidden folder. This program deletes no draft
 
     <drafts folder>/.deleted-by-coze-tray/<random>/about.json   its name, when, its entries in the registry
     <drafts folder>/.deleted-by-coze-tray/<random>/<name>/      the draft
-
-The folder's name must not begin with publish.STAGING: what does is swept away.
 """
 
 from __future__ import annotations
@@ -28,11 +26,11 @@ from filelock import FileLock, Timeout
 from tray.draft import publish, recycle
 from tray.draft.library import Draft, is_link
 from tray.draft.problems import DraftError
+from tray.draft.publish import HELD
 from tray.locale import _
 
 log = logging.getLogger(__name__)
 
-HELD = ".deleted-by-coze-tray"
 ABOUT = "about.json"
 UNDO_S = 600.0
 """For so long undo is offered."""

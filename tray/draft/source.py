@@ -6,6 +6,7 @@ recipe's speech): `read` finds and checks the drafts that a text holds, `to_spec
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -87,6 +88,23 @@ def read(text: str, time_unit: TimeUnit = "auto") -> list[Source]:
         raise DraftError(_("This JSON is nested too deeply to be a draft.")) from None
 
 
+def alone(text: str, key: str) -> str:
+    """`text` with no other draft than the one of that key; as it is where that can't be told. Raises DraftError."""
+    drafts = read(text)
+    number = next((draft.number for draft in drafts if draft.key == key), None)
+    if len(drafts) == 1 or number is None:
+        return text
+    found = list(_find(parsed(text), DEEPEST))
+    wanted = _wanted(found)
+    if "export" in wanted:
+        from tray.draft.coze_json import drafts_in
+
+        value: Any = {"drafts": drafts_in(text)[number - 1 : number]}
+    else:
+        value = [one.value for one in found if one.kind in wanted or one.kind == "none"][number - 1]
+    return json.dumps(value, ensure_ascii=False)
+
+
 def holds_draft(text: str) -> bool:
     """Whether `text` as a whole is a draft in any form but plain SRT (a bot's answer may be one). Cheap for ordinary
     prose."""
@@ -134,8 +152,7 @@ _ORDER: tuple[frozenset[str], ...] = (frozenset(("own", "recipe")), frozenset(("
 def _read(text: str, found: Sequence[_Found], time_unit: TimeUnit) -> list[Source]:
     from tray.draft import coze_export
 
-    kinds = {one.kind for one in found}
-    wanted = next((order for order in _ORDER if order & kinds), frozenset(("export",)))
+    wanted = _wanted(found)
     if "export" in wanted:
         drafts: list[Source] = list(coze_export.read(text, time_unit))
     else:
@@ -155,6 +172,12 @@ def _read(text: str, found: Sequence[_Found], time_unit: TimeUnit) -> list[Sourc
         )
         drafts[0].warnings.append(said_of(name_of(Place(draft=1)), note.format(n=others)))
     return drafts
+
+
+def _wanted(found: Sequence[_Found]) -> frozenset[str]:
+    """The kinds of drafts that count."""
+    kinds = {one.kind for one in found}
+    return next((order for order in _ORDER if order & kinds), frozenset(("export",)))
 
 
 def _draft(found: _Found, number: int, of: int, time_unit: TimeUnit) -> Source:

@@ -72,7 +72,7 @@ def figure(
     """HTML of the whole picture: the tracks' names, which stay, and beside them the drawing, which scrolls.
 
     `spec` is resolved. `picture`: by a segment's media the URL of a small picture of it, None for none. Call it with
-    the table of `rows` beside it: that is the picture in words.
+    the tracks of `ordered` as a table beside it: that is the picture in words.
     """
     lanes = _lanes(spec.tracks)
     name = _("Timeline of {name}").format(name=_clean(spec.name) or _("the draft"))
@@ -109,10 +109,9 @@ def summary(spec: DraftSpec) -> str:
     )
 
 
-def rows(spec: DraftSpec) -> Iterator[tuple[int, Track, list[Row]]]:
-    """The picture in words: number and segments of each track, as they are drawn from top to bottom."""
-    for lane in _lanes(spec.tracks, most=None):
-        yield lane.number, lane.track, [row(segment) for segment in lane.track.segments]
+def ordered(spec: DraftSpec) -> list[tuple[int, Track]]:
+    """The tracks and their numbers as they are drawn, from top to bottom: for the picture in words."""
+    return [(lane.number, lane.track) for lane in _lanes(spec.tracks, most=None)]
 
 
 def _lanes(tracks: Sequence[Track], most: int | None = MOST_TRACKS) -> list[_Lane]:
@@ -120,8 +119,11 @@ def _lanes(tracks: Sequence[Track], most: int | None = MOST_TRACKS) -> list[_Lan
     numbered = list(enumerate(tracks, 1))
     seen = [one for one in reversed(numbered) if one[1].kind != "audio"]
     heard = [one for one in numbered if one[1].kind == "audio"]
+    if most is not None and len(numbered) > most:  # the main track and what is next to it matter most
+        heard = heard[: most // 2]
+        seen = seen[-(most - len(heard)) :]
     lanes, y = [], _RULER
-    for number, track in [*seen, *heard][:most]:
+    for number, track in [*seen, *heard]:
         lanes.append(_Lane(number, track, y))
         y += lanes[-1].height + _GAP
     return lanes

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model, model_validator
 
 from tray.errors import JournalError, TrayError
 from tray.locale import _
@@ -25,13 +25,29 @@ class ToolError(TrayError):
     """A tool can't do what it was called for; its text goes to the bot."""
 
 
+class Arguments(BaseModel):
+    """What every tool's arguments have in common."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _texts(cls, said: Any) -> Any:
+        """A model fills in a text parameter with the JSON it holds, as often as with its text."""
+        if not isinstance(said, dict):
+            return said
+        texts = [name for name, field in cls.model_fields.items() if field.annotation in (str, str | None)]
+        changed = {name: json.dumps(said[name], ensure_ascii=False) for name in texts if _is_json(said.get(name))}
+        return {**said, **changed}
+
+
 @dataclass(frozen=True)
 class Tool:
     """A function `async (ctx: ToolContext, …) -> dict`; its name, docstring and signature are the tool's."""
 
     name: str
     function: Function
-    arguments: type[BaseModel]
+    arguments: type[Arguments]
 
 
 class Registry:
@@ -50,7 +66,7 @@ class Registry:
         fields: dict[str, Any] = {
             p.name: (hints[p.name], ... if p.default is inspect.Parameter.empty else p.default) for p in parameters
         }
-        model = create_model(function.__name__, __config__=ConfigDict(extra="ignore"), **fields)
+        model = create_model(function.__name__, __base__=Arguments, **fields)
         self._tools[function.__name__] = Tool(function.__name__, function, model)
         return function
 
@@ -88,10 +104,6 @@ class Registry:
             raise ToolError(_("The arguments are not JSON: {error}").format(error=error)) from None
         if not isinstance(parsed, dict):
             raise ToolError(_("The arguments must be a JSON object."))
-        for key, field in tool.arguments.model_fields.items():
-            # A model fills in a text parameter with the JSON it holds, as often as with its text.
-            if field.annotation in (str, str | None) and isinstance(parsed.get(key), (dict, list)):
-                parsed[key] = json.dumps(parsed[key], ensure_ascii=False)
         try:
             checked = tool.arguments.model_validate(parsed)
         except ValidationError as error:
@@ -100,3 +112,7 @@ class Registry:
             )
             raise ToolError(_("The arguments are wrong: {details}").format(details=details)) from None
         return await tool.function(ctx, **{key: getattr(checked, key) for key in tool.arguments.model_fields})
+
+
+def _is_json(value: Any) -> bool:
+    return isinstance(value, (dict, list))

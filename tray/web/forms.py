@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from tray.locale import N_, _
-from tray.settings import Settings, Target
+from tray.settings import Settings
+from tray.settings_target import Target
 
 Kind = Literal["switch", "choice", "number", "text", "long_text", "folder", "lines", "pairs"]
 """lines: a list, one a line. pairs: names with a value each."""

@@ -15,8 +15,8 @@ from tray.desktop import opener
 from tray.draft import library
 from tray.draft.problems import DraftError
 from tray.events import Receipt
+from tray.known_account import is_known
 from tray.locale import _
-from tray.signing_in import is_known
 from tray.web import setup, shapes
 from tray.web.pages import Pages
 

@@ -7,6 +7,9 @@ import socket
 import threading
 from typing import TYPE_CHECKING
 
+from tray.errors import HandOffError
+from tray.locale import _
+
 if TYPE_CHECKING:
     from tray.app import App
     from tray.web.gate import OwnPage
@@ -26,9 +29,11 @@ class Page:
 
     def url(self, app: App, path: str = "") -> str:
         """An address that opens `path` of the page ("" for its beginning), once and soon; the server is started where
-        none runs. Raises OSError where no port can be had."""
+        none runs. Raises OSError where no port can be had, HandOffError when the program ends."""
         with self._lock:
-            if self._server is None or self._guard is None or not self._server.serving:
+            if self._closed:
+                raise HandOffError(_("coze-tray has ended just now."), _("Try again."))
+            if self._server is None or self._guard is None or not self._server.stay():
                 self._server, self._guard = _served(app)
             return self._guard.address(path)
 
@@ -38,7 +43,9 @@ class Page:
         return server is not None and server.serving
 
     def close(self) -> None:
+        """For good: the program ends."""
         with self._lock:
+            self._closed = True
             if self._server is not None:
                 self._server.stop()
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import jinja2
 from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from tray import locale, words
+from tray.draft import timeline
 from tray.locale import _
+from tray.text import whole_characters
 from tray.web import shapes
 from tray.web.streams import Streams
 
@@ -25,7 +26,7 @@ HERE = Path(__file__).parent
 
 class Pages:
     """Renders the templates of the folder `templates`. In them: `_` and `ngettext`, `words` (tray.words), `app`, `here`
-    (the page's name, as in the navigation), and `static(NAME)`, a file's address, another one when the file is."""
+    (the page's name, as in the navigation), and `static(NAME)`, a file's address."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -38,14 +39,17 @@ class Pages:
             lstrip_blocks=True,
         )
         self._templates.globals.update(_=_, ngettext=locale.ngettext, words=words, static=_static)
+        self._templates.globals.update(clock=timeline.clock, kind_name=timeline.name_of_kind)
 
     def page(self, request: Request, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-        """The template `name`.html. Addresses in it are relative to the site's beginning."""
+        """The template `name`.html; `here` where that is another page's. Addresses in it are relative to the site's
+        beginning."""
         root = request.scope.get("root_path", "")
+        query = request.scope["query_string"].decode("latin-1")
         text = self._templates.get_template(f"{name}.html").render(
-            here=name,
+            here=values.pop("here", name),
             base=f"{root}/",
-            address=request.scope["path"].removeprefix(f"{root}/"),
+            address=quote(request.scope["path"].removeprefix(f"{root}/")) + (f"?{query}" if query else ""),
             language="zh-CN" if locale.used() == "zh_CN" else "en",
             status=shapes.status(self._app),
             **values,
@@ -62,6 +66,7 @@ class Pages:
         fields: Mapping[str, str] | None = None,
     ) -> Response:
         """An answer that is no success: JSON (shapes.Problem) to who asks the API, else a page."""
+        message, advice = whole_characters(message), whole_characters(advice)
         path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
         if path.startswith("/api/"):
             said = shapes.Problem(error=message, advice=advice, logid=logid, fields=dict(fields or {}))
@@ -69,7 +74,6 @@ class Pages:
         return self.page(request, "problem", status=status, message=message, advice=advice, logid=logid)
 
 
-@cache
 def _static(name: str) -> str:
-    digest = hashlib.sha256((HERE / "static" / name).read_bytes()).hexdigest()[:8]
-    return f"static/{name}?{digest}"
+    """As modules name each other: one that has two addresses is two modules. (Nothing is cached: gate._HEADERS.)"""
+    return f"static/{name}"

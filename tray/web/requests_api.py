@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 import uuid
@@ -17,8 +18,10 @@ from pydantic import BaseModel, Field
 from tray import app as app_module
 from tray import targets
 from tray.errors import SettingsError
-from tray.journal_rows import Request
+from tray.journal_rows import Request, RequestState
+from tray.journal_search import Wanted
 from tray.locale import _
+from tray.questions import chosen
 from tray.text import whole_characters
 from tray.web import shapes
 from tray.web.pages import Pages
@@ -37,7 +40,9 @@ class NewRequest(BaseModel):
     kind: shapes.KindOfTarget = "bot"
     prompt: str = Field("", max_length=200_000)
     parameters: dict[str, Any] = {}
-    files: list[str] = Field([], max_length=20, description="Ids of uploads, sent along with the prompt.")
+    files: list[str] = Field(
+        [], max_length=20, description="Ids of uploads, or of files of earlier requests, sent along with the prompt."
+    )
     continues: str | None = Field(None, description="The id of a request whose conversation this goes on with.")
 
 
@@ -69,14 +74,21 @@ def router(app: App, shown: Pages) -> APIRouter:
 
     @api.get("/events", response_class=EventSourceResponse)
     async def all_events() -> AsyncIterator[ServerSentEvent]:
-        """Everything that happens, as server-sent events: `status`, `request`, `text` (Streams.of_all)."""
+        """Everything that happens, as server-sent events."""
         async for one in shown.streams.of_all():
             yield one
 
     @api.get("/requests")
-    def requests(limit: Annotated[int, Query(ge=1, le=500)] = 50) -> list[shapes.RequestOut]:
+    def requests(
+        state: Annotated[list[RequestState], Query(description="Those in one of these states.")] = [],  # noqa: B006
+        target: Annotated[str, Query(description="The target's name, or its id in Coze.")] = "",
+        text: Annotated[str, Query(max_length=500, description="What the request or its answer holds.")] = "",
+        before: Annotated[str, Query(description="The id of a request: those that were made earlier.")] = "",
+        limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    ) -> list[shapes.RequestOut]:
         """The requests last made, newest first."""
-        return [shapes.of_request(app, one) for one in app.journal.recent_requests(limit)]
+        wanted = Wanted(tuple(state), target, text, before)
+        return [shapes.of_request(app, one) for one in app.journal.search.requests(wanted, limit)]
 
     @api.post("/requests", status_code=201)
     def ask(wanted: NewRequest) -> shapes.RequestOut:
@@ -86,16 +98,23 @@ def router(app: App, shown: Pages) -> APIRouter:
 
     @api.get("/requests/{request_id}")
     def request(request_id: str) -> shapes.RequestOut:
+        """One request, as it is now."""
         return shapes.of_request(app, _found(app, request_id))
+
+    @api.get("/requests/{request_id}/conversation")
+    def conversation(request_id: str) -> list[shapes.RequestOut]:
+        """The requests of the same conversation, oldest first; that one alone where it is in none."""
+        return [shapes.of_request(app, one) for one in app.journal.search.conversation(_found(app, request_id))]
 
     @api.get("/requests/{request_id}/events", response_class=EventSourceResponse)
     async def events(request_id: str) -> AsyncIterator[ServerSentEvent]:
-        """What happens to one request: `request` (as it is now) at first and whenever it changes, and `text`."""
+        """What happens to one request, as server-sent events. It is told as it is at first, too."""
         async for one in shown.streams.of_all(request_id):
             yield one
 
     @api.post("/requests/{request_id}/cancel")
     def cancel(request_id: str) -> Taken:
+        """Cancel it: it never goes on. The drafts that it has made stay."""
         return Taken(taken=app_module.cancel(app, _found(app, request_id).id))
 
     @api.post("/requests/{request_id}/again", status_code=201)
@@ -104,11 +123,20 @@ def router(app: App, shown: Pages) -> APIRouter:
         asked = app_module.NewRequest(app_module.asked_again(_found(app, request_id)), None)
         return shapes.of_request(app, _found(app, app_module.begin(app, asked)))
 
+    @api.post("/requests/{request_id}/first")
+    def first(request_id: str) -> Taken:
+        """Let it be the next of those that wait until another is over."""
+        found = _found(app, request_id)
+        waits = found.id in app.listener.queue
+        app.listener.first(found.id)
+        return Taken(taken=waits)
+
     @api.post("/requests/{request_id}/answer")
     def answer(request_id: str, given: Answer) -> Taken:
-        """Answer the question that the request waits with."""
+        """Answer the question that the request waits with: of one with options, by an option's text or its number."""
         found = _found(app, request_id)
-        return Taken(taken=app_module.answer(app, found.id, given.question_id, whole_characters(given.text)))
+        text = _reply(app, found.id, given)
+        return Taken(taken=app_module.answer(app, found.id, given.question_id, text))
 
     @api.post("/uploads", status_code=201)
     def upload(file: UploadFile) -> Upload:
@@ -133,12 +161,12 @@ def _asked(app: App, wanted: NewRequest, uploads: Path) -> Any:
     prompt = whole_characters(wanted.prompt)
     if kind != "workflow" and not (prompt or named[1].prompt).strip():
         raise SettingsError(_("Nothing was asked."), _("Say what the bot should make."))
-    files = tuple(str(_uploaded(uploads, one)) for one in wanted.files)
+    files = tuple(str(_file(app, uploads, one)) for one in wanted.files)
     asked = targets.asked(named, settings, prompt, wanted.parameters, files)
     if wanted.continues is None:
         return asked
     before = _found(app, wanted.continues)
-    conversation = (before.run or {}).get("conversation_id")
+    conversation = (before.run or {}).get("conversation_id") or before.asked.conversation_id
     if not conversation or (before.asked.kind, before.asked.target_id) != (asked.kind, asked.target_id):
         raise SettingsError(_("That conversation can't be gone on with."), _("Begin a new one."))
     return replace(asked, conversation_id=str(conversation))
@@ -149,6 +177,35 @@ def _found(app: App, request_id: str) -> Request:
         return app.journal.request(request_id)
     except KeyError:
         raise HTTPException(404, _("There is no request {id}.").format(id=request_id[:40])) from None
+
+
+def _reply(app: App, request_id: str, given: Answer) -> str:
+    """What was answered, as the run takes it. Raises SettingsError for no answer."""
+    text = whole_characters(given.text)
+    question = app.questions.of(request_id)
+    if question is None or question.question_id != given.question_id:
+        return text
+    reply = chosen(question, text)
+    if reply is not None:
+        return reply
+    if not text.strip():
+        raise SettingsError(_("Nothing was answered."), _("Type an answer."))
+    raise SettingsError(_("“{said}” is none of the answers.").format(said=text.strip()[:100]), _("Choose one of them."))
+
+
+def _file(app: App, uploads: Path, file_id: str) -> Path:
+    """The file of that id, which shapes.File or Upload told. It is kept for longer from now on."""
+    request_id, dot, number = file_id.partition(".")
+    if not dot:
+        path = _uploaded(uploads, file_id)
+    else:
+        files = _found(app, request_id).asked.files
+        if not number.isascii() or not number.isdigit() or int(number) >= len(files):
+            raise HTTPException(404, _("There is no upload {id}.").format(id=file_id[:40]))
+        path = Path(files[int(number)])
+    if path.parent.parent == uploads and path.parent.is_dir():
+        os.utime(path.parent)
+    return path
 
 
 def _uploaded(uploads: Path, upload_id: str) -> Path:
@@ -163,7 +220,8 @@ def _uploaded(uploads: Path, upload_id: str) -> Path:
 def _file_name(said: str | None) -> str:
     from pathvalidate import sanitize_filename
 
-    return sanitize_filename(Path((said or "").replace("\\", "/")).name, max_len=100) or "file"
+    name = whole_characters((said or "").replace("\\", "/")).rpartition("/")[2]
+    return sanitize_filename(name, max_len=100).strip(". ") or "file"
 
 
 def _sweep(uploads: Path) -> None:

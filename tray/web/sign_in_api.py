@@ -14,7 +14,7 @@ from fastapi.responses import Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field, SecretStr
 
-from tray import configuring, secrets, signing_in
+from tray import configuring, known_account, secrets, signing_in
 from tray.configuring import UnfitError
 from tray.device_sign_in import DeviceSignIn, Waiting
 from tray.doctor import Check
@@ -188,7 +188,7 @@ def _account(app: App, device: Waiting | None, message: str = "") -> SignInOut:
             "keyring": "",
         }
     else:
-        found = signing_in.about(settings)
+        found = known_account.about(settings)
     who = found["account"]
     return SignInOut(
         signed_in=found["signed_in"],

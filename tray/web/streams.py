@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import logging
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from fastapi.sse import ServerSentEvent
 
-from tray import events
+from tray import events, logs
 from tray.errors import JournalError
 from tray.web import shapes
 
 if TYPE_CHECKING:
     from tray.app import App
+
+log = logging.getLogger(__name__)
 
 _TOGETHER_S = 0.1
 """What happens within so short a time is told together: a build tells of each file."""
@@ -36,16 +40,19 @@ class Streams:
     def __init__(self, app: App) -> None:
         self._app = app
         self._open: set[Callable[[None], None]] = set()
+        self._closed = False
 
     def close(self) -> None:
-        """End them all: the server ends."""
+        """End them all, and each that is yet to begin: the server ends."""
+        self._closed = True
         for end in tuple(self._open):
             end(None)
 
-    async def of_all(self, only: str | None = None) -> AsyncIterator[ServerSentEvent]:
+    async def of_all(self, only: str | None = None) -> AsyncGenerator[ServerSentEvent, None]:
         """`status` (shapes.Status) at first and whenever it changes; `request` (shapes.RequestOut) whenever one
         changes, of `only` at first too; `text` as answers stream in, for which no `request` comes: {"request_id", "at",
-        "delta"}, what the answer goes on with from its character `at`."""
+        "delta"}, what the answer goes on with from its character `at`; `queue`, when it changes: the ids of the
+        requests that wait until others are over, in their order."""
         app, loop = self._app, asyncio.get_running_loop()
         heard: asyncio.Queue[events.Event | _Text | None] = asyncio.Queue()
 
@@ -60,8 +67,11 @@ class Streams:
             else:
                 put(event)
 
+        queue: tuple[str, ...] = ()
         unsubscribe = app.bus.subscribe(hear)
         self._open.add(put)
+        if self._closed:
+            put(None)
         try:
             yield ServerSentEvent(event="status", data=await asyncio.to_thread(shapes.status, app))
             if only is not None and (first := await _of_request(app, only)):
@@ -74,8 +84,43 @@ class Streams:
                 for request_id in _changed(batch, only):
                     if change := await _of_request(app, request_id):
                         yield change
+                if only is None and queue != app.listener.queue:
+                    queue = app.listener.queue
+                    yield ServerSentEvent(event="queue", data=list(queue))
         finally:
             unsubscribe()
+            self._open.discard(put)
+
+    async def of_log(self, n: int) -> AsyncIterator[ServerSentEvent]:
+        """`log`: its last `n` lines, then those that are added, as a list of shapes.LogLine."""
+        home, loop = self._app.home, asyncio.get_running_loop()
+        heard: asyncio.Queue[str | None] = asyncio.Queue()
+        ended = threading.Event()
+
+        def put(line: str | None) -> None:
+            with suppress(RuntimeError):  # the loop has just ended
+                loop.call_soon_threadsafe(heard.put_nowait, line)
+
+        def follow(at: int) -> None:
+            try:
+                for line in logs.follow(home, at, ended):
+                    put(line)
+            except OSError as error:
+                log.warning("the log can't be read: %s", error)
+            put(None)
+
+        lines, at = await asyncio.to_thread(logs.last_lines, home, n)
+        threading.Thread(target=follow, args=(at,), name="log", daemon=True).start()
+        self._open.add(put)
+        try:
+            more: list[str | None] = [*lines]
+            while None not in more:
+                yield ServerSentEvent(event="log", data=[shapes.of_log_line(line) for line in more if line is not None])
+                more = [await heard.get()]
+                while not heard.empty():
+                    more.append(heard.get_nowait())
+        finally:
+            ended.set()
             self._open.discard(put)
 
 

@@ -1,20 +1,27 @@
-// What every page has: the API, the stream of what happens, and the program's state at the top.
+// What every page has: the API, the stream of what happens, the program's state at the top, and notices.
+
+const byId = (id) => document.getElementById(id);
 
 export async function api(path, { method = "GET", json, body } = {}) {
-  // Returns what the API says; throws an Error whose message is for people.
+  // Returns what the API says; throws an Error whose message is for people. `json`: a value, or JSON text.
   const headers = json === undefined ? {} : { "Content-Type": "application/json" };
-  const answer = await fetch(`api/v1/${path}`, { method, headers, body: json === undefined ? body : JSON.stringify(json) });
+  const answer = await fetch(`api/v1/${path}`, { method, headers, body: json === undefined ? body : typeof json === "string" ? json : JSON.stringify(json) }).catch(() => {
+    throw new Error(byId("away").textContent || byId("away").dataset.trying);
+  });
   const said = answer.headers.get("content-type")?.includes("json") ? await answer.json() : { error: await answer.text() };
   if (!answer.ok) throw Object.assign(new Error([said.error, said.advice, said.logid && `logid ${said.logid}`].filter(Boolean).join(" ")), { said });
   return said;
 }
 
 export function notice(text, bad = true) {
-  const shown = document.createElement("p");
-  shown.className = bad ? "notice bad" : "notice";
-  shown.textContent = text;
-  document.getElementById("notices").append(shown);
-  setTimeout(() => shown.remove(), 15000);
+  // A failure stays until it is closed; the same is not said twice.
+  for (const one of [...byId("notices").children]) if (one.firstElementChild.textContent === text) one.remove();
+  const shown = clone("notice-card");
+  shown.classList.toggle("bad", bad);
+  shown.firstElementChild.textContent = text;
+  shown.querySelector(".close").addEventListener("click", () => shown.remove());
+  byId("notices").append(shown);
+  if (!bad) setTimeout(() => shown.remove(), 8000);
 }
 
 export async function attempt(work) {
@@ -28,45 +35,83 @@ export async function attempt(work) {
 }
 
 export function clone(id) {
-  return document.getElementById(id).content.firstElementChild.cloneNode(true);
+  return byId(id).content.firstElementChild.cloneNode(true);
 }
 
 const listeners = new Map();
 
 export function on(kind, listener) {
-  // `kind`: "status", "request", "text", as the API's stream names them.
-  listeners.set(kind, [...(listeners.get(kind) ?? []), listener]);
+  // `kind`: "status", "request" and whatever else the API's stream names; or "back": the stream begins again, and what
+  // has happened meanwhile was not told. The listener is given what was said.
+  if (!listeners.has(kind)) {
+    listeners.set(kind, []);
+    if (stream) hear(kind);
+  }
+  listeners.get(kind).push(listener);
 }
 
+function tell(kind, said) {
+  for (const listener of listeners.get(kind) ?? []) listener(said);
+}
+
+const WAITS_S = [0.5, 1, 2, 4]; // between tries; after the last one it has ended
+const SAID_AFTER = 2; // tries: a hiccup is not worth a word
 let stream;
-let away = 0;
+let waiting;
+let failed = 0;
+let wasOpen = false;
+
+function hear(kind) {
+  stream.addEventListener(kind, (event) => tell(kind, JSON.parse(event.data)));
+}
 
 function follow() {
-  // One stream a page, and none while it is hidden: a browser opens six to a host.
-  stream?.close();
+  // One stream a page, and none while it is hidden: a browser opens six connections to a host.
+  pause();
   stream = new EventSource("api/v1/events");
-  for (const kind of ["status", "request", "text"]) {
-    stream.addEventListener(kind, (event) => {
-      away = 0;
-      for (const listener of listeners.get(kind) ?? []) listener(JSON.parse(event.data));
-    });
-  }
-  stream.addEventListener("error", () => {
-    away += 1;
-    if (away < 3) return;
-    stream.close();
-    document.getElementById("notices").replaceChildren(document.getElementById("gone-words").content.cloneNode(true));
+  stream.addEventListener("open", () => {
+    failed = 0;
+    byId("away").hidden = true;
+    if (wasOpen) tell("back");
+    wasOpen = true;
   });
+  stream.addEventListener("error", lost);
+  for (const kind of listeners.keys()) hear(kind);
+}
+
+function pause() {
+  clearTimeout(waiting);
+  stream?.close();
+  stream = undefined;
+}
+
+function lost() {
+  pause();
+  failed += 1;
+  const ended = failed > WAITS_S.length;
+  if (!ended) waiting = setTimeout(follow, WAITS_S[failed - 1] * 1000);
+  if (failed >= SAID_AFTER) away(ended);
+}
+
+function away(ended) {
+  const banner = byId("away");
+  const text = ended ? banner.dataset.ended : banner.dataset.trying;
+  banner.hidden = false;
+  if (banner.textContent !== text) banner.textContent = text;
+  byId("status").dataset.state = ended ? "stopped" : "reconnecting";
+  byId("status-text").textContent = ended ? "" : byId("status").dataset.away;
 }
 
 on("status", (status) => {
-  document.getElementById("status").dataset.state = status.state;
-  document.getElementById("status-text").textContent = status.detail ? `${status.state_text}: ${status.detail}` : status.state_text;
+  byId("status").dataset.state = status.state;
+  byId("status-text").textContent = status.detail ? `${status.state_text}: ${status.detail}` : status.state_text;
 });
 
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden) stream?.close();
+  if (document.hidden) pause();
   else follow();
 });
+window.addEventListener("pagehide", pause);
+window.addEventListener("pageshow", (event) => event.persisted && follow());
 setInterval(() => document.hidden && fetch("api/v1/status").catch(() => {}), 60000); // it is still open
 if (!document.hidden) follow();

@@ -1,0 +1,88 @@
+"""How long it takes from the click on "Open page" to the first page as the browser has it, in a program that has never
+opened one; not a test by itself.
+
+    python tests/bench/page.py [--times 7]     prints a table and adds its figures to history.json beside it
+
+Each time in a process of its own, in which nothing of the page was imported before: until there is an address, and
+until the page, its styles and its scripts have come, over real HTTP. Beside it, the same page once more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
+
+import history
+
+MOST_S = 1.0
+
+
+def once(folder: Path) -> dict[str, float]:
+    """The figures of one program, in this process."""
+    import httpx
+
+    from tray import app, events, instance
+    from tray.settings import Settings
+
+    drafts = folder / "drafts"
+    drafts.mkdir()
+    held = instance.acquire(folder)
+    assert held is not None
+    program = app.open_app(Settings(drafts_dir=drafts), folder, held, events.Bus(), resume=False, token="t")
+    httpx.Client().close()  # what the measuring itself imports
+    assert "fastapi" not in sys.modules and "tray.web.site" not in sys.modules
+    began = time.perf_counter()
+    address = program.page.url(program)
+    has_address = time.perf_counter()
+    with httpx.Client(follow_redirects=True) as client:
+
+        def load(url: str) -> str:
+            page = client.get(url)
+            assert page.status_code == 200
+            for found in re.findall(r'(?:src|href)="(static/[^"]+)"', page.text):
+                assert client.get(page.url.join(found)).status_code == 200
+            return str(page.url)
+
+        url = load(address)
+        is_there = time.perf_counter()
+        load(url)
+        again = time.perf_counter()
+    program.close()
+    return {"address_s": has_address - began, "page_s": is_there - began, "again_s": again - is_there}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--times", type=int, default=7)
+    parser.add_argument("--once", type=Path)
+    given = parser.parse_args()
+    if given.once:
+        print(json.dumps(once(given.once)))
+        return 0
+    taken: list[dict[str, float]] = []
+    for _time in range(given.times + 1):
+        with tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, str(HERE / "page.py"), "--once", folder]
+            said = subprocess.run(command, capture_output=True, text=True, check=True)
+        taken.append(json.loads(said.stdout.splitlines()[-1]))
+    rows = {}
+    for name in taken[0]:
+        several = [one[name] for one in taken[1:]]  # the first reads the files from the disk
+        rows[name] = {"median_s": statistics.median(several), "least_s": min(several), "most_s": max(several)}
+        print(f"{name:10} {rows[name]['median_s']:6.2f} s   ({min(several):.2f} to {max(several):.2f})")
+    history.add({f"the page, {name}": row for name, row in rows.items()})
+    return 0 if rows["page_s"]["median_s"] <= MOST_S else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

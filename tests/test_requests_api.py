@@ -1,0 +1,342 @@
+"""The API of requests, over real HTTP: found, gone on with, queued, answered; and of listening, mailboxes and the log."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from listening import Listening
+from program import wait_until
+from tray import events, instance
+from tray.app import open_app
+from tray.settings import Settings
+from tray.simulator.chats import SimulatedChat
+from tray.simulator.exchange import Frames
+from tray.simulator.mailbox import SimulatedMailbox
+from tray.simulator.server import Simulator
+from tray.simulator.workflows import SimulatedRun, Workflows
+from web import told, visit
+
+TARGETS = {
+    "口播": {"kind": "workflow", "id": "77", "parameters": {"topic": "海", "n": 3}},
+    "日报": {"kind": "bot", "id": "88", "prompt": "做今天的日报"},
+}
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    """What chats wait for before they go on; open when the test ends."""
+    gate = threading.Event()
+    gate.set()
+    yield gate
+    gate.set()
+
+
+@pytest.fixture
+def client(listen: Callable[..., Listening], gate: threading.Event) -> Iterator[httpx.Client]:
+    """The page's, of a program whose bot says what it was asked, and whose workflow asks something first. `program`:
+    what the client looks at; `cloud`: what that talks to."""
+
+    def on_chat(chat: SimulatedChat) -> Frames:
+        yield chat.created()
+        while not gate.wait(0.02):
+            yield b": ping\n\n"
+        if "坏" in chat.prompt:
+            yield chat.failed(4008, "quota")
+        else:
+            yield from chat.says(f"答：{chat.prompt}")
+            yield from chat.completed()
+
+    def on_run(run: SimulatedRun) -> Frames:
+        content = {"question": "哪一种？", "options": [{"name": "横屏"}, {"name": "竖屏"}]}
+        yield run.interrupt(2, {"messages": [{"content": content}]}, "问答")
+
+    def on_resume(run: SimulatedRun, said: str) -> Frames:
+        yield from run.end(f"好：{said}")
+        yield run.done()
+
+    cloud = Simulator(on_chat, routes=Workflows(on_run, on_resume).routes())
+    with cloud:
+        program = listen(cloud, settings={"bot_id": "11", "targets": TARGETS, "at_once": 1})
+        program.app.listener.start()
+        with visit(program.app) as client:
+            client.program, client.cloud = program, cloud  # type: ignore[attr-defined]
+            yield client
+
+
+def program_of(client: httpx.Client) -> Listening:
+    found: Listening = client.program  # type: ignore[attr-defined]
+    return found
+
+
+def post(client: httpx.Client, path: str, **json: Any) -> Any:
+    answer = client.post(f"api/v1/{path}", json=json)
+    assert answer.is_success, answer.text
+    return answer.json()
+
+
+def get(client: httpx.Client, path: str, **query: Any) -> Any:
+    answer = client.get(f"api/v1/{path}", params=query)
+    assert answer.is_success, answer.text
+    return answer.json()
+
+
+def over(client: httpx.Client, request: dict[str, Any]) -> dict[str, Any]:
+    """The request when it is over."""
+    seen: list[dict[str, Any]] = []
+
+    def ended() -> bool:
+        seen.append(get(client, f"requests/{request['id']}"))
+        return seen[-1]["state"] in ("done", "failed", "cancelled") and not seen[-1]["running"]
+
+    wait_until(ended, "the request is over")
+    return seen[-1]
+
+
+def asks(client: httpx.Client, request: dict[str, Any]) -> dict[str, Any]:
+    """The question that it waits with."""
+    wait_until(lambda: get(client, f"requests/{request['id']}")["question"], "it asks")
+    found: dict[str, Any] = get(client, f"requests/{request['id']}")["question"]
+    return found
+
+
+def prompts(found: list[dict[str, Any]]) -> list[str]:
+    return [one["prompt"] for one in found]
+
+
+# Finding
+
+
+def test_requests_are_found_by_their_state_their_target_and_their_text(client: httpx.Client) -> None:
+    for prompt in ("一只猫", "100% 坏", "一条 a_b"):
+        over(client, post(client, "requests", prompt=prompt))
+    over(client, post(client, "requests", target="日报", kind="bot"))
+    assert prompts(get(client, "requests")) == ["做今天的日报", "一条 a_b", "100% 坏", "一只猫"]
+    assert prompts(get(client, "requests", state="failed")) == ["100% 坏"]
+    assert prompts(get(client, "requests", state=["failed", "queued"])) == ["100% 坏"]
+    assert prompts(get(client, "requests", target="日报")) == ["做今天的日报"]
+    assert prompts(get(client, "requests", target="11", state="done")) == ["一条 a_b", "一只猫"]
+    assert prompts(get(client, "requests", text="答：一")) == ["一条 a_b", "一只猫"], "in the answers, too"
+    assert prompts(get(client, "requests", text="a_b")) == ["一条 a_b"]
+    assert prompts(get(client, "requests", text="aXb")) == [], "_ and % stand for themselves"
+    assert prompts(get(client, "requests", text="%")) == ["100% 坏"]
+    assert client.get("api/v1/requests", params={"state": "' OR 1"}).status_code == 422
+
+
+def test_they_are_turned_over_page_by_page(client: httpx.Client) -> None:
+    for n in range(5):
+        over(client, post(client, "requests", prompt=f"第{n}"))
+    first = get(client, "requests", limit=2)
+    second = get(client, "requests", limit=2, before=first[-1]["id"])
+    assert prompts(first + second) == ["第4", "第3", "第2", "第1"]
+    assert prompts(get(client, "requests", limit=2, before=second[-1]["id"])) == ["第0"]
+    assert get(client, "requests", before="no such") == []
+
+
+def test_an_id_that_is_a_path_or_nothing_is_not_found(client: httpx.Client) -> None:
+    for one in ("nothing", "..%2F..%2Fjournal.db", "%00", "'; DROP TABLE requests; --"):
+        assert client.get(f"api/v1/requests/{one}").status_code == 404
+        assert client.get(f"api/v1/requests/{one}/conversation").status_code == 404
+        assert client.post(f"api/v1/requests/{one}/first").status_code == 404
+    for one in ("..", "../journal.db", "nothing.0", "a" * 32, "." * 32):
+        assert client.post("api/v1/requests", json={"prompt": "x", "files": [one]}).status_code == 404
+    assert get(client, "requests") == []
+
+
+# Going on, and once more
+
+
+def test_a_conversation_is_gone_on_with_and_told_as_a_whole(client: httpx.Client) -> None:
+    first = over(client, post(client, "requests", prompt="一"))
+    assert first["can_continue"]
+    other = over(client, post(client, "requests", prompt="别的"))
+    second = over(client, post(client, "requests", prompt="二", continues=first["id"]))
+    chats = list(client.cloud.chats.values())  # type: ignore[attr-defined]
+    assert [chat.conversation_id == chats[0].conversation_id for chat in chats] == [True, False, True]
+    for one in (first, second):
+        assert prompts(get(client, f"requests/{one['id']}/conversation")) == ["一", "二"]
+    assert prompts(get(client, f"requests/{other['id']}/conversation")) == ["别的"]
+    refused = client.post("api/v1/requests", json={"prompt": "三", "target": "日报", "continues": first["id"]})
+    assert refused.status_code == 409, "that bot knows nothing of the conversation"
+
+
+def test_the_files_of_a_request_go_along_with_another_one(client: httpx.Client) -> None:
+    upload = client.post("api/v1/uploads", files={"file": ("../../笔记.txt", "海浪".encode())}).json()
+    assert upload["name"] == "笔记.txt"
+    first = over(client, post(client, "requests", prompt="一", files=[upload["id"]]))
+    assert [one["name"] for one in first["files"]] == ["笔记.txt"]
+    second = over(client, post(client, "requests", prompt="二", files=[first["files"][0]["id"]]))
+    stored = client.cloud.files.stored  # type: ignore[attr-defined]
+    assert second["state"] == "done" and list(stored.values()) == [("笔记.txt", "海浪".encode())] * 2
+    past = {"prompt": "三", "files": [f"{first['id']}.1"]}
+    assert client.post("api/v1/requests", json=past).status_code == 404
+
+
+def test_the_page_is_filled_in_with_what_was_asked(client: httpx.Client) -> None:
+    request = post(client, "requests", target="口播", parameters={"topic": "山", "big": 12345678901234567890})
+    assert request["target"] == "口播" and request["can_change"]
+    page = client.get("", params={"again": request["id"]}).text
+    option = page.partition('value="口播"')[2].partition("</option>")[0]
+    assert " selected" in option and "\\u5c71" in option and "12345678901234567890" in option
+    assert client.get("", params={"again": "nothing"}).status_code == 200
+
+
+# The queue
+
+
+def test_those_that_wait_know_their_place_and_one_can_be_the_next(client: httpx.Client, gate: threading.Event) -> None:
+    gate.clear()
+    first = post(client, "requests", prompt="一")
+    program_of(client).until(events.RequestStarted, request_id=first["id"])
+    waiting = [post(client, "requests", prompt=prompt) for prompt in ("二", "三", "四")]
+    for one in waiting:
+        program_of(client).until(events.RequestQueued, request_id=one["id"])
+    assert [get(client, f"requests/{one['id']}")["queue_place"] for one in (first, *waiting)] == [None, 1, 2, 3]
+    heard = told(client)
+    assert next(said for name, said in heard if name == "status")
+    assert post(client, f"requests/{waiting[2]['id']}/first") == {"taken": True}
+    order = next(said for name, said in heard if name == "queue")
+    assert order == [waiting[n]["id"] for n in (2, 0, 1)]
+    assert post(client, f"requests/{first['id']}/first") == {"taken": False}, "it runs already"
+    gate.set()
+    began = [program_of(client).until(events.RequestStarted).request_id for _one in waiting]
+    assert began == order
+    assert get(client, f"requests/{order[0]}")["queue_place"] is None
+
+
+def test_one_that_waits_is_cancelled_and_leaves_the_queue(client: httpx.Client, gate: threading.Event) -> None:
+    gate.clear()
+    first, second, third = (post(client, "requests", prompt=prompt) for prompt in "一二三")
+    program_of(client).until(events.RequestQueued, request_id=third["id"])
+    assert post(client, f"requests/{second['id']}/cancel") == {"taken": True}
+    wait_until(lambda: get(client, f"requests/{third['id']}")["queue_place"] == 1, "it has moved up")
+    gate.set()
+    assert over(client, third)["state"] == over(client, first)["state"] == "done"
+
+
+# Answering
+
+
+def test_a_question_with_options_takes_one_of_them_and_nothing_else(client: httpx.Client) -> None:
+    request = post(client, "requests", target="口播")
+    question = asks(client, request)
+    assert (question["text"], question["options"]) == ("哪一种？", ["横屏", "竖屏"])
+    path, about = f"requests/{request['id']}/answer", {"question_id": question["question_id"]}
+    for wrong in ("斜屏", "3", " "):
+        refused = client.post(f"api/v1/{path}", json={**about, "text": wrong})
+        assert refused.status_code == 409 and refused.json()["advice"]
+    assert post(client, path, **about, text="2") == {"taken": True}
+    ended = over(client, request)
+    assert ended["text"] == "好：竖屏" and ended["question"] is None
+    assert post(client, path, **about, text="横屏") == {"taken": False}, "it was answered before"
+    assert [one["what"] for one in ended["history"]] == ["queued", "begun", "asked", "answered", "done"]
+
+
+def test_a_question_is_shown_and_answered_while_nothing_listens(client: httpx.Client) -> None:
+    request = post(client, "requests", target="口播")
+    question = asks(client, request)
+    assert post(client, "listening", on=False) == {"listening": False, "cuts": False}
+    assert get(client, f"requests/{request['id']}")["question"] == question
+    about = {"question_id": question["question_id"], "text": "横屏"}
+    assert post(client, f"requests/{request['id']}/answer", **about) == {"taken": True}
+    assert post(client, "listening", on=True)["listening"]
+    assert over(client, request)["text"] == "好：横屏"
+
+
+# What is known of earlier lives
+
+
+def test_the_calls_of_an_earlier_life_are_known_from_the_journal(tmp_path: Path) -> None:
+    cloud = Simulator()
+    held = instance.acquire(tmp_path)
+    assert held is not None
+    with cloud:
+        settings = Settings.model_validate({"api_base": cloud.base_url, "bot_id": "11"})
+        app = open_app(settings, tmp_path, held, events.Bus(), resume=False, token="t")
+        try:
+            from tray.targets import asked, find
+
+            app.journal.add_request("r", asked(find(None, "bot", settings), settings, "问"))
+            app.journal.tool_started("r", "chat", "a", "generate_draft", "{}")
+            app.journal.tool_finished("chat", "a", json.dumps({"status": "error", "message": "图片打不开"}))
+            app.journal.tool_started("r", "chat", "b", "看天气", "{}")
+            app.journal.done("r", "好")
+            with visit(app) as client:
+                found = get(client, "requests/r")
+        finally:
+            app.close()
+    calls = [(one["tool"], one["ok"], one["message"], one["text"]) for one in found["calls"]]
+    assert calls == [
+        ("generate_draft", False, "图片打不开", "The draft could not be made"),
+        ("看天气", None, "", "Calling 看天气"),
+    ]
+    assert [one["what"] for one in found["history"]] == ["queued", "called", "called"]
+
+
+# Listening, mailboxes, the log
+
+
+def test_who_stops_listening_is_asked_before_a_workflow_is_cut(
+    listen: Callable[..., Listening], gate: threading.Event
+) -> None:
+    gate.clear()
+
+    def on_run(run: SimulatedRun) -> Frames:
+        yield from run.message("开始", "稍等", finish=False)
+        while not gate.wait(0.02):
+            yield run.ping()
+
+    with Simulator(routes=Workflows(on_run, lambda *_: []).routes()) as cloud:
+        program = listen(cloud, settings={"targets": TARGETS})
+        program.app.listener.start()
+        with visit(program.app) as client:
+            request = post(client, "requests", target="口播")
+            program.until(events.TextArrived, request_id=request["id"])
+            assert post(client, "listening", on=False) == {"listening": True, "cuts": True}
+            assert program.app.listener.listening
+            assert post(client, "listening", on=False, cut=True) == {"listening": False, "cuts": False}
+            assert get(client, "status")["state"] == "stopped"
+
+
+def test_mailboxes_are_told_with_their_state(box: SimulatedMailbox, tmp_path: Path) -> None:
+    with Simulator(routes=box.routes()) as cloud:
+        mailbox = {"kind": "workflow", "id": "77", "listen": True, "interval": "1h", "runs_a_day": 9}
+        said = {"api_base": cloud.base_url, "targets": {"信箱": mailbox}}
+        held = instance.acquire(tmp_path / "home")
+        assert held is not None
+        app = open_app(Settings.model_validate(said), tmp_path / "home", held, events.Bus(), resume=True, token="t")
+        try:
+            app.listener.start()
+            with visit(app) as client:
+                wait_until(lambda: get(client, "mailboxes")[0]["runs_today"] == 1, "it has run")
+                (found,) = get(client, "mailboxes")
+                assert (found["name"], found["interval_s"], found["runs_a_day"]) == ("信箱", 3600, 9)
+                assert (found["state"], found["state_text"]) == ("idle", "Open")
+                post(client, "listening", on=False)
+                assert get(client, "mailboxes")[0]["state"] == "stopped"
+        finally:
+            app.close()
+
+
+def test_the_log_is_told_as_it_grows_and_holds_no_secret(client: httpx.Client) -> None:
+    log = logging.getLogger("tray.test")
+    log.warning("vorher")
+    heard = told(client, "api/v1/log/events")
+    first = next(heard)
+    assert (
+        first[0] == "log"
+        and {"level": "WARNING", "source": "tray.test", "text": "vorher"}.items() <= first[1][-1].items()
+    )
+    log.error("mit pat_abcdefghijklmnop\nund mehr")
+    lines = next(heard)[1]
+    while len(lines) < 2:
+        lines += next(heard)[1]
+    assert (lines[0]["level"], lines[0]["text"]) == ("ERROR", "mit pat_…")
+    assert (lines[1]["level"], lines[1]["text"]) == ("", "    und mehr")

@@ -1,0 +1,68 @@
+// An export is tried: pasted, dropped or chosen; looked at; built.
+
+import { api, attempt, notice } from "./page.js";
+import { show } from "./request.js";
+
+const form = document.getElementById("try");
+const text = document.getElementById("text");
+const note = document.getElementById("file-note");
+const preview = document.getElementById("preview");
+const busy = document.getElementById("busy");
+const build = document.getElementById("build");
+const shownMost = 200_000;
+let file = null; // what is tried where it is a file: its bytes, as they are
+
+const body = () => file ?? new Blob([text.value]);
+const isEmpty = () => !file && !text.value.trim();
+
+async function look() {
+  if (isEmpty()) return text.focus();
+  busy.textContent = busy.dataset.text;
+  form.setAttribute("aria-busy", "true");
+  try {
+    const answer = await fetch("try/preview", { method: "POST", body: body(), headers: { "Content-Type": "text/plain" } });
+    if (!answer.ok) throw new Error(answer.headers.get("content-type")?.includes("html") ? answer.statusText : await answer.text());
+    preview.innerHTML = await answer.text();
+    build.disabled = !preview.querySelector('[data-can-be-built="yes"]');
+  } catch (error) {
+    notice(error.message);
+  } finally {
+    busy.textContent = "";
+    form.removeAttribute("aria-busy");
+  }
+}
+
+async function take(chosen) {
+  if (!chosen) return;
+  file = chosen;
+  const size = chosen.size >= 1e6 ? `${(chosen.size / 1e6).toFixed(1)} MB` : `${Math.ceil(chosen.size / 1e3)} kB`;
+  note.textContent = note.dataset.text.replace("{name}", chosen.name).replace("{size}", size);
+  note.hidden = false;
+  text.value = chosen.size <= shownMost ? await chosen.text() : "";
+  await look();
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  look();
+});
+text.addEventListener("input", () => {
+  file = null;
+  note.hidden = true;
+  build.disabled = isEmpty();
+});
+text.addEventListener("paste", () => setTimeout(look));
+document.getElementById("file").addEventListener("change", (event) => take(event.target.files[0]));
+build.addEventListener("click", () =>
+  attempt(async () => {
+    const source = encodeURIComponent((file?.name ?? "").slice(0, 200));
+    show(await api(`exports?source=${source}`, { method: "POST", body: body() }), document.getElementById("work"));
+  }),
+);
+for (const kind of ["dragover", "dragleave", "drop"]) {
+  document.addEventListener(kind, (event) => {
+    event.preventDefault();
+    form.classList.toggle("over", kind === "dragover");
+    if (kind === "drop") take(event.dataTransfer.files[0]);
+  });
+}
