@@ -12,6 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from every_page import is_missing
 from listening import Listening
 from tray.simulator.server import Simulator
 
@@ -27,7 +28,7 @@ ARGUMENTS = [
 def chromium() -> Iterator[Any]:
     """Not for longer: while it is there, its loop runs in the tests' own thread, where others run theirs."""
     if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
+        is_missing("chromium is not installed")
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
@@ -47,9 +48,9 @@ class Seen:
 
 
 @pytest.fixture
-def look(chromium: Any) -> Iterator[Callable[..., Seen]]:
-    """Open the page of a program in a browser of its own. At the end the browser must have had nothing to complain
-    of."""
+def look(chromium: Any, listen: Callable[..., Listening]) -> Iterator[Callable[..., Seen]]:
+    """Open the page of a program in a browser of its own. At the end the browser must have had nothing to complain of;
+    it ends before the program (so `listen`), of whose end it would."""
     contexts: list[Any] = []
     tabs: list[Seen] = []
 

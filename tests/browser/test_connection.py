@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from every_page import base, furnish, paths
+from every_page import PAGES, base, furnish, show
 from listening import Listening
 from program import wait_until
 from tray.simulator.demo import simulator
+from tray.simulator.server import Simulator
 
 
 def begin(seen: Any) -> None:
@@ -33,7 +34,11 @@ def streams(program: Listening) -> int:
     return len(program.app.page._server._ending.__self__._open)  # type: ignore[union-attr]
 
 
-def test_a_program_that_has_ended_is_told_of(look: Callable[..., Any], program: Listening) -> None:
+def test_a_program_that_has_ended_is_told_of(
+    look: Callable[..., Any], listen: Callable[..., Listening], cloud: Simulator
+) -> None:
+    program = listen(cloud, settings={"bot_id": "demo"})
+    program.app.listener.start()
     seen = look(program)
     begin(seen)
     program.app.close()
@@ -45,7 +50,7 @@ def test_a_program_that_has_ended_is_told_of(look: Callable[..., Any], program: 
     assert "Open the page again from the icon's menu" in said
     seen.tab.fill("#prompt", "海")
     seen.tab.click("button.main")
-    assert "This page has ended" in seen.tab.inner_text(".notice.bad")
+    seen.tab.get_by_text("This page has ended").nth(1).wait_for()
     seen.complaints[:] = [one for one in seen.complaints if "ERR_" not in one]
 
 
@@ -91,13 +96,11 @@ def test_no_page_asks_for_the_same_twice(look: Callable[..., Any], listen: Calla
         seen = look(program)
         asked: list[str] = []
         seen.tab.on("request", lambda request: asked.append(request.url))
-        for path in paths(seen)[:-1]:
+        for page in PAGES:
             asked.clear()
-            seen.tab.goto(base(seen) + path)
-            seen.tab.wait_for_load_state()
-            seen.tab.wait_for_timeout(300)
+            show(seen, page)
             fetched = sorted(one for one in asked if "/api/" in one or ".js" in one)
-            assert fetched == sorted(set(fetched)), f"/{path}"
+            assert fetched == sorted(set(fetched)), page
 
 
 def later(seen: Any) -> bool:

@@ -95,7 +95,10 @@ def test_the_menu_opens_the_page_whose_server_ends_when_nobody_looks(panel: Desk
 def test_the_command_starts_the_program_and_gives_an_address_whose_site_is_whole(
     panel: Desktop, tmp_path: Path
 ) -> None:
-    variables = {"COZE_TRAY_HOME": str(tmp_path / "home"), "COZE_API_TOKEN": "t", "COZE_API_BASE": "http://127.0.0.1:9"}
+    drafts = tmp_path / "drafts"
+    drafts.mkdir()
+    variables = {"COZE_TRAY_HOME": str(tmp_path / "home"), "COZE_API_TOKEN": "t", "COZE_API_BASE": "http://127.0.0.1:9",
+                 "COZE_TRAY_DRAFTS_DIR": str(drafts)}  # fmt: skip
     try:
         said = panel.run(*COZE_TRAY, "page", "--no-browser", "--json", **variables)
         with enter(json.loads(said.splitlines()[-1])["url"]) as client:

@@ -54,7 +54,10 @@ def test_the_icon_shows_its_menu_whose_last_entry_ends_the_program(windows: Wind
 
 def test_the_page_is_served_whole(windows: Windows, tmp_path: Path) -> None:
     home = tmp_path / "家 home"
-    variables = {"COZE_TRAY_HOME": windows_path(home), "COZE_API_TOKEN": "t", "COZE_API_BASE": "http://127.0.0.1:9"}
+    drafts = tmp_path / "drafts"
+    drafts.mkdir()
+    variables = {"COZE_TRAY_HOME": windows_path(home), "COZE_API_TOKEN": "t", "COZE_API_BASE": "http://127.0.0.1:9",
+                 "COZE_TRAY_DRAFTS_DIR": windows_path(drafts)}  # fmt: skip
     with windows.icon(**variables) as running:
         eventually((home / "running.json").exists, "the listener")
         said = windows.coze_tray("page", "--no-browser", "--json", **variables).stdout
