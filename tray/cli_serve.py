@@ -13,8 +13,8 @@ from tray.locale import _
 def add_to(app: typer.Typer) -> None:
     @app.command(
         help=_(
-            "Serve the HTTP API to scripts and clouds that have its key. It listens meanwhile, without the icon. Callers"
-            " send: Authorization: Bearer KEY."
+            "Serve the HTTP API to scripts and clouds that have its key. It listens meanwhile, without the icon. "
+            "Callers send: Authorization: Bearer KEY."
         )
     )
     def serve(
