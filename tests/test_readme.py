@@ -32,7 +32,8 @@ def commands() -> list[str]:
     levels = [("", get_command(app))]
     for above, level in levels:
         for name, command in getattr(level, "commands", {}).items():
-            found.append(f"{above}{name}")
+            if not command.hidden:
+                found.append(f"{above}{name}")
             levels.append((f"{above}{name} ", command))
     return found
 

@@ -405,6 +405,8 @@ def test_what_is_wrong_with_a_target_is_said_at_each_field(page: Page) -> None:
     assert fields.keys() == {"name", "id", "region", "interval", "runs_a_day", "prompt"}
     assert "already" in page.wrong("POST", "targets", {"name": "海报", "kind": "bot", "id": "8"})["name"]
     assert page.wrong("POST", "targets", {"name": "x", "kind": "bot", "id": "8", "listen": True}).keys() == {"listen"}
+    timed = {"name": "x", "kind": "bot", "id": "8", "schedule": "0 8 * * *"}
+    assert "prompt" in page.wrong("POST", "targets", timed)["schedule"]
     assert page.wrong("POST", "targets", {}).keys() == {"name", "kind", "id"}
     assert page.wrong("POST", "targets", {"name": "x", "kind": "bot", "id": "8", "api_base": "http://x"}).keys() == {
         "api_base"

@@ -13,8 +13,8 @@ from tray.locale import _
 def add_to(app: typer.Typer) -> None:
     @app.command(
         help=_(
-            "Listen without the icon and serve the HTTP API, for a cloud or a script that calls this computer. Callers"
-            " send a key: Authorization: Bearer KEY."
+            "Serve the HTTP API to scripts and clouds that have its key. It listens meanwhile, without the icon. "
+            "Callers send: Authorization: Bearer KEY."
         )
     )
     def serve(

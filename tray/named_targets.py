@@ -92,7 +92,8 @@ def understood(said: Mapping[str, Any]) -> Target:
     except ValidationError as error:
         fields: dict[str, str] = {}
         for key, why in in_words(error):
-            fields.setdefault(key.partition(".")[0] or "listen", why)  # what fits no single one is about listening
+            # What fits no single one is about when it is asked by itself.
+            fields.setdefault(key.partition(".")[0] or ("schedule" if said.get("schedule") else "listen"), why)
         raise UnfitError(fields, _("Nothing was changed.")) from None
 
 

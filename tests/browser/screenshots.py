@@ -5,9 +5,11 @@ Run it where the browser's tests run, after a page has changed:  python tests/br
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
+import shutil
 import sys
 import tempfile
 import threading
@@ -67,9 +69,12 @@ def main() -> None:
 @contextmanager
 def program() -> Iterator[app.App]:
     """One that has made drafts and is at work, with settings as a user has them."""
-    with tempfile.TemporaryDirectory() as folder:
-        home, drafts = Path(folder, "home"), Path(folder, "JianyingPro Drafts")
-        drafts.mkdir()
+    # Its folder is in the picture.
+    drafts = Path(tempfile.gettempdir(), "JianyingPro Drafts")
+    drafts.mkdir()
+    with contextlib.ExitStack() as ends:
+        ends.callback(shutil.rmtree, drafts)
+        home = Path(ends.enter_context(tempfile.TemporaryDirectory()), "home")
         home.mkdir()
         (home / "settings.toml").write_text(SETTINGS, "utf-8")
         locale.use("zh_CN")

@@ -91,11 +91,11 @@ def svg(
     lanes = _lanes(spec.tracks)
     width, height = _width(spec, zoom), _height(lanes)
     drawing = _Drawing(width / max(spec.length_us, 1), warnings or {}, picture, _words(spec))
+    title = _("Timeline of {name}").format(name=spec.name or _("the draft"))
     parts = itertools.chain(_ruler(spec.length_us, width, height), *map(drawing.lane, lanes))
     return (
         f'<svg class="tl-drawing" role="img" width="{width}" height="{height}" xmlns="http://www.w3.org/2000/svg">'
-        f"<title>{_text(_('Timeline of {name}').format(name=spec.name or _('the draft')))}</title>"
-        f"<desc>{_text(summary(spec))}</desc>{''.join(parts)}</svg>"
+        f"<title>{_text(title)}</title><desc>{_text(summary(spec))}</desc>{''.join(parts)}</svg>"
     )
 
 

@@ -60,6 +60,7 @@ _LABELS = {
     "cache_max_bytes": N_("Size of the media cache (bytes)"),
     "folders": N_("Further drafts folders"),
     "inbox": N_("Inbox folder"),
+    "hotkey": N_("Hotkey"),
 }
 _TARGET_LABELS = {
     "kind": N_("Kind"),
@@ -84,7 +85,7 @@ _CHOICES = {
     "kind": {"bot": N_("bot"), "workflow": N_("workflow"), "chatflow": N_("chatflow")},
 }
 _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    (N_("This program"), ("language", "notifications", "device", "at_once", "silent_s")),
+    (N_("This program"), ("language", "notifications", "device", "inbox", "hotkey", "at_once", "silent_s")),
     (N_("Coze"), ("region", "bot_id", "workflow_id", "oauth_client_id", "api_base")),
     (N_("Drafts"), ("drafts_dir", "profile", "time_unit", "strict", "folders")),
     (N_("Media"), ("media_folders", "allow_hosts", "max_media_bytes", "cache_hours", "cache_max_bytes")),

@@ -10,7 +10,7 @@ export async function save(key, value) {
   // Keep it; what is wrong is shown beside it. Returns whether it was kept.
   const field = settings.get(key);
   try {
-    take(await api("settings", { method: "PATCH", json: changes(key, value) }));
+    take(await api("settings", { method: "PATCH", json: changes(key, value) }), key);
   } catch (error) {
     wrong(field, Object.values(error.said?.fields ?? {}).join(" ") || error.message);
     return false;
@@ -34,7 +34,8 @@ function changes(key, value) {
   return Object.fromEntries([...gone.map((name) => [`${key}.${name}`, null]), ...changed.map(([name, one]) => [`${key}.${name}`, one])]);
 }
 
-function take(all) {
+function take(all, changed) {
+  // The others are left as they are: something may be wrong with them, or just being typed.
   for (const one of all) {
     const field = settings.get(one.field.key);
     if (!field) continue;
@@ -42,7 +43,8 @@ function take(all) {
     field.querySelector(".reset").hidden = one.source !== "file";
     const source = field.querySelector(".source");
     if (!one.overruled_by) source.textContent = one.source === "file" ? source.dataset.file : "";
-    if (field.dataset.kind !== "pairs" || field.contains(document.activeElement) === false) fill(field, one.value);
+    const isTyped = field.dataset.kind === "pairs" && field.contains(document.activeElement);
+    if (one.field.key === changed && !isTyped) fill(field, one.value);
   }
 }
 
