@@ -94,6 +94,7 @@ def test_no_page_asks_for_the_same_twice(look: Callable[..., Any], listen: Calla
         program = listen(cloud, settings={"bot_id": "demo"})
         furnish(program)
         seen = look(program)
+        show(seen, "")  # whole, before what follows is counted
         asked: list[str] = []
         seen.tab.on("request", lambda request: asked.append(request.url))
         for page in PAGES:
