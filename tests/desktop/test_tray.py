@@ -40,8 +40,10 @@ def test_the_icon_appears_with_its_whole_menu(panel: Desktop) -> None:
     assert list(entries) == [
         "Not listening",
         "Start listening",
+        "Open page",
         "Recent drafts",
         "Open drafts folder",
+        "New draft from clipboard",
         "Pause notifications",
         "Start at login",
         "Language",
