@@ -157,7 +157,7 @@ SCROLL = """() => new Promise((done) => {
     before = now;
     const at = scrollY;
     scrollBy({ top: passed * innerHeight / 333, behavior: "instant" });
-    still = scrollY === at && passed ? still + 1 : 0;
+    still = scrollY === at && passed && !document.querySelector("#gallery .more") ? still + 1 : 0;
     if (still > 60) done(frames.slice(0, -60));
     else requestAnimationFrame(step);
   };
