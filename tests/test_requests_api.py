@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -177,6 +178,51 @@ def test_the_files_of_a_request_go_along_with_another_one(client: httpx.Client) 
     assert second["state"] == "done" and list(stored.values()) == [("笔记.txt", "海浪".encode())] * 2
     past = {"prompt": "三", "files": [f"{first['id']}.1"]}
     assert client.post("api/v1/requests", json=past).status_code == 404
+
+
+def test_an_old_file_stays_as_long_as_its_request_is_not_over_and_is_missed_by_name(
+    client: httpx.Client, gate: threading.Event
+) -> None:
+    def upload(name: str) -> Any:
+        return client.post("api/v1/uploads", files={"file": (name, b"x")}).json()["id"]
+
+    uploads = program_of(client).app.home / "uploads"
+    gate.clear()
+    first = post(client, "requests", prompt="一", files=[upload("a.txt")])
+    for folder in uploads.iterdir():
+        os.utime(folder, (0, 0))
+    upload("b.txt")
+    assert len(list(uploads.glob("*/a.txt"))) == 1
+    gate.set()
+    over(client, first)
+    for folder in uploads.iterdir():
+        os.utime(folder, (0, 0))
+    upload("c.txt")
+    assert [one.name for one in uploads.glob("*/*")] == ["c.txt"]
+    again = client.post(f"api/v1/requests/{first['id']}/again")
+    assert again.status_code == 409 and "a.txt" in again.json()["error"]
+    changed = client.post("api/v1/requests", json={"prompt": "二", "files": [first["files"][0]["id"]]})
+    assert changed.status_code == 404 and "a.txt" in changed.json()["error"]
+    assert len(get(client, "requests")) == 1
+
+
+def test_the_same_call_again_is_the_same_request(client: httpx.Client) -> None:
+    def ask(path: str, key: str, **json: Any) -> Any:
+        return client.post(f"api/v1/{path}", json=json, headers={"Idempotency-Key": key})
+
+    first = ask("requests", "a-1", prompt="一")
+    assert first.status_code == 201
+    assert ask("requests", "a-1", prompt="一").json()["id"] == first.json()["id"]
+    over(client, first.json())
+    assert ask("requests", "a-1", prompt="一").json()["state"] == "done", "nothing runs once more"
+    other = ask("requests", "a-1", prompt="二")
+    assert other.status_code == 409 and "a-1" in other.json()["error"]
+    assert ask("requests", first.json()["id"], prompt="一").json()["id"] != first.json()["id"], "an id is no key"
+    again = [ask(f"requests/{first.json()['id']}/again", "b").json()["id"] for _time in range(2)]
+    assert again[0] == again[1] != first.json()["id"]
+    assert len(get(client, "requests")) == 3
+    for wrong in ("", "a" * 65, "a b", "../a"):
+        assert ask("requests", wrong, prompt="一").status_code == 422, wrong
 
 
 def test_the_page_is_filled_in_with_what_was_asked(client: httpx.Client) -> None:

@@ -281,6 +281,11 @@ def asked_again(request: Request) -> Asked:
         )
     if _ended(request) is None:
         raise TrayError(_("{id} is not over.").format(id=request.id), _("It goes on by itself when coze-tray listens."))
+    if gone := next((Path(file) for file in asked.files if not Path(file).is_file()), None):
+        raise TrayError(
+            _("The file {name}, which went along with it, is not there any more.").format(name=gone.name),
+            _("Ask anew, and add the file again."),
+        )
     return asked
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tray.items import json_field
-from tray.journal_rows import Request, RequestState, requests_of
+from tray.journal_rows import UNFINISHED, Request, RequestState, requests_of
 
 MOST_TOGETHER = 200
 """Requests of one conversation."""
@@ -96,6 +96,16 @@ class Search:
         with self.transaction() as db:
             return [StoredCall(*row) for row in db.execute(sql, (request_id,))]
 
+    def files_of_unfinished(self) -> list[str]:
+        """The paths of the files that go along with requests that are not over."""
+        with self.transaction() as db:
+            return [str(path) for (path,) in db.execute(_FILES_NEEDED)]
+
+    def targets(self, limit: int) -> list[str]:
+        """The names (where they have none, the ids) of the targets of the last requests, sorted."""
+        with self.transaction() as db:
+            return sorted(str(name) for (name,) in db.execute(_TARGETS, (limit,)) if name)
+
     def parameters_of(self, target_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """What the workflows and chatflows of those ids were last run with, by id."""
         found: dict[str, dict[str, Any]] = {}
@@ -119,6 +129,15 @@ ORDER BY rowid DESC LIMIT ?3
 _LAST_OF = f"""
 SELECT * FROM requests WHERE {json_field("asked", "target_id")} = ?
 AND {json_field("asked", "kind")} IN ('workflow', 'chatflow') ORDER BY rowid DESC LIMIT 1
+"""  # noqa: S608 - of constants
+
+
+_FILES_NEEDED = f"""
+SELECT value FROM requests, json_each({json_field("asked", "files")}) WHERE state IN {UNFINISHED}
+"""  # noqa: S608 - of constants
+_TARGETS = f"""
+SELECT DISTINCT coalesce(nullif({json_field("asked", "target")}, ''), {json_field("asked", "target_id")})
+FROM (SELECT asked FROM requests ORDER BY rowid DESC LIMIT ?)
 """  # noqa: S608 - of constants
 
 
