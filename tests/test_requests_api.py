@@ -17,12 +17,14 @@ from listening import Listening
 from program import wait_until
 from tray import events, instance
 from tray.app import open_app
+from tray.asked import call_of
 from tray.settings import Settings
 from tray.simulator.chats import SimulatedChat
 from tray.simulator.exchange import Frames
 from tray.simulator.mailbox import SimulatedMailbox
 from tray.simulator.server import Simulator
 from tray.simulator.workflows import SimulatedRun, Workflows
+from tray.web.streams import _Media
 from web import told, visit
 
 TARGETS = {
@@ -386,3 +388,41 @@ def test_the_log_is_told_as_it_grows_and_holds_no_secret(client: httpx.Client) -
         lines += next(heard)[1]
     assert (lines[0]["level"], lines[0]["text"]) == ("ERROR", "mit pat_…")
     assert (lines[1]["level"], lines[1]["text"]) == ("", "    und mehr")
+
+
+# Streams
+
+
+def test_media_alone_are_told_of_twice_a_second_and_all_else_at_once() -> None:
+    media = _Media()
+    assert media.due({"a": False, "b": False}, 10.0) == ["a", "b"]
+    assert media.due({"a": False}, 10.1) == [] and media.next_s(10.1) == pytest.approx(0.4)
+    assert media.due({"b": True}, 10.2) == ["b"]
+    assert media.due({}, 10.5) == ["a"], "the last of it is told though nothing follows"
+    assert media.next_s(10.5) is None
+    assert media.due({"a": False}, 10.6) == [] and media.due({"a": True}, 10.7) == ["a"]
+    assert media.next_s(10.7) is None
+
+
+def test_what_a_tool_was_called_with_is_read_once_while_it_runs(listen: Callable[..., Listening]) -> None:
+    with Simulator() as cloud:
+        journal = listen(cloud).app.journal
+        journal.add_request("r", call_of("generate_draft", '{"content": "…"}', "clips.json"))
+        assert journal.search.shown("r") == journal.request("r")
+        journal.running("r")
+        shown = journal.search.shown("r")
+        assert (shown.state, dict(shown.asked.parameters)) == ("running", {"tool": "generate_draft"})
+        journal.done("r", "好")
+        assert journal.search.shown("r") == journal.request("r")
+        with pytest.raises(KeyError):
+            journal.search.shown("s")
+
+
+def test_a_stream_whose_reader_is_far_behind_ends(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tray.web.streams._MOST_HEARD", 0)
+    heard = told(client)
+    assert next(heard)[0] == "status"
+    program_of(client).app.bus.publish(events.Noticed("", "…"))
+    assert list(heard) == []

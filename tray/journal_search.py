@@ -7,11 +7,12 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tray.items import json_field
-from tray.journal_rows import UNFINISHED, Request, RequestState, requests_of
+from tray.journal_rows import UNFINISHED, Request, RequestState, request_of, requests_of
+from tray.text import json_text
 
 MOST_TOGETHER = 200
 """Requests of one conversation."""
@@ -61,6 +62,8 @@ class Search:
     """`transaction`: the journal's. All methods raise JournalError."""
 
     transaction: Callable[[], AbstractContextManager[sqlite3.Connection]]
+    _short: dict[str, str] = field(default_factory=dict)
+    """What was asked (it never changes) without a tool's arguments, as JSON by request."""
 
     def requests(self, wanted: Wanted, limit: int) -> list[Request]:
         """The last ones, newest first."""
@@ -80,6 +83,26 @@ class Search:
         sql = f"SELECT * FROM requests WHERE {' AND '.join(where)} ORDER BY rowid DESC LIMIT ?"  # noqa: S608 - constants
         with self.transaction() as db:
             return list(requests_of(db.execute(sql, (*values, limit))))
+
+    def shown(self, request_id: str) -> Request:
+        """The request, for who looks at it often: as long as a tool call is not over, what it was called with, a whole
+        draft, is read no more than once and not told. Raises KeyError, UnreadableError."""
+        with self.transaction() as db:
+            if short := self._short.get(request_id):
+                row = db.execute(_WITH_ASKED, (short, request_id)).fetchone()
+                if row is not None and f"'{row['state']}'" in UNFINISHED:
+                    return request_of(row)
+                del self._short[request_id]
+            row = db.execute("SELECT * FROM requests WHERE id = ?", (request_id,)).fetchone()
+            if row is None:
+                raise KeyError(request_id)
+            request = request_of(row)
+            if request.asked.kind in ("item", "call") and f"'{request.state}'" in UNFINISHED:
+                parameters = {name: one for name, one in request.asked.parameters.items() if name != "arguments"}
+                self._short[request_id] = json_text(replace(request.asked, parameters=parameters).to_json())
+                if len(self._short) > _MOST_SHORT:
+                    del self._short[next(iter(self._short))]
+            return request
 
     def conversation(self, request: Request) -> list[Request]:
         """The requests of the same conversation, oldest first; that one alone where it is in none."""
@@ -132,6 +155,10 @@ AND {json_field("asked", "kind")} IN ('workflow', 'chatflow') ORDER BY rowid DES
 """  # noqa: S608 - of constants
 
 
+_MOST_SHORT = 50
+_WITH_ASKED = """
+SELECT id, created_us, ? AS asked, state, posted, run, question, reply, text, failure FROM requests WHERE id = ?
+"""
 _FILES_NEEDED = f"""
 SELECT value FROM requests, json_each({json_field("asked", "files")}) WHERE state IN {UNFINISHED}
 """  # noqa: S608 - of constants
