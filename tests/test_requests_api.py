@@ -418,9 +418,7 @@ def test_what_a_tool_was_called_with_is_read_once_while_it_runs(listen: Callable
             journal.search.shown("s")
 
 
-def test_a_stream_whose_reader_is_far_behind_ends(
-    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stream_whose_reader_is_far_behind_ends(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tray.web.streams._MOST_HEARD", 0)
     heard = told(client)
     assert next(heard)[0] == "status"

@@ -26,7 +26,8 @@ from tray.events import Bus
 from tray.journal import Journal
 from tray.journal_rows import Request
 from tray.known_account import remembered_warning
-from tray.listener import Listener, Parts
+from tray.listener import Listener
+from tray.listener_parts import Parts
 from tray.locale import _
 from tray.progress import RunningRequests
 from tray.questions import OpenQuestions

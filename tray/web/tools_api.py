@@ -91,9 +91,7 @@ def router(app: App, shown: Pages) -> APIRouter:
         )(_operation(tool, called))
 
     @api.post("/builds", status_code=202, responses=_RESPONSES, response_model=None, openapi_extra=_ANY_TEXT)
-    async def build(
-        request: Request, source: _Source = "", wait: _Wait = 0, key: once.Key = None
-    ) -> JSONResponse:
+    async def build(request: Request, source: _Source = "", wait: _Wait = 0, key: once.Key = None) -> JSONResponse:
         """Build the drafts of an export. The body is the export as it is: a Coze export, a spec or recipe of this
         program, or SRT. The same as generate_draft, without any quoting."""
         arguments = json.dumps({"content": _text(await request.body())})
@@ -113,9 +111,7 @@ _ANY_TEXT = {
 def _operation(
     tool: Tool, called: Callable[[str, str, str, float, str | None], Coroutine[Any, Any, JSONResponse]]
 ) -> Callable[..., Coroutine[Any, Any, JSONResponse]]:
-    async def call(
-        arguments: BaseModel, source: _Source = "", wait: _Wait = 0, key: once.Key = None
-    ) -> JSONResponse:
+    async def call(arguments: BaseModel, source: _Source = "", wait: _Wait = 0, key: once.Key = None) -> JSONResponse:
         text = json.dumps(arguments.model_dump(exclude_unset=True), ensure_ascii=False)
         return await called(tool.name, text, source, wait, key)
 
