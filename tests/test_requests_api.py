@@ -18,6 +18,7 @@ from program import wait_until
 from tray import events, instance
 from tray.app import open_app
 from tray.asked import call_of
+from tray.desktop import opener
 from tray.settings import Settings
 from tray.simulator.chats import SimulatedChat
 from tray.simulator.exchange import Frames
@@ -424,3 +425,12 @@ def test_a_stream_whose_reader_is_far_behind_ends(client: httpx.Client, monkeypa
     assert next(heard)[0] == "status"
     program_of(client).app.bus.publish(events.Noticed("", "…"))
     assert list(heard) == []
+
+
+def test_the_application_has_its_own_name_and_no_button_where_it_is_not(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert 'data-open="application"' not in client.get("").text
+    found = opener.Application("capcut", Path("CapCut.exe"))
+    monkeypatch.setattr(opener, "application_for", lambda _drafts: found)
+    assert "Open CapCut" in client.get("").text
