@@ -200,6 +200,11 @@ def test_an_address_is_good_once_and_soon(program: Listening, monkeypatch: pytes
     assert httpx.get(late.partition("?")[0]).status_code == 403
 
 
+def test_an_address_keeps_a_prompt_whatever_that_says(program: Listening) -> None:
+    to = "?prompt=Make%20a%20video...%20of%20../a,%20//b%20and%20c://d"
+    assert httpx.get(program.app.page.url(program.app, to)).headers["location"].partition("?")[2] == to[1:]
+
+
 def test_only_one_of_many_at_once_has_the_address(program: Listening) -> None:
     address = program.app.page.url(program.app)
     codes: list[int] = []

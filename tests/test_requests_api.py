@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,12 +17,15 @@ from listening import Listening
 from program import wait_until
 from tray import events, instance
 from tray.app import open_app
+from tray.asked import call_of
+from tray.desktop import opener
 from tray.settings import Settings
 from tray.simulator.chats import SimulatedChat
 from tray.simulator.exchange import Frames
 from tray.simulator.mailbox import SimulatedMailbox
 from tray.simulator.server import Simulator
 from tray.simulator.workflows import SimulatedRun, Workflows
+from tray.web.streams import _Media
 from web import told, visit
 
 TARGETS = {
@@ -177,6 +181,51 @@ def test_the_files_of_a_request_go_along_with_another_one(client: httpx.Client) 
     assert second["state"] == "done" and list(stored.values()) == [("笔记.txt", "海浪".encode())] * 2
     past = {"prompt": "三", "files": [f"{first['id']}.1"]}
     assert client.post("api/v1/requests", json=past).status_code == 404
+
+
+def test_an_old_file_stays_as_long_as_its_request_is_not_over_and_is_missed_by_name(
+    client: httpx.Client, gate: threading.Event
+) -> None:
+    def upload(name: str) -> Any:
+        return client.post("api/v1/uploads", files={"file": (name, b"x")}).json()["id"]
+
+    uploads = program_of(client).app.home / "uploads"
+    gate.clear()
+    first = post(client, "requests", prompt="一", files=[upload("a.txt")])
+    for folder in uploads.iterdir():
+        os.utime(folder, (0, 0))
+    upload("b.txt")
+    assert len(list(uploads.glob("*/a.txt"))) == 1
+    gate.set()
+    over(client, first)
+    for folder in uploads.iterdir():
+        os.utime(folder, (0, 0))
+    upload("c.txt")
+    assert [one.name for one in uploads.glob("*/*")] == ["c.txt"]
+    again = client.post(f"api/v1/requests/{first['id']}/again")
+    assert again.status_code == 409 and "a.txt" in again.json()["error"]
+    changed = client.post("api/v1/requests", json={"prompt": "二", "files": [first["files"][0]["id"]]})
+    assert changed.status_code == 404 and "a.txt" in changed.json()["error"]
+    assert len(get(client, "requests")) == 1
+
+
+def test_the_same_call_again_is_the_same_request(client: httpx.Client) -> None:
+    def ask(path: str, key: str, **json: Any) -> Any:
+        return client.post(f"api/v1/{path}", json=json, headers={"Idempotency-Key": key})
+
+    first = ask("requests", "a-1", prompt="一")
+    assert first.status_code == 201
+    assert ask("requests", "a-1", prompt="一").json()["id"] == first.json()["id"]
+    over(client, first.json())
+    assert ask("requests", "a-1", prompt="一").json()["state"] == "done", "nothing runs once more"
+    other = ask("requests", "a-1", prompt="二")
+    assert other.status_code == 409 and "a-1" in other.json()["error"]
+    assert ask("requests", first.json()["id"], prompt="一").json()["id"] != first.json()["id"], "an id is no key"
+    again = [ask(f"requests/{first.json()['id']}/again", "b").json()["id"] for _time in range(2)]
+    assert again[0] == again[1] != first.json()["id"]
+    assert len(get(client, "requests")) == 3
+    for wrong in ("", "a" * 65, "a b", "../a"):
+        assert ask("requests", wrong, prompt="一").status_code == 422, wrong
 
 
 def test_the_page_is_filled_in_with_what_was_asked(client: httpx.Client) -> None:
@@ -340,3 +389,48 @@ def test_the_log_is_told_as_it_grows_and_holds_no_secret(client: httpx.Client) -
         lines += next(heard)[1]
     assert (lines[0]["level"], lines[0]["text"]) == ("ERROR", "mit pat_…")
     assert (lines[1]["level"], lines[1]["text"]) == ("", "    und mehr")
+
+
+# Streams
+
+
+def test_media_alone_are_told_of_twice_a_second_and_all_else_at_once() -> None:
+    media = _Media()
+    assert media.due({"a": False, "b": False}, 10.0) == ["a", "b"]
+    assert media.due({"a": False}, 10.1) == [] and media.next_s(10.1) == pytest.approx(0.4)
+    assert media.due({"b": True}, 10.2) == ["b"]
+    assert media.due({}, 10.5) == ["a"], "the last of it is told though nothing follows"
+    assert media.next_s(10.5) is None
+    assert media.due({"a": False}, 10.6) == [] and media.due({"a": True}, 10.7) == ["a"]
+    assert media.next_s(10.7) is None
+
+
+def test_what_a_tool_was_called_with_is_read_once_while_it_runs(listen: Callable[..., Listening]) -> None:
+    with Simulator() as cloud:
+        journal = listen(cloud).app.journal
+        journal.add_request("r", call_of("generate_draft", '{"content": "…"}', "clips.json"))
+        assert journal.search.shown("r") == journal.request("r")
+        journal.running("r")
+        shown = journal.search.shown("r")
+        assert (shown.state, dict(shown.asked.parameters)) == ("running", {"tool": "generate_draft"})
+        journal.done("r", "好")
+        assert journal.search.shown("r") == journal.request("r")
+        with pytest.raises(KeyError):
+            journal.search.shown("s")
+
+
+def test_a_stream_whose_reader_is_far_behind_ends(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tray.web.streams._MOST_HEARD", 0)
+    heard = told(client)
+    assert next(heard)[0] == "status"
+    program_of(client).app.bus.publish(events.Noticed("", "…"))
+    assert list(heard) == []
+
+
+def test_the_application_has_its_own_name_and_no_button_where_it_is_not(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert 'data-open="application"' not in client.get("").text
+    found = opener.Application("capcut", Path("CapCut.exe"))
+    monkeypatch.setattr(opener, "application_for", lambda _drafts: found)
+    assert "Open CapCut" in client.get("").text

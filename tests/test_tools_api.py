@@ -57,7 +57,7 @@ def test_what_a_tool_can_t_do_is_its_result(client):
 def test_wrong_arguments_are_refused_and_nothing_is_asked(client):
     for body in ({}, {"content": 5}, [1], "x", {"content": SAID, "output_folder": 1.5}):
         answer = client.post("api/v1/tools/generate_draft", json=body)
-        assert answer.status_code == 422 and set(answer.json()) == {"error", "advice", "logid"}
+        assert answer.status_code == 422 and set(answer.json()) == {"error", "advice", "logid", "fields"}
     assert client.post("api/v1/tools/rm", json={}).status_code in (404, 405)
     assert client.get("api/v1/requests").json() == []
 
@@ -88,3 +88,14 @@ def test_who_waits_too_short_has_the_request_and_can_cancel_it(client, program, 
     assert client.post(f"api/v1/requests/{answer.json()['id']}/cancel").json() == {"taken": True}
     program.until(events.RequestCancelled)
     program.app.closing.set()
+
+
+def test_the_same_call_again_is_the_same_draft(client, root):
+    def build(path, **body):
+        return client.post(f"api/v1/{path}?wait=20", headers={"Idempotency-Key": path[:3]}, **body).json()
+
+    first, again = (build("builds", content=SAID) for _time in range(2))
+    assert first["status"] == "ok" and first == again
+    by_tool = [build("tools/generate_draft", json={"content": SAID}) for _time in range(2)]
+    assert by_tool[0] == by_tool[1]
+    assert len(client.get("api/v1/requests").json()) == len([one for one in root.iterdir() if one.is_dir()]) == 2

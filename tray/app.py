@@ -26,7 +26,8 @@ from tray.events import Bus
 from tray.journal import Journal
 from tray.journal_rows import Request
 from tray.known_account import remembered_warning
-from tray.listener import Listener, Parts
+from tray.listener import Listener
+from tray.listener_parts import Parts
 from tray.locale import _
 from tray.progress import RunningRequests
 from tray.questions import OpenQuestions
@@ -281,6 +282,11 @@ def asked_again(request: Request) -> Asked:
         )
     if _ended(request) is None:
         raise TrayError(_("{id} is not over.").format(id=request.id), _("It goes on by itself when coze-tray listens."))
+    if gone := next((Path(file) for file in asked.files if not Path(file).is_file()), None):
+        raise TrayError(
+            _("The file {name}, which went along with it, is not there any more.").format(name=gone.name),
+            _("Ask anew, and add the file again."),
+        )
     return asked
 
 

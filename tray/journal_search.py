@@ -7,11 +7,12 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tray.items import json_field
-from tray.journal_rows import Request, RequestState, requests_of
+from tray.journal_rows import UNFINISHED, Request, RequestState, request_of, requests_of
+from tray.text import json_text
 
 MOST_TOGETHER = 200
 """Requests of one conversation."""
@@ -61,6 +62,8 @@ class Search:
     """`transaction`: the journal's. All methods raise JournalError."""
 
     transaction: Callable[[], AbstractContextManager[sqlite3.Connection]]
+    _short: dict[str, str] = field(default_factory=dict)
+    """What was asked (it never changes) without a tool's arguments, as JSON by request."""
 
     def requests(self, wanted: Wanted, limit: int) -> list[Request]:
         """The last ones, newest first."""
@@ -81,6 +84,26 @@ class Search:
         with self.transaction() as db:
             return list(requests_of(db.execute(sql, (*values, limit))))
 
+    def shown(self, request_id: str) -> Request:
+        """The request, for who looks at it often: as long as a tool call is not over, what it was called with, a whole
+        draft, is read no more than once and not told. Raises KeyError, UnreadableError."""
+        with self.transaction() as db:
+            if short := self._short.get(request_id):
+                row = db.execute(_WITH_ASKED, (short, request_id)).fetchone()
+                if row is not None and f"'{row['state']}'" in UNFINISHED:
+                    return request_of(row)
+                del self._short[request_id]
+            row = db.execute("SELECT * FROM requests WHERE id = ?", (request_id,)).fetchone()
+            if row is None:
+                raise KeyError(request_id)
+            request = request_of(row)
+            if request.asked.kind in ("item", "call") and f"'{request.state}'" in UNFINISHED:
+                parameters = {name: one for name, one in request.asked.parameters.items() if name != "arguments"}
+                self._short[request_id] = json_text(replace(request.asked, parameters=parameters).to_json())
+                if len(self._short) > _MOST_SHORT:
+                    del self._short[next(iter(self._short))]
+            return request
+
     def conversation(self, request: Request) -> list[Request]:
         """The requests of the same conversation, oldest first; that one alone where it is in none."""
         conversation_id = (request.run or {}).get("conversation_id") or request.asked.conversation_id
@@ -95,6 +118,16 @@ class Search:
         sql = "SELECT call_id, name, created_us, output FROM tool_calls WHERE request_id = ? ORDER BY rowid"
         with self.transaction() as db:
             return [StoredCall(*row) for row in db.execute(sql, (request_id,))]
+
+    def files_of_unfinished(self) -> list[str]:
+        """The paths of the files that go along with requests that are not over."""
+        with self.transaction() as db:
+            return [str(path) for (path,) in db.execute(_FILES_NEEDED)]
+
+    def targets(self, limit: int) -> list[str]:
+        """The names (where they have none, the ids) of the targets of the last requests, sorted."""
+        with self.transaction() as db:
+            return sorted(str(name) for (name,) in db.execute(_TARGETS, (limit,)) if name)
 
     def parameters_of(self, target_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """What the workflows and chatflows of those ids were last run with, by id."""
@@ -119,6 +152,19 @@ ORDER BY rowid DESC LIMIT ?3
 _LAST_OF = f"""
 SELECT * FROM requests WHERE {json_field("asked", "target_id")} = ?
 AND {json_field("asked", "kind")} IN ('workflow', 'chatflow') ORDER BY rowid DESC LIMIT 1
+"""  # noqa: S608 - of constants
+
+
+_MOST_SHORT = 50
+_WITH_ASKED = """
+SELECT id, created_us, ? AS asked, state, posted, run, question, reply, text, failure FROM requests WHERE id = ?
+"""
+_FILES_NEEDED = f"""
+SELECT value FROM requests, json_each({json_field("asked", "files")}) WHERE state IN {UNFINISHED}
+"""  # noqa: S608 - of constants
+_TARGETS = f"""
+SELECT DISTINCT coalesce(nullif({json_field("asked", "target")}, ''), {json_field("asked", "target_id")})
+FROM (SELECT asked FROM requests ORDER BY rowid DESC LIMIT ?)
 """  # noqa: S608 - of constants
 
 

@@ -6,20 +6,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tray import clock, memory
 from tray.board import Board
 from tray.cancelling import Cancelling
-from tray.clock import Clock, awake_or_asleep_s
 from tray.errors import JournalError
 from tray.events import (
-    Bus,
     Failure,
-    Noticed,
     RequestCancelled,
     RequestDone,
     RequestFailed,
@@ -29,44 +25,19 @@ from tray.events import (
     StateChanged,
 )
 from tray.failing import failure_of
-from tray.journal import Journal
 from tray.journal_rows import UnreadableError
+from tray.listener_parts import Mailbox, Parts, remind
 from tray.locale import _
-from tray.running import Connect, MakeContext, Runner, title
+from tray.running import Runner, title
 from tray.slots import Births, Slot, Slots
-from tray.tools.registry import Registry
 
 if TYPE_CHECKING:
     from tray.coze.client import Client
 
 log = logging.getLogger(__name__)
 
-REMIND_S = 24 * 3600.0
-"""How often is said what is to be known of the sign-in."""
 JOURNAL_AGAIN_S = 30.0
 """How often it is tried whether a journal that could not be written can be again."""
-
-Mailbox = Callable[["Listener"], Coroutine[Any, Any, None]]
-"""Keeps one mailbox open until it is cancelled; runs in the listener's loop."""
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What a listener works with. `resume`: on start, go on with every unfinished request of the journal, not only
-    with those that `go_on` names. `at_once`: how many requests work at the same time, each in a conversation of its
-    own. `mailboxes`: those that are kept open whenever it listens, by target. `warning`: what the user should know of
-    the sign-in now; may take time. `clock`: seconds that go on while the machine sleeps."""
-
-    bus: Bus
-    journal: Journal
-    connect: Connect
-    tools: Registry
-    context: MakeContext
-    resume: bool
-    at_once: int
-    mailboxes: Mapping[str, Mailbox]
-    warning: Callable[[], str | None]
-    clock: Clock = awake_or_asleep_s
 
 
 class Listener:
@@ -212,7 +183,7 @@ class Listener:
             self._board.mark, Births(), self._workflows,
         )  # fmt: skip
         self._clock: asyncio.Task[None] | None = None
-        self._reminding = loop.create_task(self._remind()) if parts.resume else None
+        self._reminding = loop.create_task(remind(parts)) if parts.resume else None
         self._board.publish("idle")
         loop.call_soon(self._take_up)
         for name, mailbox in list(self._mailboxes.items()):
@@ -408,10 +379,3 @@ class Listener:
         log.info("the clock jumped by %.0f s: reconnecting", gone_s)
         for client in list(self._runner.clients):
             client.break_streams(_("the computer was asleep"))
-
-    async def _remind(self) -> None:
-        """Say, now and once a day, what is to be known of the sign-in."""
-        while True:
-            if text := await asyncio.to_thread(self.parts.warning):
-                self.parts.bus.publish(Noticed("", text))
-            await asyncio.sleep(REMIND_S)

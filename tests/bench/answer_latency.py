@@ -31,7 +31,8 @@ from tray.coze.credential import FixedToken
 from tray.draft.fetch import Progress
 from tray.draft.pipeline import Workshop
 from tray.journal import Journal
-from tray.listener import Listener, Parts
+from tray.listener import Listener
+from tray.listener_parts import Parts
 from tray.running import DraftLedger
 from tray.tools.context import ToolContext
 from tray.tools.registry import Registry

@@ -87,9 +87,36 @@ def test_requests_are_found_and_looked_into(busy: Listening, look: Callable[...,
         "begun",
         "failed",
     ]
-    tab.click(".again")
+    tab.dblclick(".again")
     wait_for_titles(tab, "坏了", "坏了")
+    assert len(busy.app.journal.recent_requests()) == 4
     assert fits(tab)
+
+
+def test_rows_come_and_go_by_the_filter_and_what_is_open_stays_so(
+    busy: Listening, look: Callable[..., Any], gate: threading.Event
+) -> None:
+    for n in range(35):
+        busy.app.journal.add_request(f"r{n}", busy.asked(f"第{n}"))
+        busy.app.journal.done(f"r{n}", "好")
+    tab = look(busy, "activity").tab
+    tab.wait_for_selector(".entry >> nth=29")
+    tab.click("#earlier")
+    tab.click(".entry >> nth=34 >> summary")
+    gate.clear()
+    busy.ask("新")
+    wait_for_titles(tab, "新", *(f"第{n}" for n in range(34, -1, -1)))
+    assert tab.locator(".entry[open] > summary .title").all_inner_texts() == ["第0"]
+    tab.select_option("#filter [name=state]", "queued running waiting")
+    wait_for_titles(tab, "新")
+    gate.set()
+    tab.wait_for_selector("#none:visible")
+    done(busy, "坏")
+    tab.select_option("#filter [name=state]", "done")
+    tab.fill("#filter [name=text]", "ZX")
+    tab.wait_for_selector("#none:visible")
+    done(busy, "另", "zx")
+    wait_for_titles(tab, "zx")
 
 
 def test_a_link_chooses_what_is_shown(busy: Listening, look: Callable[..., Any]) -> None:

@@ -22,6 +22,7 @@ from tray.simulator.workflows import SimulatedRun, Workflows
 TARGETS = {
     "口播": {"kind": "workflow", "id": "77", "parameters": {"topic": "海", "n": 3}},
     "日报": {"kind": "bot", "id": "88", "prompt": "做今天的日报"},
+    "对话": {"kind": "chatflow", "id": "99", "bot_id": "11"},
 }
 DONE = ".request[data-state=done]"
 
@@ -223,6 +224,14 @@ def test_files_are_dropped_pasted_and_taken_away_again(asked: Listening, look: C
     tab.wait_for_selector(DONE)
     assert list(asked.cloud.files.stored.values()) == [("乙.txt", "海浪".encode())]  # type: ignore[attr-defined]
     assert tab.inner_text(".sent .chip") == "乙.txt"
+
+
+def test_a_chatflow_is_offered_no_files(asked: Listening, look: Callable[..., Any]) -> None:
+    tab = look(asked).tab
+    assert tab.is_visible("#choose")
+    tab.select_option("#target", "对话")
+    assert not tab.is_visible("#choose") and not tab.is_visible("#drop") and not tab.is_visible("#chips")
+    assert tab.is_visible("#prompt") and tab.is_visible("#keys kbd")
 
 
 def test_a_workflow_s_inputs_are_a_form(asked: Listening, look: Callable[..., Any], tmp_path: Path) -> None:

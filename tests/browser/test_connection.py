@@ -89,6 +89,27 @@ def test_a_hidden_tab_has_no_stream_but_says_once_a_minute_that_it_is_still_open
     assert len(asked) == 4
 
 
+def test_a_tab_that_is_hidden_for_long_lets_the_server_end_and_says_so_when_it_is_seen_again(
+    look: Callable[..., Any], listen: Callable[..., Listening], cloud: Simulator
+) -> None:
+    program = listen(cloud)
+    program.app.listener.start()
+    seen = look(program)
+    begin(seen)
+    asked: list[str] = []
+    seen.tab.on("request", lambda request: asked.append(request.url))
+    hide(seen, hidden=True)
+    seen.tab.clock.run_for(40 * 60_000)
+    seen.tab.wait_for_timeout(100)
+    assert 28 <= len(asked) <= 30
+    program.app.page.close()
+    hide(seen, hidden=False)
+    banner = seen.tab.locator("#away")
+    said = wait_until(lambda: later(seen) and "ended" in banner.inner_text() and banner.inner_text(), "the end")
+    assert "Open the page again from the icon's menu" in said
+    seen.complaints[:] = [one for one in seen.complaints if "ERR_" not in one]
+
+
 def test_no_page_asks_for_the_same_twice(look: Callable[..., Any], listen: Callable[..., Listening]) -> None:
     with simulator(pace_s=0) as cloud:
         program = listen(cloud, settings={"bot_id": "demo"})

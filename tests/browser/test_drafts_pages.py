@@ -79,8 +79,9 @@ def test_it_is_built_again_and_saved_as_subtitles(program: Listening, made: str,
     with tab.expect_download() as saved:
         tab.click("text=Save subtitles")
     assert saved.value.suggested_filename == "早餐.srt"
-    tab.click("#rebuild")
+    tab.dblclick("#rebuild")
     tab.wait_for_selector(".request[data-state=done]")
+    assert len(program.app.journal.recent_requests()) == 2
     assert tab.inner_text(".request .draft .name") == "早餐 (2)"
     tab.click(".request .draft .name")
     tab.wait_for_selector("h1 >> text=早餐 (2)")
@@ -113,9 +114,11 @@ def test_an_export_is_pasted_looked_at_and_built(program: Listening, look: Calla
     tab.fill("#text", good)
     tab.click("text=Look at it")
     tab.wait_for_selector('[data-can-be-built="yes"] .tl-drawing')
-    tab.click("#build")
+    tab.dblclick("#build")
     tab.wait_for_selector(".request[data-state=done]")
     assert tab.inner_text(".request .draft .name") == "测试"
+    assert not tab.is_visible("text=Open JianYing"), "it is not on this computer"
+    assert len(program.app.journal.recent_requests()) == 1
     assert tab.evaluate("document.documentElement.scrollWidth") <= 380
 
 

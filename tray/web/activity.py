@@ -60,8 +60,7 @@ def router(app: App, shown: Pages) -> APIRouter:
     @parts.get("/activity", include_in_schema=False)
     def activity(request: Request) -> Response:
         """The filters may be said in a link; activity.js reads them."""
-        targets = sorted({one.asked.target or one.asked.target_id for one in app.journal.recent_requests(200)} - {""})
-        return shown.page(request, "activity", targets=targets)
+        return shown.page(request, "activity", targets=app.journal.search.targets(200))
 
     @api.post("/listening")
     def listening(switch: Switch) -> Listening:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import FileResponse, Response
 
-from tray.desktop import opener
 from tray.draft import library, removal, showing
 from tray.draft.library import Draft
 from tray.draft.problems import DraftError
@@ -71,10 +70,9 @@ def router(app: App, shown: Pages) -> APIRouter:
         except DraftError as error:
             problem = error
         outline = await asyncio.to_thread(drafts_api.of_draft, shelf, found, makers)
-        application = await asyncio.to_thread(opener.application_for, found.path.parent)
         return await asyncio.to_thread(
             shown.page, request, "draft", here="drafts", draft=outline, picture=picture, problem=problem,
-            receipt=by.receipt if by else None, zoom=zoom, zooms=ZOOMS, application=application, when=_when,
+            receipt=by.receipt if by else None, zoom=zoom, zooms=ZOOMS, when=_when,
         )  # fmt: skip
 
     @pages.get("/drafts/{key}/cover")

@@ -178,7 +178,8 @@ class OwnPage:
         if until < time.monotonic():
             raise Refusal(403, _("This address was used before, or is too old. Open the page from the icon's menu."))
         to = said.get("to", [""])[0]
-        if to.startswith(("/", "\\")) or ".." in to or "://" in to.partition("?")[0]:
+        path = to.partition("?")[0]  # a prompt may say anything
+        if path.startswith(("/", "\\")) or ".." in path or "://" in path:
             to = ""
         answer = RedirectResponse(f"{self.root}/{to}", 303)
         answer.set_cookie("coze-tray", self._key, path=f"{self.root}/", httponly=True, samesite="strict")

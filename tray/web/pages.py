@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -12,7 +13,10 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from tray import locale, words
+from tray.desktop import opener
 from tray.draft import timeline
+from tray.draft.folders import drafts_folder
+from tray.draft.problems import DraftError
 from tray.locale import _
 from tray.text import whole_characters
 from tray.web import shapes
@@ -26,7 +30,7 @@ HERE = Path(__file__).parent
 
 class Pages:
     """Renders the templates of the folder `templates`. In them: `_` and `ngettext`, `words` (tray.words), `app`, `here`
-    (the page's name, as in the navigation), and `static(NAME)`, a file's address."""
+    (the page's name, as in the navigation), `static(NAME)`, a file's address, and `application_name()`."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -40,6 +44,7 @@ class Pages:
         )
         self._templates.globals.update(_=_, ngettext=locale.ngettext, words=words, static=_static)
         self._templates.globals.update(clock=timeline.clock, kind_name=timeline.name_of_kind)
+        self._templates.globals.update(application_name=self._application_name)
 
     def page(self, request: Request, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
         """The template `name`.html; `here` where that is another page's. Addresses in it are relative to the site's
@@ -72,6 +77,13 @@ class Pages:
             said = shapes.Problem(error=message, advice=advice, logid=logid, fields=dict(fields or {}))
             return JSONResponse(said.model_dump(), status)
         return self.page(request, "problem", status=status, message=message, advice=advice, logid=logid)
+
+    def _application_name(self) -> str:
+        """Of what shows the drafts of the drafts folder, as people call it; "" where it is not on this computer."""
+        with suppress(DraftError):
+            found = opener.application_for(drafts_folder(self._app.settings_now().drafts_dir))
+            return "" if found is None else "CapCut" if found.app == "capcut" else _("JianYing")
+        return ""
 
 
 def _static(name: str) -> str:

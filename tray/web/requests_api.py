@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,14 +23,14 @@ from tray.journal_search import Wanted
 from tray.locale import _
 from tray.questions import chosen
 from tray.text import whole_characters
-from tray.web import shapes
+from tray.web import once, shapes
 from tray.web.pages import Pages
 
 if TYPE_CHECKING:
     from tray.app import App
 
 _UPLOADS_KEPT_S = 7 * 86_400.0
-"""A request that waits for the network or for signing in may need its files so much later."""
+"""For so long what was asked with a file can be asked again; a request that is not over keeps its files."""
 
 
 class NewRequest(BaseModel):
@@ -91,10 +91,9 @@ def router(app: App, shown: Pages) -> APIRouter:
         return [shapes.of_request(app, one) for one in app.journal.search.requests(wanted, limit)]
 
     @api.post("/requests", status_code=201)
-    def ask(wanted: NewRequest) -> shapes.RequestOut:
+    def ask(wanted: NewRequest, key: once.Key = None) -> shapes.RequestOut:
         """Ask a bot or chatflow, or run a workflow."""
-        asked = app_module.NewRequest(_asked(app, wanted, uploads), None)
-        return shapes.of_request(app, _found(app, app_module.begin(app, asked)))
+        return shapes.of_request(app, _found(app, once.begin(app, _asked(app, wanted, uploads), key)))
 
     @api.get("/requests/{request_id}")
     def request(request_id: str) -> shapes.RequestOut:
@@ -118,10 +117,10 @@ def router(app: App, shown: Pages) -> APIRouter:
         return Taken(taken=app_module.cancel(app, _found(app, request_id).id))
 
     @api.post("/requests/{request_id}/again", status_code=201)
-    def again(request_id: str) -> shapes.RequestOut:
+    def again(request_id: str, key: once.Key = None) -> shapes.RequestOut:
         """Ask the same once more, as a new request."""
-        asked = app_module.NewRequest(app_module.asked_again(_found(app, request_id)), None)
-        return shapes.of_request(app, _found(app, app_module.begin(app, asked)))
+        asked = app_module.asked_again(_found(app, request_id))
+        return shapes.of_request(app, _found(app, once.begin(app, asked, key)))
 
     @api.post("/requests/{request_id}/first")
     def first(request_id: str) -> Taken:
@@ -141,7 +140,7 @@ def router(app: App, shown: Pages) -> APIRouter:
     @api.post("/uploads", status_code=201)
     def upload(file: UploadFile) -> Upload:
         """A file for the next request."""
-        _sweep(uploads)
+        _sweep(uploads, app.journal.search.files_of_unfinished())
         upload_id = uuid.uuid4().hex
         name = Path(_file_name(file.filename))
         (uploads / upload_id).mkdir(parents=True, mode=0o700)
@@ -203,6 +202,9 @@ def _file(app: App, uploads: Path, file_id: str) -> Path:
         if not number.isascii() or not number.isdigit() or int(number) >= len(files):
             raise HTTPException(404, _("There is no upload {id}.").format(id=file_id[:40]))
         path = Path(files[int(number)])
+        if not path.is_file():
+            text = _("The file {name} is not there any more. Add it again.")
+            raise HTTPException(404, text.format(name=path.name))
     if path.parent.parent == uploads and path.parent.is_dir():
         os.utime(path.parent)
     return path
@@ -224,9 +226,10 @@ def _file_name(said: str | None) -> str:
     return sanitize_filename(name, max_len=100).strip(". ") or "file"
 
 
-def _sweep(uploads: Path) -> None:
-    """Uploads that nothing can need any more go."""
+def _sweep(uploads: Path, needed: Collection[str]) -> None:
+    """Old uploads go that are none of the files that are `needed`."""
     now = time.time()
+    kept = {Path(file).parent for file in needed}
     for folder in uploads.iterdir() if uploads.is_dir() else ():
-        if now - folder.stat().st_mtime > _UPLOADS_KEPT_S:
+        if folder not in kept and now - folder.stat().st_mtime > _UPLOADS_KEPT_S:
             shutil.rmtree(folder, ignore_errors=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
@@ -23,6 +23,10 @@ log = logging.getLogger(__name__)
 
 _TOGETHER_S = 0.1
 """What happens within so short a time is told together: a build tells of each file."""
+_MEDIA_S = 0.5
+"""A request that only gets its media is told of no more often."""
+_MOST_HEARD = 10_000
+"""A stream whose reader is so many events behind ends: who begins it again is told how everything is by then."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +60,15 @@ class Streams:
         app, loop = self._app, asyncio.get_running_loop()
         heard: asyncio.Queue[events.Event | _Text | None] = asyncio.Queue()
 
+        def take(event: events.Event | _Text | None) -> None:
+            if event is None or heard.qsize() < _MOST_HEARD:
+                heard.put_nowait(event)
+            elif heard.qsize() == _MOST_HEARD:
+                heard.put_nowait(None)
+
         def put(event: events.Event | _Text | None) -> None:
             with suppress(RuntimeError):  # the loop has just ended
-                loop.call_soon_threadsafe(heard.put_nowait, event)
+                loop.call_soon_threadsafe(take, event)
 
         def hear(event: events.Event) -> None:
             if isinstance(event, events.TextArrived):  # it has just been told: the answer ends with it
@@ -76,12 +86,13 @@ class Streams:
             yield ServerSentEvent(event="status", data=await asyncio.to_thread(shapes.status, app))
             if only is not None and (first := await _of_request(app, only)):
                 yield first
-            while batch := await _heard(heard):
+            media = _Media()
+            while (batch := await _heard(heard, media.next_s(loop.time()))) is not None:
                 for one in _texts(batch, only):
                     yield one
                 if any(isinstance(event, events.StateChanged) for event in batch):
                     yield ServerSentEvent(event="status", data=await asyncio.to_thread(shapes.status, app))
-                for request_id in _changed(batch, only):
+                for request_id in media.due(_changed(batch, only), loop.time()):
                     if change := await _of_request(app, request_id):
                         yield change
                 if only is None and queue != app.listener.queue:
@@ -124,19 +135,51 @@ class Streams:
             self._open.discard(put)
 
 
-async def _heard(heard: asyncio.Queue[events.Event | _Text | None]) -> list[events.Event | _Text]:
-    """What has happened meanwhile, at least one thing; nothing at the end."""
-    batch = [await heard.get()]
+class _Media:
+    """When a request is told of whose media come."""
+
+    def __init__(self) -> None:
+        self._told_at: dict[str, float] = {}
+        self._held: set[str] = set()
+
+    def next_s(self, now: float) -> float | None:
+        """So soon one is due that is held back; None: there is none."""
+        return min((max(0.0, self._told_at[one] + _MEDIA_S - now) for one in self._held), default=None)
+
+    def due(self, changed: Mapping[str, bool], now: float) -> list[str]:
+        """The requests to tell of now. `changed`: whether something else than media came, by request."""
+        found: list[str] = []
+        for request_id in dict.fromkeys([*changed, *self._held]):
+            if changed.get(request_id):
+                self._told_at.pop(request_id, None)
+            elif now < self._told_at.get(request_id, -_MEDIA_S) + _MEDIA_S:
+                self._held.add(request_id)
+                continue
+            else:
+                self._told_at[request_id] = now
+            self._held.discard(request_id)
+            found.append(request_id)
+        return found
+
+
+async def _heard(
+    heard: asyncio.Queue[events.Event | _Text | None], timeout_s: float | None
+) -> list[events.Event | _Text] | None:
+    """What has happened meanwhile; nothing when the time is over, None at the end."""
+    try:
+        batch = [await asyncio.wait_for(heard.get(), timeout_s)]
+    except asyncio.TimeoutError:
+        return []
     if isinstance(batch[0], events.MediaProgress | events.StateChanged):
         await asyncio.sleep(_TOGETHER_S)
     while not heard.empty():
         batch.append(heard.get_nowait())
-    return [] if None in batch else [event for event in batch if event is not None]
+    return None if None in batch else [event for event in batch if event is not None]
 
 
 async def _of_request(app: App, request_id: str) -> ServerSentEvent | None:
     try:
-        request = await asyncio.to_thread(app.journal.request, request_id)
+        request = await asyncio.to_thread(app.journal.search.shown, request_id)
         return ServerSentEvent(event="request", data=await asyncio.to_thread(shapes.of_request, app, request))
     except (KeyError, JournalError):
         return None
@@ -152,9 +195,13 @@ def _texts(batch: list[events.Event | _Text], only: str | None) -> list[ServerSe
     return [ServerSentEvent(event="text", data=asdict(one)) for one in found.values()]
 
 
-def _changed(batch: list[events.Event | _Text], only: str | None) -> list[str]:
-    """The requests that something else happened to, once each."""
-    ids = [
-        event.request_id for event in batch if not isinstance(event, (events.StateChanged, _Text)) and event.request_id
-    ]
-    return [one for one in dict.fromkeys(ids) if only in (None, one)]
+def _changed(batch: list[events.Event | _Text], only: str | None) -> dict[str, bool]:
+    """The requests that something else happened to; False: no more than that media came."""
+    found: dict[str, bool] = {}
+    for event in batch:
+        if isinstance(event, (events.StateChanged, _Text)) or not event.request_id:
+            continue
+        if only in (None, event.request_id):
+            is_more = not isinstance(event, events.MediaProgress)
+            found[event.request_id] = found.get(event.request_id, False) or is_more
+    return found

@@ -14,11 +14,11 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from tray import app as app_module
+from tray.asked import call_of
 from tray.draft.coze_json import text_of
 from tray.locale import _
 from tray.tools.registry import Tool
-from tray.web import shapes
+from tray.web import once, shapes
 from tray.web.pages import Pages
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 def router(app: App, shown: Pages) -> APIRouter:
     api = APIRouter(prefix="/api/v1", tags=["tools"])
 
-    async def called(tool: str, arguments: str, source: str, wait: float) -> JSONResponse:
-        request_id = await run_in_threadpool(app_module.call, app, tool, arguments, source)
+    async def called(tool: str, arguments: str, source: str, wait: float, key: str | None) -> JSONResponse:
+        request_id = await run_in_threadpool(once.begin, app, call_of(tool, arguments, source), key)
         if wait:
             await _until_over(shown, request_id, wait)
         return await run_in_threadpool(_answer, app, request_id)
@@ -91,10 +91,11 @@ def router(app: App, shown: Pages) -> APIRouter:
         )(_operation(tool, called))
 
     @api.post("/builds", status_code=202, responses=_RESPONSES, response_model=None, openapi_extra=_ANY_TEXT)
-    async def build(request: Request, source: _Source = "", wait: _Wait = 0) -> JSONResponse:
+    async def build(request: Request, source: _Source = "", wait: _Wait = 0, key: once.Key = None) -> JSONResponse:
         """Build the drafts of an export. The body is the export as it is: a Coze export, a spec or recipe of this
         program, or SRT. The same as generate_draft, without any quoting."""
-        return await called("generate_draft", json.dumps({"content": _text(await request.body())}), source, wait)
+        arguments = json.dumps({"content": _text(await request.body())})
+        return await called("generate_draft", arguments, source, wait, key)
 
     return api
 
@@ -108,12 +109,11 @@ _ANY_TEXT = {
 
 
 def _operation(
-    tool: Tool, called: Callable[[str, str, str, float], Coroutine[Any, Any, JSONResponse]]
+    tool: Tool, called: Callable[[str, str, str, float, str | None], Coroutine[Any, Any, JSONResponse]]
 ) -> Callable[..., Coroutine[Any, Any, JSONResponse]]:
-    async def call(arguments: BaseModel, source: _Source = "", wait: _Wait = 0) -> JSONResponse:
-        return await called(
-            tool.name, json.dumps(arguments.model_dump(exclude_unset=True), ensure_ascii=False), source, wait
-        )
+    async def call(arguments: BaseModel, source: _Source = "", wait: _Wait = 0, key: once.Key = None) -> JSONResponse:
+        text = json.dumps(arguments.model_dump(exclude_unset=True), ensure_ascii=False)
+        return await called(tool.name, text, source, wait, key)
 
     call.__annotations__["arguments"] = tool.arguments  # FastAPI makes the body's schema and its check of it
     return call

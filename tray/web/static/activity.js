@@ -39,6 +39,33 @@ function drop(id, row) {
   row.remove();
 }
 
+function matches(request) {
+  // Whether the filter lets it through, as Search.requests has it; of a tool call, what it was called with is not told.
+  const said = new FormData(filter);
+  const [state, target, text] = ["state", "target", "text"].map((name) => said.get(name).trim());
+  const { id, target: name, target_id, prompt, parameters, failure } = request;
+  const held = [id, request.text, failure?.message, prompt, JSON.stringify(parameters), name, target_id];
+  return (
+    (!state || state.split(" ").includes(request.state)) &&
+    (!target || [name, target_id].includes(target)) &&
+    held.some((one) => one?.toLowerCase().includes(text.toLowerCase()))
+  );
+}
+
+function take(request) {
+  // What has just happened to it: only its own row comes, changes or goes.
+  const row = rows.get(request.id);
+  if (!matches(request)) {
+    if (row) drop(request.id, row);
+  } else if (row) {
+    put(request);
+  } else {
+    const earlier = [...entries.children].find((one) => one.request.created_us < request.created_us);
+    if (earlier || byId("earlier").hidden) entries.insertBefore(put(request), earlier ?? null);
+  }
+  byId("none").hidden = entries.childElementCount > 0;
+}
+
 function soon(after = 250) {
   clearTimeout(later);
   later = setTimeout(load, after);
@@ -137,15 +164,12 @@ filter.addEventListener("submit", (event) => {
   soon(0);
 });
 on("status", (status) => showListening(status.listening));
-on("request", (request) => (rows.has(request.id) ? put(request) : soon()));
+on("request", take);
 on("back", () => soon(0));
-on("queue", (ids) => {
-  showQueue(ids);
-  if (ids.some((id) => !rows.has(id))) soon();
-});
+on("queue", showQueue);
 document.addEventListener("asked", (event) => {
   event.preventDefault();
-  soon(0);
+  take(event.detail);
 });
 setInterval(showMailboxes, MAILBOXES_EVERY_MS);
 for (const [name, value] of new URLSearchParams(location.search)) {

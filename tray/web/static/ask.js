@@ -24,13 +24,17 @@ function goesOn() {
   return waits() || last?.can_continue;
 }
 
+function takesFiles() {
+  // To a workflow or chatflow, a file is one of its inputs.
+  return chosen().dataset.kind === "bot";
+}
+
 function showForm() {
   // The form for who is asked.
   const { kind } = chosen().dataset;
   const runs = kind === "workflow";
   byId("prompt-part").hidden = runs;
-  byId("choose").hidden = runs;
-  byId("chips").hidden = runs;
+  for (const name of ["choose", "chips", "drop"]) byId(name).hidden = !takesFiles();
   byId("keys").hidden = runs;
   byId("send").textContent = runs ? byId("send").dataset.run : byId("send").dataset.ask;
   placeholder();
@@ -101,7 +105,7 @@ async function send() {
     target: option.value || null,
     kind,
     prompt,
-    files: kind === "workflow" ? [] : attached.ids(),
+    files: takesFiles() ? attached.ids() : [],
     continues: last?.can_continue ? last.id : null,
   };
   byId("send").disabled = true;
@@ -111,7 +115,7 @@ async function send() {
     show(request, talk).scrollIntoView({ block: "nearest" });
     if (kind !== "workflow") {
       form.elements.prompt.value = "";
-      attached.clear();
+      if (takesFiles()) attached.clear();
     }
     nowAt(request);
   } catch (error) {
@@ -174,7 +178,7 @@ if (form) {
   form.dataset.example = form.elements.prompt.placeholder;
   byId("keys").querySelector("kbd").textContent = words.keys.replace("{keys}", /Mac/.test(navigator.platform) ? "⌘ Enter" : "Ctrl + Enter");
   inputs.fill(JSON.parse(chosen().dataset.fields));
-  attached.begin(form, words, showThread, () => chosen().dataset.kind !== "workflow", problem);
+  attached.begin(form, words, showThread, takesFiles, problem);
   inputs.begin(words, showForm);
   showForm();
   form.elements.target.addEventListener("change", () => {

@@ -34,6 +34,17 @@ export async function attempt(work) {
   }
 }
 
+export function onClick(button, work) {
+  // What a click does, once at a time, and once for a double click; what goes wrong is shown. (A button that is
+  // `disabled` would lose the focus.)
+  button.addEventListener("click", async (event) => {
+    if (event.detail > 1 || button.hasAttribute("aria-disabled")) return;
+    button.setAttribute("aria-disabled", "true");
+    await attempt(work);
+    button.removeAttribute("aria-disabled");
+  });
+}
+
 export function clone(id) {
   return byId(id).content.firstElementChild.cloneNode(true);
 }
@@ -56,10 +67,12 @@ function tell(kind, said) {
 
 const WAITS_S = [0.5, 1, 2, 4]; // between tries; after the last one it has ended
 const SAID_AFTER = 2; // tries: a hiccup is not worth a word
+const STAYS_MS = 30 * 60_000; // for so long a hidden page keeps the server
 let stream;
 let waiting;
 let failed = 0;
 let wasOpen = false;
+let hiddenSince = Date.now();
 
 function hear(kind) {
   stream.addEventListener(kind, (event) => tell(kind, JSON.parse(event.data)));
@@ -108,10 +121,13 @@ on("status", (status) => {
 });
 
 document.addEventListener("visibilitychange", () => {
+  hiddenSince = Date.now();
   if (document.hidden) pause();
   else follow();
 });
 window.addEventListener("pagehide", pause);
 window.addEventListener("pageshow", (event) => event.persisted && follow());
-setInterval(() => document.hidden && fetch("api/v1/status").catch(() => {}), 60000); // it is still open
+setInterval(() => {
+  if (document.hidden && Date.now() - hiddenSince <= STAYS_MS) fetch("api/v1/status").catch(() => {}); // it is still open
+}, 60_000);
 if (!document.hidden) follow();

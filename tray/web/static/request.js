@@ -1,6 +1,6 @@
 // Requests as cards, kept as the stream tells of them.
 
-import { api, attempt, clone, notice, on } from "./page.js";
+import { api, attempt, clone, notice, on, onClick } from "./page.js";
 import { marked } from "./marked.js";
 import { length, size, span, when } from "./measures.js";
 
@@ -35,7 +35,7 @@ function made(request) {
   const card = clone("request-card");
   const path = `requests/${encodeURIComponent(request.id)}`;
   card.dataset.id = request.id;
-  const click = (name, work) => card.querySelector(name).addEventListener("click", () => attempt(work));
+  const click = (name, work) => onClick(card.querySelector(name), work);
   click(".cancel", () => api(`${path}/cancel`, { method: "POST" }));
   click(".first", () => api(`${path}/first`, { method: "POST" }));
   click(".again", async () => {
@@ -142,11 +142,11 @@ function draftCard(draft) {
   card.querySelector(".warned").hidden = !draft.warnings.length;
   card.querySelector(".warned summary").textContent = draft.warnings.length === 1 ? words.warning : words.warnings.replace("{n}", draft.warnings.length);
   card.querySelector(".warnings").replaceChildren(...draft.warnings.map((text) => item(text)));
-  for (const what of ["folder", "application"]) {
-    card.querySelector(`.open-${what}`).addEventListener("click", () => attempt(async () => {
-      const { opened } = await api(`drafts/${key}/open`, { method: "POST", json: { what } });
+  for (const button of card.querySelectorAll("[data-open]")) {
+    onClick(button, async () => {
+      const { opened } = await api(`drafts/${key}/open`, { method: "POST", json: { what: button.dataset.open } });
       if (!opened) notice(words.missing);
-    }));
+    });
   }
   return card;
 }

@@ -1,6 +1,6 @@
 // An export is tried: pasted, dropped or chosen; looked at; built.
 
-import { api, attempt, notice } from "./page.js";
+import { api, notice, onClick } from "./page.js";
 import { show } from "./request.js";
 
 const form = document.getElementById("try");
@@ -53,12 +53,10 @@ text.addEventListener("input", () => {
 });
 text.addEventListener("paste", () => setTimeout(look));
 document.getElementById("file").addEventListener("change", (event) => take(event.target.files[0]));
-build.addEventListener("click", () =>
-  attempt(async () => {
-    const source = encodeURIComponent((file?.name ?? "").slice(0, 200));
-    show(await api(`builds?source=${source}`, { method: "POST", body: body() }), document.getElementById("work"));
-  }),
-);
+onClick(build, async () => {
+  const source = encodeURIComponent((file?.name ?? "").slice(0, 200));
+  show(await api(`builds?source=${source}`, { method: "POST", body: body() }), document.getElementById("work"));
+});
 for (const kind of ["dragover", "dragleave", "drop"]) {
   document.addEventListener(kind, (event) => {
     event.preventDefault();
