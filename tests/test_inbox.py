@@ -21,6 +21,8 @@ from factory import draft, export, segment, track
 from listening import Listening
 from program import DEADLINE_S, environment, start, wait_until
 from tray import app, events, targets
+from tray.errors import TrayError
+from tray.settings import Settings
 from tray.settings_target import Target
 from tray.simulator.chats import SimulatedChat
 from tray.simulator.exchange import Frames
@@ -180,6 +182,16 @@ def test_what_can_t_be_asked_is_told_beside_it_and_nothing_of_it_is_asked(name, 
     assert any(word in text for word in words.split("|")), text
     assert not cloud.received
     assert one.of(events.Noticed) + one.of(events.RequestFailed), "it is told"
+
+
+@pytest.mark.parametrize("name", ["x=@{place}/a:", "x=1:", "@{place}:", "a\x1b[2J", '"a\nb"', ":", "a,a:"])
+def test_a_table_s_names_can_t_have_a_file_read(name, tmp_path):
+    (tmp_path / "a:=b").mkdir()
+    (tmp_path / "secret.txt").write_text("my secret", "utf-8")
+    table = tmp_path / "a.csv"
+    table.write_text(name.replace("{place}", str(tmp_path)) + "\nb/../secret.txt\n", "utf-8")
+    with pytest.raises(TrayError, match="name"):
+        inbox_files.requests_of(table, "", Settings(workflow_id="738"))
 
 
 def test_without_a_default_a_prompt_says_what_to_set(listen, flow, box):
