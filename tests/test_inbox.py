@@ -363,6 +363,32 @@ def test_a_table_is_run_once_when_the_program_is_killed(point: str, flow, box, t
     assert len(list(box.rglob("batch*.csv"))) == 1
 
 
+def test_what_was_asked_is_not_asked_again_after_another_process_set_the_journal_aside(listen, flow, box):
+    cloud, _flows = flow
+    one = listening(listen, cloud, box)
+    (box / "a.txt").write_text("等", "utf-8")
+    wait_until(lambda: cloud.chats and list(box.glob("working/*/.queued")), "it is asked and marked")
+    one.app.close()
+    for file in one.app.home.glob("journal.db*"):
+        file.unlink()
+    listening(listen, cloud, box)
+    assert "set aside" in result(box, "failed/a.txt")
+    assert len(cloud.chats) == 1
+
+
+def test_what_other_programs_keep_beside_a_taken_file_is_not_taken_for_it(listen, flow, box):
+    cloud, _flows = flow
+    taken = box / "working" / "0123456789ab"
+    (taken / "热点").mkdir(parents=True)
+    (taken / ".DS_Store").write_text("x", "utf-8")
+    (taken / "热点" / ".directory").write_text("x", "utf-8")
+    (taken / "热点" / "a.txt").write_text("做一个视频", "utf-8")
+    (box / "working" / ".DS_Store").write_text("x", "utf-8")
+    listening(listen, cloud, box)
+    wait_until((box / "done" / "热点" / "a.txt").exists, "it is done")
+    assert [chat.prompt for chat in cloud.chats.values()] == ["做一个视频"]
+
+
 def test_limits_are_what_the_readme_says():
     assert inbox_files.MOST_BYTES[".json"] == targets.MOST_BYTES == 20_000_000
     assert inbox_files.MOST_ROWS == 1_000

@@ -1,9 +1,10 @@
 """The inbox: a folder whose files become requests, each of them once.
 
 A file is taken by a rename into `working/GROUP/`. Then its requests are queued in one transaction of the journal, under
-ids that begin with GROUP. So, whatever ends the program between two steps, the next start finds the file where it was,
-or in `working` without requests, which are queued then, or with them, and they go on as all do. When they are over,
-what became of them is written into `done` or `failed`, and the file is moved beside it.
+ids that begin with GROUP, and a marker says so beside the file. So, whatever ends the program between two steps, the
+next start finds the file where it was, or in `working` without requests, which are queued then, or with them, and they
+go on as all do; a marker without requests tells that the journal was lost, and nothing is asked again. When they are
+over, what became of them is written into `done` or `failed`, and the file is moved beside it.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ AGAIN_S = 30.0
 """How often it is tried whether a journal that could not be written can be again."""
 LOOK_S = 0.2
 """Between two looks: a file that is being written tells of itself all the time."""
+QUEUED = ".queued"
+"""In a group's folder: its requests were in the journal once, whatever has become of that."""
 _OPEN_ELSEWHERE = (32, 33)
 """Windows' ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION."""
 
@@ -184,6 +187,11 @@ class Inbox:
         """Make its requests, those that there are not yet."""
         try:
             queued = self._parts.journal.requests_of(group.id)
+            if not queued and self._marker(group).exists():
+                raise TrayError(
+                    _("The journal was set aside, and what became of this file is not known."),
+                    _("If it has not been done, put it into the inbox again."),
+                )
             if not queued:
                 asked = inbox_files.requests_of(group.file, group.folder, self._parts.settings())
                 named = [(f"{group.id}-{line}", one) for line, one in asked]
@@ -191,7 +199,9 @@ class Inbox:
                 group.requests = set(queued)
                 self._groups[group.id] = group  # before they are begun: one may be over in a moment
                 self._parts.begin(named)
+                self._mark(group)
             else:
+                self._mark(group)
                 group.requests = set(queued)
                 self._groups[group.id] = group
                 for request_id in queued:
@@ -206,6 +216,15 @@ class Inbox:
             log.exception("%s", group.file.name)
             text = _("Something in this program failed: {error}").format(error=type(error).__name__)
             self._refuse(group, TrayError(text, _("Its log has the details.")))
+
+    def _marker(self, group: _Group) -> Path:
+        return self.folder / WORKING / group.id / QUEUED
+
+    def _mark(self, group: _Group) -> None:
+        try:
+            self._marker(group).touch()
+        except OSError as error:  # only the loss of the journal, too, would have it asked again
+            log.warning("%s", error)
 
     def _is_over(self, request_id: str) -> None:
         """That request may be."""
@@ -270,16 +289,11 @@ class Inbox:
         """Go on with what was taken before."""
         working = self.folder / WORKING
         for folder in sorted(working.iterdir()) if working.is_dir() else []:
-            file = next((path for path in sorted(folder.rglob("*")) if path.is_symlink() or path.is_file()), None)
+            file = next(files(folder), None)  # not what Finder, say, keeps there
             if file is None:
                 _remove_empty(folder, working)
-                continue
-            group = _Group(folder.name, file, "" if file.parent == folder else file.parent.name)
-            if self._parts.journal.set_aside is not None and not self._parts.journal.requests_of(group.id):
-                text = _("The journal was set aside, and what became of this file is not known.")
-                self._refuse(group, TrayError(text, _("If it has not been done, put it into the inbox again.")))
             else:
-                self._queue(group)
+                self._queue(_Group(folder.name, file, "" if file.parent == folder else file.parent.name))
 
     # The folder.
 
@@ -322,8 +336,10 @@ def _free(place: Path) -> Path:
 
 
 def _remove_empty(folder: Path, above: Path) -> None:
-    """That folder and those between it and `above`, where nothing is in them."""
+    """That folder and those between it and `above`, where nothing is in them but the marker."""
     with suppress(OSError):
         while folder != above and above in folder.parents:
+            if [path.name for path in folder.iterdir()] == [QUEUED]:
+                (folder / QUEUED).unlink()
             folder.rmdir()
             folder = folder.parent
