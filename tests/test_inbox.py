@@ -215,6 +215,38 @@ def test_a_file_still_being_written_is_left_alone(listen, flow, box):
     assert sorted(run.parameters["title"] for run in flows.runs) == [str(n) for n in range(8)]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone tells who has a file open; Windows refuses its rename")
+def test_a_file_that_is_open_to_write_is_left_alone_however_long_nothing_is_written(listen, flow, box):
+    cloud, _flows = flow
+    listening(listen, cloud, box)
+    with (box / "a.txt").open("w", encoding="utf-8") as file:
+        file.write("一")
+        file.flush()
+        time.sleep(1)
+        assert (box / "a.txt").exists()
+        file.write("二")
+    assert "收到：一二" in result(box, "done/a.txt")
+
+
+def test_a_file_that_changes_while_it_is_read_is_put_back_and_taken_again(listen, flow, box, monkeypatch):
+    cloud, _flows = flow
+    real, times = inbox_files.requests_of, iter(range(9))
+
+    def requests_of(file: Path, *more: Any) -> Any:
+        found = real(file, *more)
+        if next(times) == 0:
+            with file.open("a", encoding="utf-8") as opened:
+                opened.write("二")
+        return found
+
+    monkeypatch.setattr(inbox_files, "requests_of", requests_of)
+    listening(listen, cloud, box)
+    (box / "热点").mkdir()
+    (box / "热点" / "a.txt").write_text("一", "utf-8")
+    assert "收到：一二" in result(box, "done/热点/a.txt")
+    assert len(cloud.chats) == 1
+
+
 def test_what_is_no_business_of_the_inbox_stays(listen, flow, box):
     cloud, _flows = flow
     listening(listen, cloud, box)
