@@ -21,6 +21,8 @@ from factory import draft, export, segment, track
 from listening import Listening
 from program import DEADLINE_S, environment, start, wait_until
 from tray import app, events, targets
+from tray.errors import TrayError
+from tray.settings import Settings
 from tray.settings_target import Target
 from tray.simulator.chats import SimulatedChat
 from tray.simulator.exchange import Frames
@@ -182,6 +184,16 @@ def test_what_can_t_be_asked_is_told_beside_it_and_nothing_of_it_is_asked(name, 
     assert one.of(events.Noticed) + one.of(events.RequestFailed), "it is told"
 
 
+@pytest.mark.parametrize("name", ["x=@{place}/a:", "x=1:", "@{place}:", "a\x1b[2J", '"a\nb"', ":", "a,a:"])
+def test_a_table_s_names_can_t_have_a_file_read(name, tmp_path):
+    (tmp_path / "a:=b").mkdir()
+    (tmp_path / "secret.txt").write_text("my secret", "utf-8")
+    table = tmp_path / "a.csv"
+    table.write_text(name.replace("{place}", str(tmp_path)) + "\nb/../secret.txt\n", "utf-8")
+    with pytest.raises(TrayError, match="name"):
+        inbox_files.requests_of(table, "", Settings(workflow_id="738"))
+
+
 def test_without_a_default_a_prompt_says_what_to_set(listen, flow, box):
     cloud, _flows = flow
     listening(listen, cloud, box, bot_id="")
@@ -201,6 +213,38 @@ def test_a_file_still_being_written_is_left_alone(listen, flow, box):
             assert (box / "slow.csv").exists()
     result(box, "done/slow.csv")
     assert sorted(run.parameters["title"] for run in flows.runs) == [str(n) for n in range(8)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone tells who has a file open; Windows refuses its rename")
+def test_a_file_that_is_open_to_write_is_left_alone_however_long_nothing_is_written(listen, flow, box):
+    cloud, _flows = flow
+    listening(listen, cloud, box)
+    with (box / "a.txt").open("w", encoding="utf-8") as file:
+        file.write("一")
+        file.flush()
+        time.sleep(1)
+        assert (box / "a.txt").exists()
+        file.write("二")
+    assert "收到：一二" in result(box, "done/a.txt")
+
+
+def test_a_file_that_changes_while_it_is_read_is_put_back_and_taken_again(listen, flow, box, monkeypatch):
+    cloud, _flows = flow
+    real, times = inbox_files.requests_of, iter(range(9))
+
+    def requests_of(file: Path, *more: Any) -> Any:
+        found = real(file, *more)
+        if next(times) == 0:
+            with file.open("a", encoding="utf-8") as opened:
+                opened.write("二")
+        return found
+
+    monkeypatch.setattr(inbox_files, "requests_of", requests_of)
+    listening(listen, cloud, box)
+    (box / "热点").mkdir()
+    (box / "热点" / "a.txt").write_text("一", "utf-8")
+    assert "收到：一二" in result(box, "done/热点/a.txt")
+    assert len(cloud.chats) == 1
 
 
 def test_what_is_no_business_of_the_inbox_stays(listen, flow, box):
@@ -349,6 +393,32 @@ def test_a_table_is_run_once_when_the_program_is_killed(point: str, flow, box, t
     assert sorted(titles) == sorted(set(titles)), "none was run twice"
     assert set(titles) == {"一", "二", "三"}
     assert len(list(box.rglob("batch*.csv"))) == 1
+
+
+def test_what_was_asked_is_not_asked_again_after_another_process_set_the_journal_aside(listen, flow, box):
+    cloud, _flows = flow
+    one = listening(listen, cloud, box)
+    (box / "a.txt").write_text("等", "utf-8")
+    wait_until(lambda: cloud.chats and list(box.glob("working/*/.queued")), "it is asked and marked")
+    one.app.close()
+    for file in one.app.home.glob("journal.db*"):
+        file.unlink()
+    listening(listen, cloud, box)
+    assert "set aside" in result(box, "failed/a.txt")
+    assert len(cloud.chats) == 1
+
+
+def test_what_other_programs_keep_beside_a_taken_file_is_not_taken_for_it(listen, flow, box):
+    cloud, _flows = flow
+    taken = box / "working" / "0123456789ab"
+    (taken / "热点").mkdir(parents=True)
+    (taken / ".DS_Store").write_text("x", "utf-8")
+    (taken / "热点" / ".directory").write_text("x", "utf-8")
+    (taken / "热点" / "a.txt").write_text("做一个视频", "utf-8")
+    (box / "working" / ".DS_Store").write_text("x", "utf-8")
+    listening(listen, cloud, box)
+    wait_until((box / "done" / "热点" / "a.txt").exists, "it is done")
+    assert [chat.prompt for chat in cloud.chats.values()] == ["做一个视频"]
 
 
 def test_limits_are_what_the_readme_says():

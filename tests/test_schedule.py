@@ -139,6 +139,14 @@ def test_what_was_missed_for_more_than_a_day_is_told_and_not_asked(listen, cloud
     assert not asked(cloud)
 
 
+def test_one_that_can_t_be_asked_when_it_is_due_is_told(listen, cloud, clock, file):
+    one = listening(listen, cloud, daily())
+    file(f"api_base = '{cloud.base_url}'\n")  # and the program has not heard of it yet
+    clock.goes_on(hours=1)
+    text = one.until(events.Noticed).text
+    assert "2026-11-23 08:00" in text and "no target" in text
+
+
 def test_while_nothing_listens_nothing_is_asked_and_then_it_is_once(listen, cloud, clock):
     one = listening(listen, cloud, daily())
     one.app.listener.stop(timeout_s=5)

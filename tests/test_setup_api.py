@@ -182,6 +182,17 @@ def test_a_wrong_client_id_is_said_at_its_field(page: Page, client_id: str, word
     assert page.client.get("api/v1/sign-in/device").status_code == 404
 
 
+def test_a_client_id_that_can_t_be_remembered_is_said_before_anyone_waits(
+    page: Page, oauth: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*_arguments: Any) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(toml_file, "write_private", read_only)
+    said = page.send("POST", "sign-in/device", {"client_id": oauth.client_id}, status=409)
+    assert "Read-only" in said["error"] and not _waits()
+
+
 def test_waiting_for_a_device_ends_with_the_program(page: Page, oauth: SignIn) -> None:
     oauth.polls = ["authorization_pending"] * 99
     page.send("POST", "sign-in/device", {"client_id": oauth.client_id}, status=201)

@@ -53,12 +53,8 @@ class DeviceSignIn:
         """The one that runs, or the last one."""
         return self._now
 
-    def begin(self, settings: Settings, client_id: str) -> Waiting:
-        """Ask Coze for a code, and wait from then on; one that was waited for is waited for no more. Raises CozeError
-        and NetworkAwayError."""
-        from tray.coze import auth
-
-        code = auth.device_code(settings.base_url, client_id)
+    def begin(self, settings: Settings, client_id: str, code: auth.DeviceCode) -> Waiting:
+        """Wait until the user agrees to that code; one that was waited for is waited for no more."""
         with self._guard:
             self._cancel.set()
             cancel = self._cancel = threading.Event()

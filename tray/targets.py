@@ -76,7 +76,7 @@ def parameters(said: Iterable[str]) -> dict[str, Any]:
         if not equals or not name:
             raise ValueError(_("“{said}” is not of the form name=value.").format(said=one))
         if is_json:
-            found[whole_characters(name)] = _json(whole_characters(value), name)
+            found[whole_characters(name)] = json_value(whole_characters(value), name)
         else:
             found[whole_characters(name)] = (
                 _text_of(value[1:], name) if value.startswith("@") else whole_characters(value)
@@ -84,7 +84,9 @@ def parameters(said: Iterable[str]) -> dict[str, Any]:
     return found
 
 
-def _json(text: str, name: str) -> Any:
+def json_value(text: str, name: str) -> Any:
+    """What JSON says, for the parameter of that name. Raises ValueError."""
+
     def no_constant(said: str) -> Any:
         raise ValueError(said)
 

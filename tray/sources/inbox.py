@@ -1,9 +1,11 @@
 """The inbox: a folder whose files become requests, each of them once.
 
-A file is taken by a rename into `working/GROUP/`. Then its requests are queued in one transaction of the journal, under
-ids that begin with GROUP. So, whatever ends the program between two steps, the next start finds the file where it was,
-or in `working` without requests, which are queued then, or with them, and they go on as all do. When they are over,
-what became of them is written into `done` or `failed`, and the file is moved beside it.
+A file is taken by a rename into `working/GROUP/`, and put back where it turns out to be written still. Then its
+requests are queued in one transaction of the journal, under ids that begin with GROUP, and a marker says so beside the
+file. So, whatever ends the program between two steps, the next start finds the file where it was, or in `working`
+without requests, which are queued then, or with them, and they go on as all do; a marker without requests tells that
+the journal was lost, and nothing is asked again. When they are over, what became of them is written into `done` or
+`failed`, and the file is moved beside it.
 """
 
 from __future__ import annotations
@@ -20,18 +22,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tray.asked import Asked
 from tray.errors import JournalError, TrayError
 from tray.events import Event, RequestCancelled, RequestDone, RequestFailed, StateChanged
 from tray.journal_rows import UnreadableError
 from tray.locale import _
 from tray.sources import inbox_files, inbox_results
-from tray.sources.inbox_folder import DONE, FAILED, WORKING, files, unfit, watch
+from tray.sources.inbox_folder import DONE, FAILED, WORKING, Stamp, files, is_open_to_write, stamp_of, unfit, watch
 from tray.sources.parts import Parts
 from tray.text import whole_characters
 
 log = logging.getLogger(__name__)
 
-QUIET_S = 2.0
+QUIET_S = 5.0
 """A file that has not changed for so long is no longer being written."""
 LONGEST_QUIET_S = 60.0
 """For so long at most one is left alone that can't be taken, because another program has it open, say."""
@@ -39,6 +42,8 @@ AGAIN_S = 30.0
 """How often it is tried whether a journal that could not be written can be again."""
 LOOK_S = 0.2
 """Between two looks: a file that is being written tells of itself all the time."""
+QUEUED = ".queued"
+"""In a group's folder: its requests were in the journal once, whatever has become of that."""
 _OPEN_ELSEWHERE = (32, 33)
 """Windows' ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION."""
 
@@ -47,18 +52,20 @@ _OPEN_ELSEWHERE = (32, 33)
 class _Seen:
     """A file that may be being written: how it was, since when, and for how long it must stay so."""
 
-    stamp: tuple[int, int]
+    stamp: Stamp
     since_s: float
     quiet_s: float
 
 
 @dataclass
 class _Group:
-    """A file that was taken, below `working/ID`. `requests`: those of its requests that are not over."""
+    """A file that was taken, below `working/ID`. `stamp`: how it was then. `requests`: those of its requests that are
+    not over."""
 
     id: str
     file: Path
     folder: str
+    stamp: Stamp | None
     requests: set[str] = field(default_factory=set)
 
 
@@ -148,22 +155,22 @@ class Inbox:
         for file in files(self.folder):
             if self._ending.is_set():
                 return
-            try:
-                stat = file.lstat()
-            except OSError:
+            stamp, before = stamp_of(file), self._seen.get(file)
+            if stamp is None:
                 continue
-            stamp, before = (stat.st_size, stat.st_mtime_ns), self._seen.get(file)
             if before is None or before.stamp != stamp:
                 found[file] = _Seen(stamp, now, QUIET_S)
             elif now < before.since_s + before.quiet_s:
                 found[file] = before
-            elif not self._take(file):
+            elif not self._take(file, stamp):
                 found[file] = _Seen(stamp, now, min(2 * before.quiet_s, LONGEST_QUIET_S))
         self._seen = found
         self._told &= found.keys()
 
-    def _take(self, file: Path) -> bool:
+    def _take(self, file: Path, stamp: Stamp) -> bool:
         """False where it can't be, for now."""
+        if is_open_to_write(file):
+            return False
         group = uuid.uuid4().hex[:12]
         folder = "" if file.parent == self.folder else file.parent.name
         claimed = self.folder / WORKING / group / folder / file.name
@@ -177,7 +184,7 @@ class Inbox:
                 text = _("{file} can't be taken from the inbox: {error}")
                 self._tell(text.format(file=file.name, error=error.strerror or error))
             return False
-        self._queue(_Group(group, claimed, folder))
+        self._queue(_Group(group, claimed, folder, stamp))
         return True
 
     def _queue(self, group: _Group) -> None:
@@ -185,13 +192,16 @@ class Inbox:
         try:
             queued = self._parts.journal.requests_of(group.id)
             if not queued:
-                asked = inbox_files.requests_of(group.file, group.folder, self._parts.settings())
-                named = [(f"{group.id}-{line}", one) for line, one in asked]
+                named = self._asked(group)
+                if named is None:
+                    return
                 queued = [request_id for request_id, _one in named]
                 group.requests = set(queued)
                 self._groups[group.id] = group  # before they are begun: one may be over in a moment
                 self._parts.begin(named)
+                self._mark(group)
             else:
+                self._mark(group)
                 group.requests = set(queued)
                 self._groups[group.id] = group
                 for request_id in queued:
@@ -206,6 +216,45 @@ class Inbox:
             log.exception("%s", group.file.name)
             text = _("Something in this program failed: {error}").format(error=type(error).__name__)
             self._refuse(group, TrayError(text, _("Its log has the details.")))
+
+    def _asked(self, group: _Group) -> list[tuple[str, Asked]] | None:
+        """What its file asks, by the requests' ids; None where it was put back. Raises TrayError."""
+        if self._marker(group).exists():
+            raise TrayError(
+                _("The journal was set aside, and what became of this file is not known."),
+                _("If it has not been done, put it into the inbox again."),
+            )
+        try:
+            asked = inbox_files.requests_of(group.file, group.folder, self._parts.settings())
+        except TrayError:
+            if self._put_back(group):
+                return None
+            raise
+        return None if self._put_back(group) else [(f"{group.id}-{line}", one) for line, one in asked]
+
+    def _put_back(self, group: _Group) -> bool:
+        """Put a file back that has changed since it was taken: it is being written still, which on Windows alone keeps
+        it from being renamed. False where it has not changed."""
+        if stamp_of(group.file) in (None, group.stamp):
+            return False
+        folder = self.folder / group.folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            group.file.rename(_free(folder / group.file.name))
+            _remove_empty(group.file.parent, self.folder / WORKING)
+        except OSError as error:
+            log.warning("%s can't be put back: %s", group.file.name, error)
+            self._try_again(partial(self._queue, group))
+        return True
+
+    def _marker(self, group: _Group) -> Path:
+        return self.folder / WORKING / group.id / QUEUED
+
+    def _mark(self, group: _Group) -> None:
+        try:
+            self._marker(group).touch()
+        except OSError as error:  # only the loss of the journal, too, would have it asked again
+            log.warning("%s", error)
 
     def _is_over(self, request_id: str) -> None:
         """That request may be."""
@@ -270,16 +319,12 @@ class Inbox:
         """Go on with what was taken before."""
         working = self.folder / WORKING
         for folder in sorted(working.iterdir()) if working.is_dir() else []:
-            file = next((path for path in sorted(folder.rglob("*")) if path.is_symlink() or path.is_file()), None)
+            file = next(files(folder), None)  # not what Finder, say, keeps there
             if file is None:
                 _remove_empty(folder, working)
-                continue
-            group = _Group(folder.name, file, "" if file.parent == folder else file.parent.name)
-            if self._parts.journal.set_aside is not None and not self._parts.journal.requests_of(group.id):
-                text = _("The journal was set aside, and what became of this file is not known.")
-                self._refuse(group, TrayError(text, _("If it has not been done, put it into the inbox again.")))
             else:
-                self._queue(group)
+                below = "" if file.parent == folder else file.parent.name
+                self._queue(_Group(folder.name, file, below, stamp_of(file)))
 
     # The folder.
 
@@ -322,8 +367,10 @@ def _free(place: Path) -> Path:
 
 
 def _remove_empty(folder: Path, above: Path) -> None:
-    """That folder and those between it and `above`, where nothing is in them."""
+    """That folder and those between it and `above`, where nothing is in them but the marker."""
     with suppress(OSError):
         while folder != above and above in folder.parents:
+            if [path.name for path in folder.iterdir()] == [QUEUED]:
+                (folder / QUEUED).unlink()
             folder.rmdir()
             folder = folder.parent

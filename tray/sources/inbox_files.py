@@ -17,7 +17,7 @@ from tray.errors import TrayError
 from tray.locale import _, ngettext
 from tray.settings import Settings
 from tray.settings_target import Target
-from tray.text import whole_characters
+from tray.text import UNFIT, whole_characters
 
 PROMPTS, EXPORT, TABLE = (".txt", ".md"), ".json", ".csv"
 MOST_BYTES = {".txt": 1_000_000, ".md": 1_000_000, EXPORT: targets.MOST_BYTES, TABLE: targets.MOST_BYTES}
@@ -150,18 +150,27 @@ def _names(cells: list[str]) -> list[str]:
         names.pop()
     if "" in names:
         raise TrayError(_("Column {n} has no name in the first line.").format(n=names.index("") + 1))
-    if twice := next((name for name in names if names.count(name) > 1), None):
+    for n, name in enumerate(names, 1):
+        if not name.removesuffix(":").strip() or UNFIT.search(name) or set(name) & set("=@\t\n"):
+            raise TrayError(
+                _("Column {n} has a name in the first line that is none of a parameter.").format(n=n),
+                _("It must not have = or @ in it, nor what can't be seen."),
+            )
+    bare = [name.removesuffix(":").strip() for name in names]
+    if twice := next((name for name in bare if bare.count(name) > 1), None):
         raise TrayError(_("Two columns have the name “{name}”.").format(name=twice))
     return names
 
 
 def _parameters(names: list[str], cells: list[str]) -> dict[str, Any]:
     """An empty cell leaves the parameter out: what is saved with the target, or the workflow's own default, counts.
-    What stands below a name with a colon at its end is JSON, as on the command line. Raises ValueError."""
+    What stands below a name with a colon at its end is JSON, as on the command line; but no file is read here, whatever
+    a table says. Raises ValueError."""
     if any(cell.strip() for cell in cells[len(names) :]):
         raise ValueError(_("it has more cells than the first line has names"))
     given = [(name, cell) for name, cell in zip(names, cells, strict=False) if cell.strip()]
     found: dict[str, Any] = {}
     for name, cell in given:
-        found.update(targets.parameters([f"{name}={cell.strip()}"]) if name.endswith(":") else {name: cell})
+        bare = name.removesuffix(":").strip()
+        found[bare] = targets.json_value(cell.strip(), bare) if name.endswith(":") else cell
     return found

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -19,6 +21,8 @@ from tray.sources.inbox_files import MOST_BYTES, SAVE_AS
 
 WORKING, DONE, FAILED = "working", "done", "failed"
 """Folders of the inbox that nothing is taken from."""
+Stamp = tuple[int, int]
+"""A file's size, and when it was changed, ns."""
 RESULTS = tuple(f".{where}.txt" for where in (DONE, FAILED))
 """How the names of files end that say what became of others."""
 
@@ -32,6 +36,40 @@ def files(inbox: Path) -> Iterator[Path]:
                 is_file = entry.is_file(follow_symlinks=False) or entry.is_symlink()
                 if is_file and _is_taken(entry.name):
                     yield folder / entry.name
+
+
+def stamp_of(file: Path) -> Stamp | None:
+    """None where it can't be looked at."""
+    try:
+        stat = file.lstat()
+    except OSError:
+        return None
+    return stat.st_size, stat.st_mtime_ns
+
+
+def is_open_to_write(file: Path) -> bool:
+    """Whether a program has it open to write, where the system says so: Linux does, of the user's own files, by
+    refusing a lease for reading (fcntl(2)). Windows refuses the rename itself."""
+    if sys.platform != "linux":
+        return False
+    import fcntl
+
+    try:
+        opened = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        # Who opens it just then would have this program ended by SIGIO; SIGURG is ignored.
+        fcntl.fcntl(opened, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(opened, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(opened, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except BlockingIOError:
+        return True
+    except OSError:  # not every file system has leases
+        return False
+    finally:
+        os.close(opened)
+    return False
 
 
 def watch(inbox: Path, changed: Callable[[], None]) -> Any:

@@ -120,8 +120,10 @@ class Schedules:
         except JournalError as error:
             log.warning("%s waits: %s", name, error)
             return False
-        except (TrayError, KeyError) as error:  # the settings are just changing
-            log.warning("%s: %s", name, error)
+        except (TrayError, KeyError) as error:
+            why = error if isinstance(error, TrayError) else _("There is no target “{name}”.").format(name=name)
+            text = _("{name} was due at {when}, and can't be asked: {why}")
+            self._parts.notice(text.format(name=name, when=when, why=why))
         return True
 
     def _goes_on(self, request_id: str) -> bool:

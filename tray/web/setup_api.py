@@ -99,7 +99,7 @@ def router(app: App, shown: Pages) -> APIRouter:  # noqa: ARG001 - as every part
     def change(changes: Annotated[dict[str, Any], Body()]) -> list[SettingOut]:
         """Set settings by their keys, all or none; null takes one out of the file. A further drafts folder has the key
         folders.NAME."""
-        with _changing(app):
+        with changing(app):
             configuring.save({key: _meant(key, value) for key, value in changes.items()})
         return all_settings(settings_module.load())
 
@@ -120,7 +120,7 @@ def router(app: App, shown: Pages) -> APIRouter:  # noqa: ARG001 - as every part
 
     @api.delete("/targets/{name:path}")
     def remove(name: str) -> dict[str, Any]:
-        with _changing(app):
+        with changing(app):
             named_targets.remove(name, settings_module.load())
         return targets()
 
@@ -137,7 +137,7 @@ def router(app: App, shown: Pages) -> APIRouter:  # noqa: ARG001 - as every part
     def choose(said: FolderIn) -> FolderOut:
         """Choose it. It must be possible to write there."""
         chosen = said.path.strip() if said.path else None
-        with _changing(app):
+        with changing(app):
             if chosen:
                 _try(chosen)
             configuring.save({"drafts_dir": chosen or None})
@@ -223,7 +223,7 @@ def starts_at_login() -> LoginStart:
 
 
 @contextlib.contextmanager
-def _changing(app: App) -> Iterator[None]:
+def changing(app: App) -> Iterator[None]:
     """The settings file is changed in the block; the running program takes it over. Raises SettingsError."""
     if app.settings_are_given:
         raise SettingsError(_("The demo's settings can't be changed."), _("Start coze-tray itself, and open its page."))
@@ -263,7 +263,7 @@ def _put(app: App, name: str | None, said: Mapping[str, Any]) -> dict[str, Any]:
         raise UnfitError({**fields, **error.fields}, error.advice) from None
     if fields:
         raise UnfitError(fields, _("Nothing was changed."))
-    with _changing(app):
+    with changing(app):
         if name is None:
             named_targets.add(new_name, target, settings)
         else:

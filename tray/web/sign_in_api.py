@@ -24,6 +24,7 @@ from tray.network import is_loopback
 from tray.text import for_terminal
 from tray.web import shapes
 from tray.web.pages import Pages
+from tray.web.setup_api import changing
 
 if TYPE_CHECKING:
     from tray.app import App
@@ -103,13 +104,16 @@ def router(app: App, shown: Pages) -> APIRouter:  # noqa: ARG001 - as every part
         client_id = client_id.strip() or settings.oauth_client_id
         if not client_id or not client_id.isascii() or not client_id.isprintable():
             raise UnfitError({"client_id": _("Give the client id of your OAuth app in Coze; it ends with .app.coze.")})
+        from tray.coze import auth
+
         try:
-            begun = devices.begin(settings, client_id)
+            code = auth.device_code(settings.base_url, client_id)
         except TrayError as error:
             raise UnfitError({"client_id": str(error)}) from None
-        if client_id != settings.oauth_client_id:
-            configuring.save({"oauth_client_id": client_id})
-        return _device(begun)
+        if client_id != settings.oauth_client_id:  # Coze knows it; nobody waits yet, should it not be possible
+            with changing(app):
+                configuring.save({"oauth_client_id": client_id})
+        return _device(devices.begin(settings, client_id, code))
 
     @api.get("/sign-in/device")
     def waiting() -> DeviceOut:

@@ -94,7 +94,7 @@ def router(app: App, shown: Pages) -> APIRouter:
     async def build(request: Request, source: _Source = "", wait: _Wait = 0, key: once.Key = None) -> JSONResponse:
         """Build the drafts of an export. The body is the export as it is: a Coze export, a spec or recipe of this
         program, or SRT. The same as generate_draft, without any quoting."""
-        arguments = json.dumps({"content": _text(await request.body())})
+        arguments = await run_in_threadpool(_content, await request.body())
         return await called("generate_draft", arguments, source, wait, key)
 
     return api
@@ -112,8 +112,7 @@ def _operation(
     tool: Tool, called: Callable[[str, str, str, float, str | None], Coroutine[Any, Any, JSONResponse]]
 ) -> Callable[..., Coroutine[Any, Any, JSONResponse]]:
     async def call(arguments: BaseModel, source: _Source = "", wait: _Wait = 0, key: once.Key = None) -> JSONResponse:
-        text = json.dumps(arguments.model_dump(exclude_unset=True), ensure_ascii=False)
-        return await called(tool.name, text, source, wait, key)
+        return await called(tool.name, await run_in_threadpool(_dumped, arguments), source, wait, key)
 
     call.__annotations__["arguments"] = tool.arguments  # FastAPI makes the body's schema and its check of it
     return call
@@ -144,11 +143,16 @@ def _said_of(tool: Tool) -> str:
     return inspect.getdoc(tool.function) or ""
 
 
-def _text(body: bytes) -> str:
+def _dumped(arguments: BaseModel) -> str:
+    return json.dumps(arguments.model_dump(exclude_unset=True), ensure_ascii=False)
+
+
+def _content(body: bytes) -> str:
+    """generate_draft's arguments. A body may have many megabytes: not on the server's loop."""
     try:
         text = text_of(body)
     except UnicodeDecodeError:
         raise HTTPException(422, _("This is no text.")) from None
     if not text.strip():
         raise HTTPException(422, _("There is nothing in it."))
-    return text
+    return json.dumps({"content": text}, ensure_ascii=False)

@@ -69,7 +69,7 @@ def routes(app: App, shown: Pages, shelf: Shelf) -> APIRouter:
     pages = APIRouter()
 
     async def tried(request: Request) -> tuple[list[showing.Tried], int]:
-        text = await _text(request)
+        text = await asyncio.to_thread(_text, await request.body())
         if len(text) > MOST_CHARS:
             raise DraftError(_("This is too long to be looked at; it can be built all the same."))
         settings = app.settings_now()
@@ -99,9 +99,9 @@ def routes(app: App, shown: Pages, shelf: Shelf) -> APIRouter:
     return pages
 
 
-async def _text(request: Request) -> str:
+def _text(body: bytes) -> str:
     try:
-        return text_of(await request.body())
+        return text_of(body)
     except UnicodeDecodeError:
         raise HTTPException(422, _("This is no text.")) from None
 
