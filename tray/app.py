@@ -185,10 +185,10 @@ def open_app(
 
 
 def _send_deleted(root: Path, locks: Path) -> None:
-    """Put into the recycle bin what was deleted on the page before the program ended."""
+    """Put into the recycle bin what was deleted on the page before the program ended, when undo is over."""
     from tray.draft import removal
 
-    removal.send(root, locks)
+    removal.keep_sending(root, locks)
 
 
 def open_page(app: App, path: str = "") -> None:

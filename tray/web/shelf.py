@@ -103,7 +103,7 @@ class Shelf:
     def _tidy(self) -> None:
         """What was deleted when the program ran last goes to the recycle bin; the oldest small pictures go."""
         with suppress(DraftError):
-            removal.send(self.library.root, self.locks)
+            removal.keep_sending(self.library.root, self.locks)
         with suppress(OSError):
             kept = sorted(self._thumbs.iterdir(), key=lambda file: file.stat().st_mtime, reverse=True)
             for file in kept[MOST_THUMBS:]:
