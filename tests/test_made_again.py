@@ -34,7 +34,7 @@ def test_a_draft_is_made_again_beside_the_old_one_with_media_that_was_gone(one, 
     (first,) = Library(root).drafts()
     for file in (first.path / "Resources" / "local").iterdir():
         file.unlink()
-    found = made.by_draft(one.app.journal)[first.draft_id]
+    found = made.by_draft(one.app.journal, [first.draft_id])[first.draft_id]
     assert found.request_id == request_id and found.asked.target == "clips.json"
     again = app.begin(one.app, app.NewRequest(made.again(one.app.journal, found), None))
     one.until(events.RequestDone, request_id=again)
@@ -48,14 +48,14 @@ def test_a_draft_is_made_again_beside_the_old_one_with_media_that_was_gone(one, 
 def test_of_several_drafts_only_the_one_that_is_wanted_is_made_again(one, root):
     called(one, export(*(draft(track(segment(content=name)), name=name) for name in "abc")))
     wanted = next(draft for draft in Library(root).drafts() if draft.name == "b")
-    asked = made.again(one.app.journal, made.by_draft(one.app.journal)[wanted.draft_id])
+    asked = made.again(one.app.journal, *made.by_draft(one.app.journal, [wanted.draft_id]).values())
     one.until(events.RequestDone, request_id=app.begin(one.app, app.NewRequest(asked, None)))
     assert sorted(draft.name for draft in Library(root).drafts()) == ["a", "b", "b (2)", "c"]
 
 
 def test_what_was_let_go_is_said(one, root, monkeypatch):
     called(one, export(draft(track(segment()))))
-    (found,) = one.app.journal.made()
+    (found,) = one.app.journal.made(draft.draft_id for draft in Library(root).drafts())
     monkeypatch.setattr(one.app.journal, "calls_of", lambda _id: [("generate_draft", "", "{}")])
     with pytest.raises(DraftError, match="30 days"):
         made.again(one.app.journal, found)

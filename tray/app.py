@@ -285,14 +285,16 @@ def asked_again(request: Request) -> Asked:
 
 
 def to_run_again(journal: Journal) -> list[Request]:
-    """The requests of late that failed though they may well succeed, and were not asked again; newest first. Raises
-    JournalError."""
+    """The requests of late that failed though they may well succeed, and were not asked again; newest first, and as
+    `recent_requests` gives them. Raises JournalError."""
     found: list[Request] = []
-    later: list[Asked] = []
+    later: list[Request] = []
     for request in journal.recent_requests(20):
-        if request.failure is not None and request.failure.again and request.asked not in later:
-            found.append(request)
-        later.append(request.asked)
+        if request.failure is not None and request.failure.again:
+            likely = [one.id for one in later if one.asked == request.asked]
+            if not any(journal.search.are_same(one, request.id) for one in likely):
+                found.append(request)
+        later.append(request)
     return found[:5]
 
 

@@ -90,6 +90,12 @@ class Search:
             rows = db.execute(_TOGETHER, (request.asked.base_url, conversation_id, MOST_TOGETHER))
             return list(requests_of(rows))[::-1]
 
+    def are_same(self, request_id: str, other_id: str) -> bool:
+        """Whether both ask the same; it may be large, and is compared where it is."""
+        sql = "SELECT 1 FROM requests one JOIN requests other USING (asked) WHERE one.id = ? AND other.id = ?"
+        with self.transaction() as db:
+            return db.execute(sql, (request_id, other_id)).fetchone() is not None
+
     def calls_of(self, request_id: str) -> list[StoredCall]:
         """The tool calls that the request has begun, oldest first."""
         sql = "SELECT call_id, name, created_us, output FROM tool_calls WHERE request_id = ? ORDER BY rowid"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from tray.asked import Asked, call_of
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 TOOL = "generate_draft"
 
 
-def by_draft(journal: Journal) -> dict[str, Made]:
+def by_draft(journal: Journal, draft_ids: Iterable[str]) -> dict[str, Made]:
     """By a draft's id who made it; those of which that is known. Raises JournalError."""
-    return {made.receipt.draft_id: made for made in journal.made()}
+    return {made.receipt.draft_id: made for made in journal.made(draft_ids)}
 
 
 def again(journal: Journal, made: Made) -> Asked:
