@@ -150,10 +150,10 @@ def open_app(
     def warning() -> str | None:
         return remembered_warning(now()) if token is None else None
 
-    def context(ledger: DraftLedger, progress: Callable[[int, int, int], None]) -> ToolContext:
+    def context(ledger: DraftLedger, progress: Callable[[int, int, int], None], fresh: bool) -> ToolContext:
         current = now()
         return ToolContext(
-            workshop=lambda name: workshop(current, home, current.folders[name] if name else None),
+            workshop=lambda name: workshop(current, home, current.folders[name] if name else None, fresh=fresh),
             folders=current.folders,
             language=locale.use(current.language or None),
             progress=progress,
@@ -198,9 +198,9 @@ def open_page(app: App, path: str = "") -> None:
     opener.open_own_page(app.page.url(app, path))
 
 
-def workshop(settings: Settings, home: Path, folder: Path | None = None) -> Workshop:
-    """Where and how drafts are built: in `folder`, else where the settings or this machine say. Raises DraftError for
-    nowhere."""
+def workshop(settings: Settings, home: Path, folder: Path | None = None, *, fresh: bool = False) -> Workshop:
+    """Where and how drafts are built: in `folder`, else where the settings or this machine say. `fresh`: as in
+    CachePolicy. Raises DraftError for nowhere."""
     from tray.draft.cache import CachePolicy
     from tray.draft.compose import Options
     from tray.draft.fetch import FetchPolicy
@@ -209,7 +209,7 @@ def workshop(settings: Settings, home: Path, folder: Path | None = None) -> Work
     root = drafts_folder(folder or settings.drafts_dir)
     sweep(root)
     policy = FetchPolicy(frozenset(settings.allow_hosts), settings.media_folders, settings.max_media_bytes)
-    cache = CachePolicy(home / "cache", settings.cache_hours, settings.cache_max_bytes)
+    cache = CachePolicy(home / "cache", settings.cache_hours, settings.cache_max_bytes, fresh)
     profile = profile_of(root) if settings.profile == "auto" else settings.profile
     return Workshop(root, policy, home / "locks", cache, Options(profile, strict=settings.strict), settings.time_unit)
 
