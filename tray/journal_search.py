@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tray.items import json_field
@@ -61,6 +62,7 @@ class Search:
     """`transaction`: the journal's. All methods raise JournalError."""
 
     transaction: Callable[[], AbstractContextManager[sqlite3.Connection]]
+    _digests: dict[str, str] = field(default_factory=dict)
 
     def requests(self, wanted: Wanted, limit: int) -> list[Request]:
         """The last ones, newest first."""
@@ -91,16 +93,21 @@ class Search:
             return list(requests_of(rows))[::-1]
 
     def are_same(self, request_id: str, other_id: str) -> bool:
-        """Whether both ask the same; it may be large, and is compared where it is."""
-        sql = "SELECT 1 FROM requests one JOIN requests other USING (asked) WHERE one.id = ? AND other.id = ?"
-        with self.transaction() as db:
-            return db.execute(sql, (request_id, other_id)).fetchone() is not None
+        """Whether both ask the same, with all that they carry; what may be large is read once."""
+        return self._digest(request_id) == self._digest(other_id)
 
     def calls_of(self, request_id: str) -> list[StoredCall]:
         """The tool calls that the request has begun, oldest first."""
         sql = "SELECT call_id, name, created_us, output FROM tool_calls WHERE request_id = ? ORDER BY rowid"
         with self.transaction() as db:
             return [StoredCall(*row) for row in db.execute(sql, (request_id,))]
+
+    def _digest(self, request_id: str) -> str:
+        if request_id not in self._digests:
+            with self.transaction() as db:
+                (asked,) = db.execute("SELECT asked FROM requests WHERE id = ?", (request_id,)).fetchone()
+            self._digests[request_id] = hashlib.sha256(asked.encode("utf-8", "replace")).hexdigest()
+        return self._digests[request_id]
 
     def parameters_of(self, target_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """What the workflows and chatflows of those ids were last run with, by id."""
