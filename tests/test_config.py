@@ -323,11 +323,11 @@ def test_the_listener_takes_over_what_is_set_while_it_runs(file, tmp_path, monke
         folder = tmp_path / "more"
         folder.mkdir()
         config_command.put("folders.客户", [str(folder)])
-        context = opened.listener.parts.context(cast(Any, None), lambda *_args: None)
+        context = opened.listener.parts.context(cast(Any, None), lambda *_args: None, False)
         assert dict(context.folders) == {"客户": folder}
         assert context.workshop("客户").root == folder
         config_command.put("language", ["zh_CN"])
-        assert opened.listener.parts.context(cast(Any, None), lambda *_args: None).language == "zh_CN"
+        assert opened.listener.parts.context(cast(Any, None), lambda *_args: None, False).language == "zh_CN"
     finally:
         opened.close()
         use("en")

@@ -18,7 +18,7 @@ from listening import Listening
 from samples import video
 from test_gallery import shelf
 from tray import app, events
-from tray.draft import publish
+from tray.draft import publish, removal
 from tray.draft.library import Library
 from tray.simulator.server import Simulator
 from web import visit
@@ -130,17 +130,15 @@ def test_what_was_deleted_long_ago_goes_to_the_bin_when_the_page_opens(one, made
     binned: list[str] = []
     from tray.draft import recycle
 
-    with visit(one.app) as page:
-        gone = page.delete(f"api/v1/drafts/{made}").json()
-    about = root / publish.HELD / gone["id"] / "about.json"
+    gone = removal.delete(Library(root).find(made), one.app.home / "locks")
+    about = root / publish.HELD / gone.id / "about.json"
     about.write_text(json.dumps({**json.loads(about.read_text("utf-8")), "deleted_us": 0}), "utf-8")
     monkeypatch.setattr(recycle, "to_bin", lambda path: binned.append(path.name) or path.rename(root.parent / "bin"))
-    one.app.page.close()
     with visit(one.app):
         end = time.monotonic() + 5
         while not binned and time.monotonic() < end:
             time.sleep(0.02)
-    assert binned == [gone["name"]]
+    assert binned == [gone.name]
 
 
 def test_it_is_built_again_as_a_request(page, made, one, root):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from factory import draft, export, png, segment, track
 from samples import video
-from tray.draft import library, read
+from tray import drafts_command
+from tray.draft import library, read, showing
+from tray.draft.folders import MAIN
 from tray.draft.library import Library
 from tray.draft.problems import DraftError
 from tray.draft.spec import TextSegment
@@ -125,3 +129,32 @@ def test_the_receipt_says_where_in_the_draft_each_warning_is(build, root):
     ((number, index),) = [place for line, place in where.items() if "odd" in line]
     found = read.read(Path(receipt.path)).spec.tracks[number - 1].segments[index - 1]
     assert isinstance(found, TextSegment) and found.start_us == 1_000_000
+
+
+UNC = ("\\\\evil\\share\\a.jpg", "//evil/share/a.jpg", "\\/evil/share/a.jpg", "/\\evil/a.jpg", "\\\\?\\UNC\\evil\\a.jpg",
+       "\\\\.\\UNC\\evil\\a.jpg")  # fmt: skip
+
+
+@pytest.mark.parametrize("path", [*UNC, "##_draftpath_placeholder_0E685133-18CE-45ED-8CB8-2904A212EC80_##/" + UNC[0]])
+def test_a_foreign_draft_s_media_on_another_computer_is_missing_and_never_looked_for(path, made, monkeypatch):
+    """Windows would send the user's login to that computer."""
+    main = made.path / MAIN
+    content = json.loads(main.read_text())
+    for material in content["materials"]["videos"]:
+        material["path"] = path
+    main.write_text(json.dumps(content))
+    real_stat, real_lstat = os.stat, os.lstat
+
+    def seen(look: Any) -> Any:
+        def looked(file: Any, *args: Any, **kwargs: Any) -> Any:
+            assert "evil" not in str(file)
+            return look(file, *args, **kwargs)
+
+        return looked
+
+    monkeypatch.setattr(os, "stat", seen(real_stat))
+    monkeypatch.setattr(os, "lstat", seen(real_lstat))
+    shown = showing.of_folder(made.path, None, "picture?media=", 1.0)
+    assert (shown.missing, shown.media_bytes) == (2, 0)
+    assert drafts_command._media(read.read(made.path).spec, made.path)[0] == 0
+    assert library.inside(made.path, path.rpartition("##/")[2]) is None

@@ -10,7 +10,7 @@ from factory import draft, export, png, segment, track
 from listening import Listening
 from tray import app, events, made
 from tray.draft import read, source
-from tray.draft.library import Library
+from tray.draft.library import Draft, Library
 from tray.draft.problems import DraftError
 from tray.simulator.server import Simulator
 
@@ -34,7 +34,7 @@ def test_a_draft_is_made_again_beside_the_old_one_with_media_that_was_gone(one, 
     (first,) = Library(root).drafts()
     for file in (first.path / "Resources" / "local").iterdir():
         file.unlink()
-    found = made.by_draft(one.app.journal)[first.draft_id]
+    found = made.by_draft(one.app.journal, [first.draft_id])[first.draft_id]
     assert found.request_id == request_id and found.asked.target == "clips.json"
     again = app.begin(one.app, app.NewRequest(made.again(one.app.journal, found), None))
     one.until(events.RequestDone, request_id=again)
@@ -42,20 +42,42 @@ def test_a_draft_is_made_again_beside_the_old_one_with_media_that_was_gone(one, 
     assert second.name == "早餐 (2)" and first.path.is_dir()
     spec = read.read(second.path).spec
     assert (second.path / spec.tracks[0].segments[0].media).is_file()
-    assert made.by_draft(one.app.journal)[second.draft_id].request_id == again
+    assert made.by_draft(one.app.journal, [second.draft_id])[second.draft_id].request_id == again
+
+
+def test_making_it_again_asks_for_its_media_again(one, media, root):
+    url = media.serve("/a.png", png())
+    called(one, export(draft(track(segment("image", url=url)), name="早餐")))
+    better = png(size=(64, 48))
+    media.serve("/a.png", better)
+    called(one, export(draft(track(segment("image", url=url)), name="午餐")))  # as the cache has it
+    first, second = sorted(Library(root).drafts(), key=lambda one: one.name == "午餐")
+    assert media_of(first) == media_of(second) == png()
+    found = made.by_draft(one.app.journal, [first.draft_id])[first.draft_id]
+    one.until(
+        events.RequestDone, request_id=app.begin(one.app, app.NewRequest(made.again(one.app.journal, found), None))
+    )
+    called(one, export(draft(track(segment("image", url=url)), name="晚餐")))  # which the cache has now
+    by_name = {draft.name: media_of(draft) for draft in Library(root).drafts()}
+    assert by_name == {"早餐": png(), "午餐": png(), "早餐 (2)": better, "晚餐": better}
+
+
+def media_of(draft: Draft) -> bytes:
+    (file,) = (draft.path / "Resources" / "local").iterdir()
+    return file.read_bytes()
 
 
 def test_of_several_drafts_only_the_one_that_is_wanted_is_made_again(one, root):
     called(one, export(*(draft(track(segment(content=name)), name=name) for name in "abc")))
     wanted = next(draft for draft in Library(root).drafts() if draft.name == "b")
-    asked = made.again(one.app.journal, made.by_draft(one.app.journal)[wanted.draft_id])
+    asked = made.again(one.app.journal, *made.by_draft(one.app.journal, [wanted.draft_id]).values())
     one.until(events.RequestDone, request_id=app.begin(one.app, app.NewRequest(asked, None)))
     assert sorted(draft.name for draft in Library(root).drafts()) == ["a", "b", "b (2)", "c"]
 
 
 def test_what_was_let_go_is_said(one, root, monkeypatch):
     called(one, export(draft(track(segment()))))
-    (found,) = one.app.journal.made()
+    (found,) = one.app.journal.made(draft.draft_id for draft in Library(root).drafts())
     monkeypatch.setattr(one.app.journal, "calls_of", lambda _id: [("generate_draft", "", "{}")])
     with pytest.raises(DraftError, match="30 days"):
         made.again(one.app.journal, found)

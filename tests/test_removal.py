@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -151,8 +152,80 @@ def test_what_was_deleted_long_ago_goes_to_the_recycle_bin_from_its_own_place(ma
 
 def test_it_goes_to_the_recycle_bin_by_itself_once_undo_is_over(made, root, locks, bin_of):
     removal.delete(made, locks)
-    removal.send_later(root, locks, after_s=0.2).join(5)
+    timer = removal.send_later(root, locks, after_s=0.2)
+    assert timer is not None and removal.send_later(root, locks, after_s=0.2) is timer  # one for all that is deleted
+    timer.join(5)
     assert (bin_of / "早餐").is_dir()
+    assert removal.send_later(root, locks) is None  # nothing waits any more
+
+
+def test_what_was_deleted_shortly_before_the_program_ended_goes_when_its_time_has_come(made, root, locks, bin_of):
+    removal.delete(made, locks)
+    removal.keep_sending(root, locks, after_s=0.3)
+    assert list(bin_of.iterdir()) == []
+    timer = removal.send_later(root, locks, after_s=0.3)
+    assert timer is not None
+    timer.join(5)
+    assert (bin_of / "早餐").is_dir()
+
+
+@pytest.mark.parametrize("error", [OSError(5, "the disk is gone"), RuntimeError("a bug"), KeyboardInterrupt()])
+def test_a_draft_that_can_t_be_sent_is_held_again_whatever_happens(error, made, root, locks, monkeypatch):
+    def fail(_path: Path) -> str:
+        raise error
+
+    monkeypatch.setattr(recycle, "_why_not", fail)
+    before = files(made.path)
+    deleted = removal.delete(made, locks)
+    with contextlib.suppress(RuntimeError, KeyboardInterrupt):
+        removal.send(root, locks, older_s=0)
+    assert not made.path.exists()
+    assert files(removal.undo(root, deleted.id, locks)) == before
+
+
+def killed_while_sending(root: Path, locks: Path) -> None:
+    """In a process of its own, at the moment when the draft is back at its place and the bin has not taken it."""
+    code = (
+        "import os, sys; from pathlib import Path; from tray.draft import recycle, removal;"
+        "recycle.to_bin = lambda path: os._exit(9);"
+        "removal.send(Path(sys.argv[1]), Path(sys.argv[2]), older_s=0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(root), str(locks)], check=False)
+    assert done.returncode == 9
+
+
+def test_a_draft_that_was_half_sent_when_the_program_was_killed_is_held_again(made, root, locks):
+    own = {"draft_fold_path": made.path.as_posix(), "draft_id": made.draft_id}
+    (root / publish.REGISTRY).write_text(json.dumps({"all_draft_store": [own]}))
+    before = files(made.path)
+    deleted = removal.delete(made, locks)
+    killed_while_sending(root, locks)
+    assert made.path.is_dir() and removal.pending(root) == []
+    removal.send(root, locks)
+    assert not made.path.exists() and [one.id for one in removal.pending(root)] == [deleted.id]
+    assert files(removal.undo(root, deleted.id, locks)) == before
+    assert json.loads((root / publish.REGISTRY).read_text())["all_draft_store"] == [own]
+    removal.send(root, locks)
+    assert made.path.is_dir()  # what was had back stays
+
+
+def test_another_draft_of_that_name_is_not_taken_for_a_half_sent_one(made, root, locks):
+    removal.delete(made, locks)
+    killed_while_sending(root, locks)
+    meta = made.path / "draft_meta_info.json"
+    meta.write_text(json.dumps({**json.loads(meta.read_text()), "draft_id": "another"}))
+    removal.send(root, locks)
+    assert made.path.is_dir()
+
+
+def test_a_note_of_what_the_bin_took_just_before_the_program_was_killed_is_forgotten(made, root, locks, tmp_path):
+    removal.delete(made, locks)
+    killed_while_sending(root, locks)
+    made.path.rename(tmp_path / "bin")
+    removal.send(root, locks)
+    (tmp_path / "bin").rename(made.path)  # had back from the bin
+    removal.send(root, locks)
+    assert made.path.is_dir() and not (root / publish.HELD).exists()
 
 
 def test_what_the_bin_refuses_is_kept_and_can_still_be_had_back(made, root, locks, monkeypatch):

@@ -151,10 +151,10 @@ def open_app(
     def warning() -> str | None:
         return remembered_warning(now()) if token is None else None
 
-    def context(ledger: DraftLedger, progress: Callable[[int, int, int], None]) -> ToolContext:
+    def context(ledger: DraftLedger, progress: Callable[[int, int, int], None], fresh: bool) -> ToolContext:
         current = now()
         return ToolContext(
-            workshop=lambda name: workshop(current, home, current.folders[name] if name else None),
+            workshop=lambda name: workshop(current, home, current.folders[name] if name else None, fresh=fresh),
             folders=current.folders,
             language=locale.use(current.language or None),
             progress=progress,
@@ -186,10 +186,10 @@ def open_app(
 
 
 def _send_deleted(root: Path, locks: Path) -> None:
-    """Put into the recycle bin what was deleted on the page before the program ended."""
+    """Put into the recycle bin what was deleted on the page before the program ended, when undo is over."""
     from tray.draft import removal
 
-    removal.send(root, locks)
+    removal.keep_sending(root, locks)
 
 
 def open_page(app: App, path: str = "") -> None:
@@ -199,9 +199,9 @@ def open_page(app: App, path: str = "") -> None:
     opener.open_own_page(app.page.url(app, path))
 
 
-def workshop(settings: Settings, home: Path, folder: Path | None = None) -> Workshop:
-    """Where and how drafts are built: in `folder`, else where the settings or this machine say. Raises DraftError for
-    nowhere."""
+def workshop(settings: Settings, home: Path, folder: Path | None = None, *, fresh: bool = False) -> Workshop:
+    """Where and how drafts are built: in `folder`, else where the settings or this machine say. `fresh`: as in
+    CachePolicy. Raises DraftError for nowhere."""
     from tray.draft.cache import CachePolicy
     from tray.draft.compose import Options
     from tray.draft.fetch import FetchPolicy
@@ -210,7 +210,7 @@ def workshop(settings: Settings, home: Path, folder: Path | None = None) -> Work
     root = drafts_folder(folder or settings.drafts_dir)
     sweep(root)
     policy = FetchPolicy(frozenset(settings.allow_hosts), settings.media_folders, settings.max_media_bytes)
-    cache = CachePolicy(home / "cache", settings.cache_hours, settings.cache_max_bytes)
+    cache = CachePolicy(home / "cache", settings.cache_hours, settings.cache_max_bytes, fresh)
     profile = profile_of(root) if settings.profile == "auto" else settings.profile
     return Workshop(root, policy, home / "locks", cache, Options(profile, strict=settings.strict), settings.time_unit)
 
@@ -291,14 +291,16 @@ def asked_again(request: Request) -> Asked:
 
 
 def to_run_again(journal: Journal) -> list[Request]:
-    """The requests of late that failed though they may well succeed, and were not asked again; newest first. Raises
-    JournalError."""
+    """The requests of late that failed though they may well succeed, and were not asked again; newest first, and as
+    `recent_requests` gives them. Raises JournalError."""
     found: list[Request] = []
-    later: list[Asked] = []
+    later: list[Request] = []
     for request in journal.recent_requests(20):
-        if request.failure is not None and request.failure.again and request.asked not in later:
-            found.append(request)
-        later.append(request.asked)
+        if request.failure is not None and request.failure.again:
+            likely = [one.id for one in later if one.asked == request.asked]
+            if not any(journal.search.are_same(one, request.id) for one in likely):
+                found.append(request)
+        later.append(request)
     return found[:5]
 
 

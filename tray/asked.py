@@ -17,11 +17,11 @@ part in it, and it has neither `base_url` nor `target_id`."""
 class Asked:
     """`target_id` is the bot's, the workflow's or the chatflow's id (of an item: its mailbox's); `target` the name that
     the user has given it, "" for none (of a call: where it comes from, in words, such as the name of a file).
-    `parameters` are a workflow's inputs (of an item: `id`, `tool`, `arguments`; of a call: `tool`, `arguments`),
-    `variables` the user variables of a bot. `conversation_id`: the conversation to continue, "" for a new one; `clear`:
-    its context is cleared before. `files`: absolute paths, uploaded with the prompt. `bot_id`, `app_id`: the bot or
-    application that a workflow or chatflow runs for. `background`: nobody waits for it, so it leaves a place free
-    to what the user asks meanwhile."""
+    `parameters` are a workflow's inputs (of an item: `id`, `tool`, `arguments`; of a call: `tool`, `arguments`,
+    `fresh`), `variables` the user variables of a bot. `conversation_id`: the conversation to continue, "" for a new
+    one; `clear`: its context is cleared before. `files`: absolute paths, uploaded with the prompt. `bot_id`, `app_id`:
+    the bot or application that a workflow or chatflow runs for. `background`: nobody waits for it, so it leaves a place
+    free to what the user asks meanwhile."""
 
     base_url: str
     kind: Kind
@@ -46,8 +46,12 @@ class Asked:
         return cls(**{**value, "files": tuple(value["files"])})
 
 
-def call_of(tool: str, arguments: str, source: str = "") -> Asked:
+def call_of(tool: str, arguments: str, source: str = "", *, fresh: bool = False) -> Asked:
     """What a tool call asks that begins on this computer. `arguments`: JSON text of an object; `source`: where they
-    come from, in words."""
-    parameters = {"tool": whole_characters(tool), "arguments": whole_characters(arguments).strip() or "{}"}
+    come from, in words; `fresh`: links are asked for again that are in the media cache."""
+    parameters: dict[str, Any] = {
+        "tool": whole_characters(tool), "arguments": whole_characters(arguments).strip() or "{}",
+    }  # fmt: skip
+    if fresh:
+        parameters["fresh"] = True
     return Asked("", "call", "", parameters=parameters, target=whole_characters(source))

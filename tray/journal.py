@@ -7,7 +7,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -299,9 +299,9 @@ class Journal:
         rows = self._run("SELECT receipt FROM drafts WHERE written ORDER BY rowid DESC LIMIT ?", limit)
         return list(receipts_of(rows))
 
-    def made(self) -> list[Made]:
-        """Every draft that was written and by which request, oldest first."""
-        return list(made_of(self._run(MADE)))
+    def made(self, draft_ids: Iterable[str]) -> list[Made]:
+        """Those of these drafts that were written and by which request, oldest first."""
+        return list(made_of(self._run(MADE, json_text(list(draft_ids)))))
 
     def calls_of(self, request_id: str) -> list[tuple[str, str, str]]:
         """The request's tool calls, oldest first: tool, arguments ("" where they were let go), output."""
@@ -311,7 +311,7 @@ class Journal:
         return [(str(row["name"]), str(row["arguments"]), str(row["output"] or "")) for row in rows]
 
     def recent_requests(self, limit: int = 10) -> list[Request]:
-        """The requests last made, newest first."""
+        """The requests last made, newest first; tool calls without their arguments, which hold whole exports."""
         return list(requests_of(self._run(RECENT, limit)))
 
     def _run(self, sql: str, *values: Any) -> list[sqlite3.Row]:

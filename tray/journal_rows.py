@@ -91,7 +91,8 @@ class Request:
 
 @dataclass(frozen=True)
 class Made:
-    """A draft that a request wrote. `key`: the same for the same draft said twice."""
+    """A draft that a request wrote. `key`: the same for the same draft said twice. `asked`: without the arguments of a
+    tool call."""
 
     request_id: str
     key: str
@@ -185,11 +186,19 @@ def made_of(rows: Iterable[sqlite3.Row]) -> Iterator[Made]:
             yield Made(row["request_id"], row["key"], row["created_us"], receipt, asked)
 
 
-MADE = """
-SELECT request_id, key, drafts.created_us, receipt, asked FROM drafts JOIN requests ON requests.id = request_id
-WHERE written ORDER BY drafts.rowid
+_BRIEFLY = f"""
+CASE WHEN {json_field("asked", "kind")} IN ('item', 'call') THEN json_remove(asked, '$.parameters.arguments')
+ELSE asked END AS asked
 """
-RECENT = "SELECT * FROM requests ORDER BY rowid DESC LIMIT ?"
+"""What was asked without the arguments of a tool call, which hold whole exports, up to 20 MB each."""
+MADE = f"""
+SELECT request_id, key, drafts.created_us, receipt, {_BRIEFLY} FROM drafts JOIN requests ON requests.id = request_id
+WHERE written AND {json_field("receipt", "draft_id")} IN (SELECT value FROM json_each(?)) ORDER BY drafts.rowid
+"""  # noqa: S608 - of constants
+RECENT = f"""
+SELECT id, created_us, {_BRIEFLY}, state, posted, run, question, reply, text, failure FROM requests
+ORDER BY rowid DESC LIMIT ?
+"""  # noqa: S608 - of constants
 _TO_SHOW = """
 SELECT * FROM requests WHERE rowid IN (SELECT rowid FROM requests ORDER BY rowid DESC LIMIT ?1)
 OR rowid IN (SELECT rowid FROM requests WHERE state = 'waiting' ORDER BY rowid DESC LIMIT ?1) ORDER BY rowid DESC

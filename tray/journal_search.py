@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sqlite3
@@ -64,6 +65,7 @@ class Search:
     transaction: Callable[[], AbstractContextManager[sqlite3.Connection]]
     _short: dict[str, str] = field(default_factory=dict)
     """What was asked (it never changes) without a tool's arguments, as JSON by request."""
+    _digests: dict[str, str] = field(default_factory=dict)
 
     def requests(self, wanted: Wanted, limit: int) -> list[Request]:
         """The last ones, newest first."""
@@ -113,6 +115,10 @@ class Search:
             rows = db.execute(_TOGETHER, (request.asked.base_url, conversation_id, MOST_TOGETHER))
             return list(requests_of(rows))[::-1]
 
+    def are_same(self, request_id: str, other_id: str) -> bool:
+        """Whether both ask the same, with all that they carry; what may be large is read once."""
+        return self._digest(request_id) == self._digest(other_id)
+
     def calls_of(self, request_id: str) -> list[StoredCall]:
         """The tool calls that the request has begun, oldest first."""
         sql = "SELECT call_id, name, created_us, output FROM tool_calls WHERE request_id = ? ORDER BY rowid"
@@ -128,6 +134,13 @@ class Search:
         """The names (where they have none, the ids) of the targets of the last requests, sorted."""
         with self.transaction() as db:
             return sorted(str(name) for (name,) in db.execute(_TARGETS, (limit,)) if name)
+
+    def _digest(self, request_id: str) -> str:
+        if request_id not in self._digests:
+            with self.transaction() as db:
+                (asked,) = db.execute("SELECT asked FROM requests WHERE id = ?", (request_id,)).fetchone()
+            self._digests[request_id] = hashlib.sha256(asked.encode("utf-8", "replace")).hexdigest()
+        return self._digests[request_id]
 
     def parameters_of(self, target_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """What the workflows and chatflows of those ids were last run with, by id."""

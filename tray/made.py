@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from tray.asked import Asked, call_of
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 TOOL = "generate_draft"
 
 
-def by_draft(journal: Journal) -> dict[str, Made]:
+def by_draft(journal: Journal, draft_ids: Iterable[str]) -> dict[str, Made]:
     """By a draft's id who made it; those of which that is known. Raises JournalError."""
-    return {made.receipt.draft_id: made for made in journal.made()}
+    return {made.receipt.draft_id: made for made in journal.made(draft_ids)}
 
 
 def again(journal: Journal, made: Made) -> Asked:
-    """What is to be asked so that the draft is made once more, with its media fetched again where the cache is older
-    than it may be; beside the old one. Raises DraftError where what it was made of is gone, JournalError."""
+    """What is to be asked so that the draft is made once more, with its media fetched again whatever the cache has
+    of it; beside the old one. Raises DraftError where what it was made of is gone, JournalError."""
     said = _arguments(journal, made)
     if said is None:
         raise DraftError(
@@ -33,7 +34,7 @@ def again(journal: Journal, made: Made) -> Asked:
             ),
             _("Ask for it again."),
         )
-    return call_of(TOOL, json.dumps(said, ensure_ascii=False), made.receipt.name)
+    return call_of(TOOL, json.dumps(said, ensure_ascii=False), made.receipt.name, fresh=True)
 
 
 def _arguments(journal: Journal, made: Made) -> dict[str, Any] | None:

@@ -76,7 +76,8 @@ class Connect(Protocol):
     def __call__(self, base_url: str) -> Awaitable[Client]: ...
 
 
-MakeContext = Callable[["DraftLedger", Callable[[int, int, int], None]], ToolContext]
+MakeContext = Callable[["DraftLedger", Callable[[int, int, int], None], bool], ToolContext]
+"""Of the ledger, who is told of progress, and whether media is fetched afresh."""
 
 
 @dataclass(frozen=True)
@@ -296,6 +297,7 @@ class Runner:
         context = self.context(
             DraftLedger(request.id, self.journal, self.bus),
             lambda done, total, received: self.bus.publish(MediaProgress(request.id, done, total, received)),
+            request.asked.kind == "call" and request.asked.parameters.get("fresh") is True,
         )
         output = await self.tools.call(name, arguments, context)
         self.journal.tool_finished(scope, call_id, output)

@@ -92,7 +92,7 @@ def ask(base_url: str, segments: int, journal: Journal) -> None:
     async def connect(url: str) -> Client:
         return Client(url, FixedToken("token"))
 
-    def context(ledger: DraftLedger, progress: Progress) -> ToolContext:
+    def context(ledger: DraftLedger, progress: Progress, _fresh: bool) -> ToolContext:
         return ToolContext(nothing_is_built, {}, "en", progress, ledger)
 
     listener = Listener(Parts(bus, journal, connect, tools, context, False, 1, {}, lambda: None))

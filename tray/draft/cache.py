@@ -49,11 +49,13 @@ CREATE TABLE builds (number INTEGER PRIMARY KEY AUTOINCREMENT, folder TEXT NOT N
 @dataclass(frozen=True)
 class CachePolicy:
     """`folder` is the cache's own. A link fetched less than `hours` ago is not asked for again (0: always asked).
-    Above `max_bytes` the files that were not used for longest are dropped."""
+    Above `max_bytes` the files that were not used for longest are dropped. `fresh`: this time all are asked for
+    again, and what they give is kept for the next."""
 
     folder: Path
     hours: float = 24
     max_bytes: int = 10 * 1000**3
+    fresh: bool = False
 
 
 class Cache:
@@ -127,7 +129,7 @@ class Cache:
             ) from error
 
     def _find(self, links: list[str]) -> dict[str, Probe]:
-        if self._policy.hours <= 0:
+        if self._policy.fresh or self._policy.hours <= 0:
             return {}
         now = time.time()
         found: dict[str, Probe] = {}

@@ -23,6 +23,7 @@ import stamina
 
 from tray.draft.addresses import AddressBook
 from tray.draft.faults import FetchError, Passing, Unreachable, short
+from tray.draft.folders import is_unc
 from tray.draft.threads import to_its_end
 from tray.locale import _
 
@@ -208,8 +209,7 @@ class Fetcher:
             _("“{url}” is not an http(s) link. Files of this computer are used only from folders named in the setting "
               "media_folders.").format(url=short(url))
         )  # fmt: skip
-        is_unc = text[:2].replace("\\", "/") == "//"  # Windows takes either
-        if has_host or is_unc or not self.policy.allow_folders:
+        if has_host or is_unc(text) or not self.policy.allow_folders:
             raise refused
         path = Path(text)
         if not path.is_absolute():

@@ -69,6 +69,12 @@ class Candidate:
         return self.path.is_absolute() and self.there and os.access(self.path, os.W_OK)
 
 
+def is_unc(text: str) -> bool:
+    r"""Whether Windows would take the path for one on another computer (\\host\share\…, //host/share/…) or of a device
+    (\\?\…, \\.\…). Only to look whether such a file is there sends the user's Windows login to the host."""
+    return text[:2].replace("\\", "/") == "//"
+
+
 def drafts_folder(chosen: Path | None, machine: Machine | None = None) -> Path:
     """The drafts folder to write to: the user's own choice, else the first found. Raises DraftError for none."""
     if chosen is not None:

@@ -20,7 +20,7 @@ from typing import Any
 
 import orjson
 
-from tray.draft.folders import MAIN, META
+from tray.draft.folders import MAIN, META, is_unc
 from tray.draft.problems import DraftError
 from tray.draft.spec import AudioSegment, DraftSpec, VisualSegment
 from tray.locale import _
@@ -138,6 +138,8 @@ def cover(draft: Draft) -> Path | None:
 
 def inside(folder: Path, name: str) -> Path | None:
     """The file `name` of the draft in `folder`, where it is one and lies in it, whatever links there are on the way."""
+    if is_unc(name):
+        return None
     try:
         file = (folder / name).resolve(strict=True)
         is_inside = file.is_relative_to(folder.resolve(strict=True))
@@ -213,6 +215,9 @@ def _played(spec: DraftSpec) -> Iterator[tuple[int, int, str]]:
 
 
 def _size(folder: Path, media: str) -> int | None:
+    """Bytes; None where it is not there, or on another computer: whose draft this is, nobody knows."""
+    if is_unc(media):
+        return None
     try:
         return (folder / media).stat().st_size
     except (OSError, ValueError):  # ValueError: a name that can be no file's

@@ -18,16 +18,15 @@ from tray.locale import _
 
 def to_bin(path: Path) -> None:
     """Put the folder into the recycle bin. Raises DraftError, and it is where it was, where that can't be."""
-    why = _why_not(path)
-    if not why:
-        try:
+    try:
+        why = _why_not(path)
+        if not why:
             from send2trash import send2trash  # type: ignore[import-untyped]
 
             send2trash(str(path))
-        except OSError as error:  # TrashPermissionError is one
-            why = str(error.strerror or error) or _("the system refuses it")
-        else:
             return
+    except OSError as error:  # TrashPermissionError is one
+        why = str(error.strerror or error) or _("the system refuses it")
     raise DraftError(
         _("“{name}” can't go to the recycle bin: {why}.").format(name=path.name, why=why),
         _("It is kept in the folder {folder}. Delete it there if you need the room.").format(folder=path.parent),

@@ -4,8 +4,9 @@ A draft that is deleted is moved at once into a hidden folder in the drafts fold
 undo turns back. When undo is offered no longer, it goes from there to the system's recycle bin (see recycle); where
 that can't take it, it stays in the hidden folder. This program deletes no draft itself.
 
-    <drafts folder>/.deleted-by-coze-tray/<random>/about.json   its name, when, its entries in the registry
+    <drafts folder>/.deleted-by-coze-tray/<random>/about.json   its name, id, when, its entries in the registry
     <drafts folder>/.deleted-by-coze-tray/<random>/<name>/      the draft
+    <drafts folder>/.deleted-by-coze-tray/<random>/sending      it may be back at its place, for the recycle bin to take
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tray.draft import publish, recycle
-from tray.draft.library import Draft, is_link
+from tray.draft.library import Draft, Library, is_link
 from tray.draft.problems import DraftError
 from tray.draft.publish import HELD
 from tray.locale import _
@@ -32,8 +33,13 @@ from tray.locale import _
 log = logging.getLogger(__name__)
 
 ABOUT = "about.json"
+SENDING = "sending"
 UNDO_S = 600.0
 """For so long undo is offered."""
+_MARGIN_S = 0.1
+_timers: dict[Path, threading.Timer] = {}
+"""By drafts folder; none for a folder in which nothing waits."""
+_arming = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,7 @@ class Deleted:
     name: str
     deleted_us: int
     entries: list[publish.Entry] = field(default_factory=list)
+    draft_id: str = ""
 
 
 def delete(draft: Draft, locks: Path) -> Deleted:
@@ -58,7 +65,7 @@ def delete(draft: Draft, locks: Path) -> Deleted:
                 )
             entries = publish.listed(root, _its(draft))
             held = _made(root)
-            deleted = Deleted(held.name, draft.name, time.time_ns() // 1000, entries)
+            deleted = Deleted(held.name, draft.name, time.time_ns() // 1000, entries, draft.draft_id)
             (held / ABOUT).write_text(json.dumps(asdict(deleted), ensure_ascii=False), "utf-8")
         except OSError as error:
             raise _refused(draft.name, error) from None
@@ -83,6 +90,7 @@ def undo(root: Path, deleted_id: str, locks: Path) -> Path:
             )
         final = root / deleted.name
         try:
+            (root / HELD / deleted.id / SENDING).unlink(missing_ok=True)
             if not os.path.lexists(final) and publish.move_in(_folder(root, deleted), final):
                 _list_again(root, deleted, locks)
                 _drop(root / HELD / deleted.id)
@@ -107,6 +115,12 @@ def send(root: Path, locks: Path, *, older_s: float = UNDO_S) -> list[str]:
     """Put into the recycle bin what was deleted longer ago. Returns why it can't be for what can't. Takes as long as
     the system takes."""
     told = []
+    if any((root / HELD).glob(f"*/{SENDING}")):
+        try:
+            with _alone(locks):
+                _take_back(root)
+        except DraftError as error:
+            log.warning("%s", error)
     until_us = time.time_ns() // 1000 - round(older_s * 1e6)
     for deleted in pending(root):
         if deleted.deleted_us > until_us:
@@ -120,14 +134,38 @@ def send(root: Path, locks: Path, *, older_s: float = UNDO_S) -> list[str]:
     return told
 
 
-def send_later(root: Path, locks: Path, *, after_s: float = UNDO_S) -> threading.Timer:
-    """As `send`, when undo of what is deleted now is offered no longer. What is not sent when the program ends, the
-    next one sends at its start."""
-    timer = threading.Timer(after_s + 0.1, send, (root, locks), {"older_s": after_s})
-    timer.daemon = True
-    timer.name = "recycle-bin"
-    timer.start()
-    return timer
+def keep_sending(root: Path, locks: Path, *, after_s: float = UNDO_S) -> None:
+    """As `send` now, for what earlier runs of the program left too, and as `send_later` for the rest."""
+    try:
+        send(root, locks, older_s=after_s)
+    finally:
+        send_later(root, locks, after_s=after_s)
+
+
+def send_later(root: Path, locks: Path, *, after_s: float = UNDO_S) -> threading.Timer | None:
+    """As `send`, whenever undo of something is offered no longer: by one timer for all of it, which is armed anew for
+    what is deleted meanwhile. Returns it; None where nothing waits for its time. What is not sent when the program
+    ends, `keep_sending` sees to at its next start."""
+
+    def due() -> None:
+        with _arming:
+            _timers.pop(root, None)
+        keep_sending(root, locks, after_s=after_s)
+
+    with _arming:
+        if root not in _timers:
+            now_us = time.time_ns() // 1000
+            waits_s = [after_s - (now_us - deleted.deleted_us) / 1e6 for deleted in pending(root)]
+            waits_s = [wait_s for wait_s in waits_s if wait_s > -_MARGIN_S]  # the others can't be sent
+            if not waits_s:
+                return None
+            # A clock that was set back makes nothing wait for years.
+            timer = threading.Timer(min(*waits_s, after_s) + _MARGIN_S, due)
+            timer.daemon = True
+            timer.name = "recycle-bin"
+            timer.start()
+            _timers[root] = timer
+        return _timers[root]
 
 
 def _send(root: Path, deleted: Deleted) -> None:
@@ -136,11 +174,12 @@ def _send(root: Path, deleted: Deleted) -> None:
     if not held.is_dir():  # had back meanwhile, or sent by another
         return
     try:
+        (held.parent / SENDING).touch()
         at_home = not os.path.lexists(final) and publish.move_in(held, final)
         try:
             recycle.to_bin(final if at_home else held)
-        except DraftError:
-            if at_home:
+        except BaseException:
+            if at_home and os.path.lexists(final):
                 publish.move_in(final, held)
             raise
     except OSError as error:
@@ -148,18 +187,46 @@ def _send(root: Path, deleted: Deleted) -> None:
     _drop(root / HELD / deleted.id)
 
 
+def _take_back(root: Path) -> None:
+    """Hold again what is back at its place because the program ended before the recycle bin had it."""
+    with contextlib.suppress(OSError):
+        for sending in list((root / HELD).glob(f"*/{SENDING}")):
+            deleted = _about(sending.parent)
+            if deleted is None or _is_whole(sending.parent, deleted):
+                continue
+            there = next((draft for draft in Library(root).drafts() if draft.name == deleted.name), None)
+            if there is None:  # the bin has it
+                _drop(sending.parent)
+            elif deleted.draft_id and there.draft_id == deleted.draft_id:
+                publish.move_in(there.path, sending.parent / there.name)
+                log.info("deleted, as before the program ended: %s", deleted.name)
+
+
 def _held(root: Path) -> Iterator[Deleted]:
-    """What is there and can be understood: nothing in it is more than a name."""
+    """What is there and can be understood."""
     with contextlib.suppress(OSError):
         for held in (root / HELD).iterdir():
-            try:
-                said = json.loads((held / ABOUT).read_text("utf-8"))
-                deleted = Deleted(held.name, str(said["name"]), int(said["deleted_us"]), list(said["entries"]))
-                is_whole = any(inside.name == deleted.name and inside.is_dir() for inside in held.iterdir())
-            except (OSError, ValueError, KeyError, TypeError):
-                continue
-            if is_whole:
+            deleted = _about(held)
+            if deleted is not None and _is_whole(held, deleted):
                 yield deleted
+
+
+def _about(held: Path) -> Deleted | None:
+    """What its note says; None where that can't be understood. Its name may still be anything."""
+    try:
+        said = json.loads((held / ABOUT).read_text("utf-8"))
+        deleted_us, entries, draft_id = int(said["deleted_us"]), list(said["entries"]), str(said.get("draft_id", ""))
+        return Deleted(held.name, str(said["name"]), deleted_us, entries, draft_id)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _is_whole(held: Path, deleted: Deleted) -> bool:
+    """Whether the draft is there: what its note says is no more than a name."""
+    try:
+        return any(inside.name == deleted.name and inside.is_dir() for inside in held.iterdir())
+    except OSError:
+        return False
 
 
 def _made(root: Path) -> Path:
@@ -179,6 +246,7 @@ def _folder(root: Path, deleted: Deleted) -> Path:
 def _drop(held: Path) -> None:
     """Remove what is left of a draft that isn't held any more: its note, and folders that are empty."""
     with contextlib.suppress(OSError):
+        (held / SENDING).unlink(missing_ok=True)
         (held / ABOUT).unlink(missing_ok=True)
         held.rmdir()
         held.parent.rmdir()

@@ -56,7 +56,7 @@ def router(app: App, shown: Pages) -> APIRouter:
         request: Request, key: str, zoom: Annotated[float, Query(ge=ZOOMS[0], le=ZOOMS[-1])] = 1.0
     ) -> Response:
         found = await asyncio.to_thread(_find, shelf, key)
-        makers = await asyncio.to_thread(shelf.made)
+        makers = await asyncio.to_thread(shelf.made, [found])
         by = makers.get(found.draft_id) if found.draft_id else None
         said = showing.Said(by.receipt.warnings, by.receipt.warned, by.receipt.segments) if by else None
         picture = None

@@ -92,7 +92,8 @@ def routes(app: App, shelf: Shelf) -> APIRouter:
 
     @api.get("/drafts/{key}")
     def draft(key: str) -> DraftOut:
-        return of_draft(shelf, shelf.library.find(key), shelf.made())
+        found = shelf.library.find(key)
+        return of_draft(shelf, found, shelf.made([found]))
 
     @api.get("/drafts/{key}/spec")
     def spec(key: str) -> Response:
@@ -137,7 +138,7 @@ def routes(app: App, shelf: Shelf) -> APIRouter:
     def rebuild(key: str) -> shapes.RequestOut:
         """Make it again beside the old one, from what its request's tool was called with."""
         found = shelf.library.find(key)
-        by = shelf.made().get(found.draft_id)
+        by = shelf.made([found]).get(found.draft_id)
         if by is None:
             raise DraftError(
                 _("Nothing is known of what “{name}” was made of.").format(name=found.name),
@@ -172,10 +173,9 @@ def routes(app: App, shelf: Shelf) -> APIRouter:
 def listed(shelf: Shelf, search: str, offset: int, limit: int) -> Drafts:
     """A part of the drafts. Raises DraftError."""
     found = shelf.library.drafts(search)
-    makers = shelf.made()
-    return Drafts(
-        total=len(found), drafts=[of_draft(shelf, draft, makers) for draft in found[offset : offset + limit]]
-    )  # fmt: skip
+    part = found[offset : offset + limit]
+    makers = shelf.made(part)
+    return Drafts(total=len(found), drafts=[of_draft(shelf, draft, makers) for draft in part])
 
 
 def of_draft(shelf: Shelf, draft: Draft, makers: dict[str, Made]) -> DraftOut:

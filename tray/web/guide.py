@@ -91,7 +91,7 @@ def _demo(app: App) -> shapes.RequestOut | None:
     """The demo that was begun last."""
     for request in app.journal.recent_requests(50):
         if request.asked.kind == "call" and request.asked.target == _source():
-            return shapes.of_request(app, request)
+            return _out(app, request.id)
     return None
 
 

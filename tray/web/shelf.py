@@ -7,7 +7,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from tray import locale, made
 from tray.draft import removal, thumbs
 from tray.draft.folders import drafts_folder
-from tray.draft.library import Library
+from tray.draft.library import Draft, Library
 from tray.draft.problems import DraftError
 from tray.draft.worker import Worker, WorkerDiedError
 from tray.locale import _
@@ -41,6 +41,7 @@ class Shelf:
     def __init__(self, app: App) -> None:
         self._app = app
         self._libraries: dict[Path, Library] = {}
+        self._made: dict[str, Made] = {}
         self.locks = app.home / "locks"
         self._thumbs = app.home / "cache" / "thumbs"
         self._worker: Worker | None = None
@@ -55,9 +56,12 @@ class Shelf:
         root = drafts_folder(self._app.settings_now().drafts_dir)
         return self._libraries.setdefault(root, Library(root))
 
-    def made(self) -> dict[str, Made]:
-        """By a draft's id which request made it. Raises JournalError."""
-        return made.by_draft(self._app.journal)
+    def made(self, drafts: Iterable[Draft]) -> dict[str, Made]:
+        """By the id of one of these drafts which request made it. Raises JournalError."""
+        ids = {draft.draft_id for draft in drafts} - {""}
+        if unknown := ids - self._made.keys():
+            self._made |= made.by_draft(self._app.journal, unknown)  # it never changes
+        return {draft_id: self._made[draft_id] for draft_id in ids if draft_id in self._made}
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """In the worker process, where a file that crashes or blocks it does no harm. Raises what the function raises,
@@ -103,7 +107,7 @@ class Shelf:
     def _tidy(self) -> None:
         """What was deleted when the program ran last goes to the recycle bin; the oldest small pictures go."""
         with suppress(DraftError):
-            removal.send(self.library.root, self.locks)
+            removal.keep_sending(self.library.root, self.locks)
         with suppress(OSError):
             kept = sorted(self._thumbs.iterdir(), key=lambda file: file.stat().st_mtime, reverse=True)
             for file in kept[MOST_THUMBS:]:
