@@ -77,7 +77,7 @@ def test_what_a_page_shows_of_a_link_is_text(listen):
     from web import visit
 
     with Simulator() as cloud:
-        one: Listening = listen(cloud)
+        one: Listening = listen(cloud, settings={"bot_id": "1"})
     with visit(one.app) as client:
         said = client.get(links.path_of("coze-tray://ask?prompt=%3Cscript%3Ealert(1)%3C%2Fscript%3E")).text
         assert "<script>alert" not in said and "&lt;script&gt;alert(1)" in said
