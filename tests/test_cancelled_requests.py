@@ -120,6 +120,22 @@ def test_one_that_streams_ends_at_once_and_the_cloud_is_told(listen, gate):
         never_goes_on(listen, one, cloud, request_id)
 
 
+def test_its_end_is_told_before_memory_is_given_back(listen, gate, monkeypatch):
+    """Collecting garbage takes tenths of a second in a program that has done much."""
+    order: list[str] = []
+    rested = threading.Event()
+    monkeypatch.setattr("tray.memory.give_back", lambda: (order.append("memory"), rested.set()))
+    with waiting_bot(gate, threading.Event()) as cloud:
+        one = listen(cloud)
+        one.app.bus.subscribe(lambda e: order.append("told") if isinstance(e, events.RequestCancelled) else None)
+        one.app.listener.start()
+        request_id = one.ask()
+        one.until(events.TextArrived)
+        cancel(one, request_id)
+        assert rested.wait(DEADLINE_S)
+    assert order == ["told", "memory"]
+
+
 def test_one_that_is_queued_is_never_asked(listen, gate):
     with waiting_bot(gate, threading.Event()) as cloud:
         one = listen(cloud)

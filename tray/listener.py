@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+REST_S = 1.0
+"""So long after the last request's end memory is given back."""
 JOURNAL_AGAIN_S = 30.0
 """How often it is tried whether a journal that could not be written can be again."""
 
@@ -298,10 +300,16 @@ class Listener:
 
     def _left(self, request_id: str) -> None:
         del self._tasks[request_id]  # at once: it may be asked for again in the next moment
+        if not self._tasks and self._closing is None:
+            asyncio.get_running_loop().call_later(REST_S, self._rest)
+
+    def _rest(self) -> None:
+        """Looking for what is not needed any more takes tenths of a second: not before the end is told of, and not
+        between one request and the next."""
         if not self._tasks:
             try:
                 memory.give_back()
-            except Exception:  # no request's end may hang on it
+            except Exception:  # nothing hangs on it
                 log.exception("memory was not given back")
 
     def _gone(self, request_id: str) -> None:
