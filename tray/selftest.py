@@ -40,7 +40,8 @@ STEP_S = 120.0
 PACKAGES = (
     *("cozepy", "pyJianYingDraft", "pystray", "plyer", "keyring", "PIL.Image", "pillow_heif", "httpx", "socksio"),
     *("httpx_sse", "anyio", "aiohttp", "aiohttp_socks", "pydantic", "tomlkit", "typer", "rich", "platformdirs"),
-    *("pathvalidate", "filelock", "stamina", "orjson", "opentimelineio", "av"),
+    *("pathvalidate", "filelock", "stamina", "orjson", "opentimelineio", "av", "fastapi", "uvicorn", "jinja2"),
+    *("python_multipart", "limits", "segno", "send2trash", "watchdog", "cronsim"),
 )
 """What pyproject.toml asks for, by the names it is imported by."""
 
