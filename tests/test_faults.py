@@ -913,11 +913,17 @@ def test_a_listener_that_has_nothing_to_do_does_nothing(listen: Listen, root, mo
         thread = one.app.listener._thread
         status = Path(f"/proc/self/task/{thread.native_id}/status")
         if status.exists():
-            before = status.read_text()
-            time.sleep(0.3)
-            assert switches(status.read_text()) == switches(before), "it was never woken up"
+            wait_until(lambda: not woken_up(status), "it has gone to sleep")
+            assert not woken_up(status)
         assert len(cloud.received) == sent
         assert one.app.listener.state == events.StateChanged("idle")
+
+
+def woken_up(status: Path, watched_s: float = 0.3) -> bool:
+    """Whether a thread ran while it was watched."""
+    before = switches(status.read_text())
+    time.sleep(watched_s)
+    return switches(status.read_text()) != before
 
 
 def switches(status: str) -> list[str]:
