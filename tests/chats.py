@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
@@ -19,6 +20,22 @@ from tray.simulator.exchange import Frames
 from tray.simulator.server import Simulator
 
 OUTPUT = json.dumps({"probability": 0.5})
+
+
+def once_open(gate: threading.Event) -> Callable[[SimulatedChat], Frames]:
+    """A bot that goes on when the gate is open, and says what it was asked; it fails at what has 坏 in it."""
+
+    def on_chat(chat: SimulatedChat) -> Frames:
+        yield chat.created()
+        while not gate.wait(0.02):
+            yield b": ping\n\n"
+        if "坏" in chat.prompt:
+            yield chat.failed(4008, "quota")
+        else:
+            yield from chat.says(f"答：{chat.prompt}")
+            yield from chat.completed()
+
+    return on_chat
 
 
 def quick() -> Pace:

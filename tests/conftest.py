@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,14 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LANG", "en_US.UTF-8")
     monkeypatch.setenv("COZE_TRAY_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    """What keeps chats and downloads waiting; open when the test ends."""
+    gate = threading.Event()
+    yield gate
+    gate.set()
 
 
 @pytest.fixture

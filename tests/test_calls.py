@@ -73,7 +73,8 @@ def test_an_unknown_tool_and_arguments_that_are_none_are_told(listen, nobody):
     assert "JSON" in one.until(events.RequestFailed).failure.message
 
 
-def test_its_progress_is_told_and_it_can_be_cancelled(listen, nobody, root, media):
+def stalled(media: Any) -> tuple[str, threading.Event, threading.Event]:
+    """An export whose picture does not come; set when it was asked for; to be set for it to come."""
     asked, go_on = threading.Event(), threading.Event()
 
     def stall(handler: Any) -> None:
@@ -81,7 +82,11 @@ def test_its_progress_is_told_and_it_can_be_cancelled(listen, nobody, root, medi
         go_on.wait(DEADLINE_S)
         send(png())(handler)
 
-    said = export(draft(track(segment("image", url=media.serve("/slow", stall)))))
+    return export(draft(track(segment("image", url=media.serve("/slow", stall))))), asked, go_on
+
+
+def test_its_progress_is_told_and_it_can_be_cancelled(listen, nobody, root, media):
+    said, asked, go_on = stalled(media)
     one: Listening = listen(nobody)
     request_id = app.call(one.app, "generate_draft", arguments(said))
     assert one.until(events.MediaProgress, request_id=request_id).total == 1
@@ -94,14 +99,7 @@ def test_its_progress_is_told_and_it_can_be_cancelled(listen, nobody, root, medi
 
 
 def test_a_stop_in_the_middle_does_not_count_as_a_crash(listen, nobody, root, media):
-    asked, go_on = threading.Event(), threading.Event()
-
-    def stall(handler: Any) -> None:
-        asked.set()
-        go_on.wait(DEADLINE_S)
-        send(png())(handler)
-
-    said = export(draft(track(segment("image", url=media.serve("/slow", stall)))))
+    said, asked, go_on = stalled(media)
     one: Listening = listen(nobody, resume=True)
     app.call(one.app, "generate_draft", arguments(said))
     for _n in range(4):
@@ -164,14 +162,7 @@ def test_status_and_again_work_with_it_and_cancel_does(tmp_path: Path, root: Pat
 
 
 def test_many_in_the_background_leave_a_place_to_what_the_user_asks(listen, nobody, root, media):
-    asked, go_on = threading.Event(), threading.Event()
-
-    def stall(handler: Any) -> None:
-        asked.set()
-        go_on.wait(DEADLINE_S)
-        send(png())(handler)
-
-    said = export(draft(track(segment("image", url=media.serve("/slow", stall)))))
+    said, asked, go_on = stalled(media)
     one: Listening = listen(nobody)
     for _n in range(5):
         asked_for = replace(call_of("generate_draft", arguments(said)), background=True)

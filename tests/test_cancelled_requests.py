@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from factory import draft, export, png, segment, send, track
 from listening import DEADLINE_S, Listening
@@ -27,14 +25,6 @@ from tray.simulator.workflows import SimulatedRun, Workflows
 
 SLOTS = 4
 CANCEL = "/v3/chat/cancel"
-
-
-@pytest.fixture
-def gate() -> Iterator[threading.Event]:
-    """What keeps chats and downloads waiting; open when the test ends."""
-    gate = threading.Event()
-    yield gate
-    gate.set()
 
 
 def cancel(one: Listening, request_id: str) -> float:

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from chats import once_open
 from listening import Listening
 from program import wait_until
 from tray import events, instance
@@ -20,7 +21,6 @@ from tray.app import open_app
 from tray.asked import call_of
 from tray.desktop import opener
 from tray.settings import Settings
-from tray.simulator.chats import SimulatedChat
 from tray.simulator.exchange import Frames
 from tray.simulator.mailbox import SimulatedMailbox
 from tray.simulator.server import Simulator
@@ -35,28 +35,9 @@ TARGETS = {
 
 
 @pytest.fixture
-def gate() -> Iterator[threading.Event]:
-    """What chats wait for before they go on; open when the test ends."""
-    gate = threading.Event()
-    gate.set()
-    yield gate
-    gate.set()
-
-
-@pytest.fixture
 def client(listen: Callable[..., Listening], gate: threading.Event) -> Iterator[httpx.Client]:
     """The page's, of a program whose bot says what it was asked, and whose workflow asks something first. `program`:
     what the client looks at; `cloud`: what that talks to."""
-
-    def on_chat(chat: SimulatedChat) -> Frames:
-        yield chat.created()
-        while not gate.wait(0.02):
-            yield b": ping\n\n"
-        if "坏" in chat.prompt:
-            yield chat.failed(4008, "quota")
-        else:
-            yield from chat.says(f"答：{chat.prompt}")
-            yield from chat.completed()
 
     def on_run(run: SimulatedRun) -> Frames:
         content = {"question": "哪一种？", "options": [{"name": "横屏"}, {"name": "竖屏"}]}
@@ -66,7 +47,8 @@ def client(listen: Callable[..., Listening], gate: threading.Event) -> Iterator[
         yield from run.end(f"好：{said}")
         yield run.done()
 
-    cloud = Simulator(on_chat, routes=Workflows(on_run, on_resume).routes())
+    gate.set()
+    cloud = Simulator(once_open(gate), routes=Workflows(on_run, on_resume).routes())
     with cloud:
         program = listen(cloud, settings={"bot_id": "11", "targets": TARGETS, "at_once": 1})
         program.app.listener.start()
@@ -335,8 +317,6 @@ def test_the_calls_of_an_earlier_life_are_known_from_the_journal(tmp_path: Path)
 def test_who_stops_listening_is_asked_before_a_workflow_is_cut(
     listen: Callable[..., Listening], gate: threading.Event
 ) -> None:
-    gate.clear()
-
     def on_run(run: SimulatedRun) -> Frames:
         yield from run.message("开始", "稍等", finish=False)
         while not gate.wait(0.02):

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from chats import once_open
 from listening import Listening
 from program import wait_until
 from tray import events
-from tray.simulator.chats import SimulatedChat
 from tray.simulator.exchange import Frames
 from tray.simulator.server import Simulator
 from tray.simulator.workflows import SimulatedRun, Workflows
@@ -21,33 +21,16 @@ TARGETS = {"口播": {"kind": "workflow", "id": "77"}}
 
 
 @pytest.fixture
-def gate() -> Iterator[threading.Event]:
-    gate = threading.Event()
-    gate.set()
-    yield gate
-    gate.set()
-
-
-@pytest.fixture
 def busy(listen: Callable[..., Listening], gate: threading.Event) -> Iterator[Listening]:
     """A program that works on one request at a time, each until the gate is open."""
-
-    def on_chat(chat: SimulatedChat) -> Frames:
-        yield chat.created()
-        while not gate.wait(0.02):
-            yield b": ping\n\n"
-        if "坏" in chat.prompt:
-            yield chat.failed(4008, "quota")
-        else:
-            yield from chat.says(f"答：{chat.prompt}")
-            yield from chat.completed()
 
     def on_run(run: SimulatedRun) -> Frames:
         yield from run.message("开始", "稍等", finish=False)
         while not gate.wait(0.02):
             yield run.ping()
 
-    with Simulator(on_chat, routes=Workflows(on_run, lambda *_: []).routes()) as cloud:
+    gate.set()
+    with Simulator(once_open(gate), routes=Workflows(on_run, lambda *_: []).routes()) as cloud:
         program = listen(cloud, settings={"bot_id": "bot", "targets": TARGETS, "at_once": 1})
         program.app.listener.start()
         yield program
@@ -93,15 +76,21 @@ def test_requests_are_found_and_looked_into(busy: Listening, look: Callable[...,
     assert fits(tab)
 
 
-def test_rows_come_and_go_by_the_filter_and_what_is_open_stays_so(
-    busy: Listening, look: Callable[..., Any], gate: threading.Event
-) -> None:
+def look_at_35(busy: Listening, look: Callable[..., Any]) -> Any:
+    """At requests that are over; the earlier ones are asked for."""
     for n in range(35):
         busy.app.journal.add_request(f"r{n}", busy.asked(f"第{n}"))
         busy.app.journal.done(f"r{n}", "好")
     tab = look(busy, "activity").tab
     tab.wait_for_selector(".entry >> nth=29")
     tab.click("#earlier")
+    return tab
+
+
+def test_rows_come_and_go_by_the_filter_and_what_is_open_stays_so(
+    busy: Listening, look: Callable[..., Any], gate: threading.Event
+) -> None:
+    tab = look_at_35(busy, look)
     tab.click(".entry >> nth=34 >> summary")
     gate.clear()
     busy.ask("新")
@@ -127,12 +116,7 @@ def test_a_link_chooses_what_is_shown(busy: Listening, look: Callable[..., Any])
 
 
 def test_earlier_requests_follow(busy: Listening, look: Callable[..., Any]) -> None:
-    for n in range(35):
-        busy.app.journal.add_request(f"r{n}", busy.asked(f"第{n}"))
-        busy.app.journal.done(f"r{n}", "好")
-    tab = look(busy, "activity").tab
-    tab.wait_for_selector(".entry >> nth=29")
-    tab.click("#earlier")
+    tab = look_at_35(busy, look)
     tab.wait_for_selector(".entry >> nth=34")
     wait_for_titles(tab, *(f"第{n}" for n in range(34, -1, -1)))
     assert not tab.is_visible("#earlier")

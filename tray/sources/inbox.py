@@ -11,7 +11,6 @@ the journal was lost, and nothing is asked again. When they are over, what becam
 from __future__ import annotations
 
 import logging
-import threading
 import time
 import uuid
 from collections import deque
@@ -24,12 +23,12 @@ from typing import Any
 
 from tray.asked import Asked
 from tray.errors import JournalError, TrayError
-from tray.events import Event, RequestCancelled, RequestDone, RequestFailed, StateChanged
+from tray.events import Event, RequestCancelled, RequestDone, RequestFailed
 from tray.journal_rows import UnreadableError
 from tray.locale import _
 from tray.sources import inbox_files, inbox_results
 from tray.sources.inbox_folder import DONE, FAILED, WORKING, Stamp, files, is_open_to_write, stamp_of, unfit, watch
-from tray.sources.parts import Parts
+from tray.sources.parts import Parts, Wakeful
 from tray.text import whole_characters
 
 log = logging.getLogger(__name__)
@@ -69,14 +68,13 @@ class _Group:
     requests: set[str] = field(default_factory=set)
 
 
-class Inbox:
-    """Watches the folder in a thread of its own, from `start` to `stop`. While nothing listens, nothing is taken."""
+class Inbox(Wakeful):
+    """Watches the folder. While nothing listens, nothing is taken; what became of requests that were not over at
+    `stop` is written at the next start."""
 
     def __init__(self, folder: Path, parts: Parts) -> None:
+        super().__init__("inbox", parts)
         self.folder = folder
-        self._parts = parts
-        self._wake = threading.Event()
-        self._ending = threading.Event()
         self._over: deque[str] = deque()
         self._groups: dict[str, _Group] = {}
         self._later: list[Callable[[], None]] = []  # what could not be read from or written to the journal
@@ -84,28 +82,10 @@ class Inbox:
         self._seen: dict[Path, _Seen] = {}
         self._told: set[Path] = set()
         self._observer: Any = None
-        self._was_listening = False
-        self._thread = threading.Thread(target=self._live, name="inbox", daemon=True)
-
-    def start(self) -> None:
-        self._unsubscribe = self._parts.bus.subscribe(self._on_event)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """What was taken goes on; what becomes of it is written at the next start."""
-        self._unsubscribe()
-        self._ending.set()
-        self._wake.set()
-        if self._thread is not threading.current_thread():
-            self._thread.join(5.0)
 
     def _on_event(self, event: Event) -> None:
-        if isinstance(event, StateChanged):
-            listens = event.state != "stopped"
-            if listens != self._was_listening:
-                self._was_listening = listens
-                self._wake.set()
-        elif isinstance(event, RequestDone | RequestCancelled) or (
+        super()._on_event(event)
+        if isinstance(event, RequestDone | RequestCancelled) or (
             isinstance(event, RequestFailed) and not event.failure.kept
         ):
             self._over.append(event.request_id)

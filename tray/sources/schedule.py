@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import threading
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -24,10 +23,9 @@ from cronsim import CronSim
 
 from tray import targets
 from tray.errors import JournalError, TrayError
-from tray.events import Event, StateChanged
 from tray.home import write_private
 from tray.locale import _
-from tray.sources.parts import Parts
+from tray.sources.parts import Parts, Wakeful
 
 log = logging.getLogger(__name__)
 
@@ -38,32 +36,15 @@ SET_BACK = timedelta(hours=2)
 """A clock that was behind by more was set; by less, it may have been the end of summer."""
 
 
-class Schedules:
-    """Asks them, in a thread of its own, from `start` to `stop`. `said`: each one's times, by the target's name.
-    `file`: where is kept for which times each was last looked after."""
+class Schedules(Wakeful):
+    """Asks them. `said`: each one's times, by the target's name. `file`: where is kept for which times each was last
+    looked after."""
 
     def __init__(self, said: dict[str, str], parts: Parts, file: Path) -> None:
+        super().__init__("schedules", parts)
         self.said = said
-        self._parts, self._file = parts, file
-        self._wake, self._ending = threading.Event(), threading.Event()
-        self._was_listening = False
+        self._file = file
         self._looked_after: dict[str, tuple[str, datetime]] = {}
-        self._thread = threading.Thread(target=self._live, name="schedules", daemon=True)
-
-    def start(self) -> None:
-        self._unsubscribe = self._parts.bus.subscribe(self._on_event)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._unsubscribe()
-        self._ending.set()
-        self._wake.set()
-        self._thread.join(5.0)
-
-    def _on_event(self, event: Event) -> None:
-        if isinstance(event, StateChanged) and (listens := event.state != "stopped") != self._was_listening:
-            self._was_listening = listens
-            self._wake.set()
 
     # Everything below runs in the thread.
 
