@@ -20,6 +20,7 @@ from tray.events import Failure, Receipt
 from tray.items import LET_GO as ITEMS_LET_GO
 from tray.items import Items, finish_cancelled, json_field
 from tray.journal_rows import (
+    LATER,
     MADE,
     RECENT,
     SCHEMA,
@@ -69,7 +70,7 @@ class Journal:
         """What there was."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if not journal_file.is_whole(path, VERSION, SCHEMA):
+            if not journal_file.is_whole(path, VERSION, SCHEMA, LATER):
                 self.set_aside = journal_file.move_aside(path)
             path.touch(mode=0o600)  # SQLite gives the files beside it the same mode
             self._db = connected(sqlite3.connect(path, check_same_thread=False, isolation_level=None))
@@ -78,6 +79,7 @@ class Journal:
             self._db.execute("PRAGMA cache_size = -512")  # KiB: 2 MB would fill with what is never read again
             if not self._db.execute("PRAGMA user_version").fetchone()[0]:
                 self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+            self._db.execute(LATER)
         except (sqlite3.Error, OSError) as error:
             raise JournalError(
                 _("The journal can't be opened: {path}: {error}").format(path=path, error=error),

@@ -21,16 +21,16 @@ page was on the disk."""
 _PASSES = ("database is locked", "database or disk is full", "disk I/O error", "unable to open database file")
 
 
-def is_whole(path: Path, version: int, schema: str) -> bool:
-    """Whether it is a journal of this version and schema that can be gone on with, or none yet. Raises
-    sqlite3.OperationalError for what may pass: a full disk, a lock."""
+def is_whole(path: Path, version: int, schema: str, later: str) -> bool:
+    """Whether it is a journal of this version and schema, with what came to that `later` or without, that can be gone
+    on with, or none yet. Raises sqlite3.OperationalError for what may pass: a full disk, a lock."""
     wal = _part(path, "-wal")
     if _damaged(path).exists() or _is_garbage(wal) or (wal.exists() and not path.exists()):
         return False
-    return not path.exists() or _holds(path, version, schema, unclean=wal.exists())
+    return not path.exists() or _holds(path, version, (schema, later), unclean=wal.exists())
 
 
-def _holds(path: Path, version: int, schema: str, *, unclean: bool) -> bool:
+def _holds(path: Path, version: int, schema: tuple[str, str], *, unclean: bool) -> bool:
     try:
         with closing(sqlite3.connect(path, isolation_level=None)) as db:
             db.execute("BEGIN IMMEDIATE")  # a broken header may say that it can't be written
@@ -43,9 +43,14 @@ def _holds(path: Path, version: int, schema: str, *, unclean: bool) -> bool:
             raise
         log.warning("the journal is broken: %s", error)
         return False
+    if not tables:
+        return True
+    known = []
     with closing(sqlite3.connect(":memory:")) as fresh:
-        fresh.executescript(schema)
-        return not tables or (found == version and tables == _tables(fresh))
+        for script in schema:
+            fresh.executescript(script)
+            known.append(_tables(fresh))
+    return found == version and tables in known
 
 
 def _is_garbage(wal: Path) -> bool:

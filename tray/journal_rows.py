@@ -62,6 +62,8 @@ CREATE TABLE drafts (
 """
     + ITEMS_SCHEMA
 )
+LATER = "CREATE INDEX IF NOT EXISTS tool_calls_of_request ON tool_calls (request_id)"
+"""What the journals of earlier programs, which are of this version too, lack."""
 
 RequestState = Literal["queued", "running", "waiting", "done", "failed", "cancelled"]
 """waiting: for the user's answer. cancelled: by the user."""

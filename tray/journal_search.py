@@ -121,9 +121,8 @@ class Search:
 
     def calls_of(self, request_id: str) -> list[StoredCall]:
         """The tool calls that the request has begun, oldest first."""
-        sql = "SELECT call_id, name, created_us, output FROM tool_calls WHERE request_id = ? ORDER BY rowid"
         with self.transaction() as db:
-            return [StoredCall(*row) for row in db.execute(sql, (request_id,))]
+            return [StoredCall(*row) for row in db.execute(CALLS_OF, (request_id,))]
 
     def files_of_unfinished(self) -> list[str]:
         """The paths of the files that go along with requests that are not over."""
@@ -152,6 +151,7 @@ class Search:
         return found
 
 
+CALLS_OF = "SELECT call_id, name, created_us, output FROM tool_calls WHERE request_id = ? ORDER BY rowid"
 _ESCAPE = "'\\'"
 _PLACES = (
     "id", "text", json_field("failure", "message"),
