@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +24,13 @@ from tray import events, instance
 from tray.app import open_app
 from tray.asked import call_of
 from tray.desktop import opener
+from tray.journal import KEPT_DAYS, Journal
 from tray.settings import Settings
 from tray.simulator.exchange import Frames
 from tray.simulator.mailbox import SimulatedMailbox
 from tray.simulator.server import Simulator
 from tray.simulator.workflows import SimulatedRun, Workflows
+from tray.web import shapes
 from tray.web.streams import _Media
 from web import told, visit
 
@@ -385,18 +391,39 @@ def test_media_alone_are_told_of_twice_a_second_and_all_else_at_once() -> None:
     assert media.next_s(10.7) is None
 
 
-def test_what_a_tool_was_called_with_is_read_once_while_it_runs(listen: Callable[..., Listening]) -> None:
-    with Simulator() as cloud:
-        journal = listen(cloud).app.journal
-        journal.add_request("r", call_of("generate_draft", '{"content": "…"}', "clips.json"))
-        assert journal.search.shown("r") == journal.request("r")
-        journal.running("r")
+def test_what_a_tool_was_called_with_is_not_shown_and_read_once(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.db")
+    journal.add_request("r", call_of("generate_draft", '{"content": "…"}', "clips.json"))
+    states = []
+    for change in (lambda: None, lambda: journal.running("r"), lambda: journal.done("r", "好")):
+        change()
         shown = journal.search.shown("r")
-        assert (shown.state, dict(shown.asked.parameters)) == ("running", {"tool": "generate_draft"})
+        assert shown == replace(journal.request("r"), asked=shown.asked)
+        assert dict(shown.asked.parameters) == {"tool": "generate_draft"}
+        states.append(shown.state)
+    assert states == ["queued", "running", "done"]
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as db, db:
+        db.execute("UPDATE requests SET asked = 'damaged'")
+    assert journal.search.shown("r") == shown, "it is over, and not read again"
+    assert [request.id for request in journal.recent_requests()] == ["r"]
+    with pytest.raises(KeyError):
+        journal.search.shown("s")
+    journal.close()
+
+
+def test_what_was_let_go_is_no_longer_offered_to_be_run_again(
+    listen: Callable[..., Listening], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Simulator() as cloud:
+        one = listen(cloud)
+        journal = one.app.journal
+        journal.add_request("r", call_of("generate_draft", json.dumps({"content": "字" * 3000}), "clips.json"))
         journal.done("r", "好")
-        assert journal.search.shown("r") == journal.request("r")
-        with pytest.raises(KeyError):
-            journal.search.shown("s")
+        assert shapes.of_request(one.app, journal.search.shown("r")).can_run_again
+        later_us = time.time_ns() // 1000 + (KEPT_DAYS + 1) * 86_400_000_000
+        monkeypatch.setattr("tray.journal._now_us", lambda: later_us)
+        journal.let_go()
+        assert not shapes.of_request(one.app, journal.search.shown("r")).can_run_again
 
 
 def test_a_stream_whose_reader_is_far_behind_ends(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:

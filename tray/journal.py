@@ -22,7 +22,6 @@ from tray.items import Items, finish_cancelled, json_field
 from tray.journal_rows import (
     LATER,
     MADE,
-    RECENT,
     SCHEMA,
     UNFINISHED,
     VERSION,
@@ -32,9 +31,8 @@ from tray.journal_rows import (
     made_of,
     receipts_of,
     request_of,
-    requests_of,
 )
-from tray.journal_search import Search
+from tray.journal_search import Search, Wanted
 from tray.locale import _
 from tray.text import json_text
 
@@ -314,7 +312,7 @@ class Journal:
 
     def recent_requests(self, limit: int = 10) -> list[Request]:
         """The requests last made, newest first; tool calls without their arguments, which hold whole exports."""
-        return list(requests_of(self._run(RECENT, limit)))
+        return self.search.requests(Wanted(), limit)
 
     def _run(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         with self._transaction() as db:
@@ -341,6 +339,7 @@ class Journal:
         with self._transaction() as db:
             for statement in _LET_GO:
                 db.execute(statement, (now_us - KEPT_DAYS * _DAY_US,))
+        self.search.forget()
 
     @contextmanager
     def _transaction(self, *, lasting: bool = True) -> Iterator[sqlite3.Connection]:

@@ -67,6 +67,7 @@ LATER = "CREATE INDEX IF NOT EXISTS tool_calls_of_request ON tool_calls (request
 
 RequestState = Literal["queued", "running", "waiting", "done", "failed", "cancelled"]
 """waiting: for the user's answer. cancelled: by the user."""
+OVER: tuple[RequestState, ...] = ("done", "failed", "cancelled")
 UNFINISHED = "('queued', 'running', 'waiting')"
 """Those of a request that is not over, as SQL."""
 
@@ -189,18 +190,21 @@ def made_of(rows: Iterable[sqlite3.Row]) -> Iterator[Made]:
 
 
 _BRIEFLY = f"""
-CASE WHEN {json_field("asked", "kind")} IN ('item', 'call') THEN json_remove(asked, '$.parameters.arguments')
-ELSE asked END AS asked
+CASE WHEN {json_field("asked", "kind")} IN ('item', 'call') AND json_extract(asked, '$.parameters.arguments') <> ''
+THEN json_remove(asked, '$.parameters.arguments') ELSE asked END
 """
-"""What was asked without the arguments of a tool call, which hold whole exports, up to 20 MB each."""
+"""What was asked without the arguments of a tool call, which hold whole exports, up to 20 MB each; "" for those that
+were let go stays."""
 MADE = f"""
-SELECT request_id, key, drafts.created_us, receipt, {_BRIEFLY} FROM drafts JOIN requests ON requests.id = request_id
+SELECT request_id, key, drafts.created_us, receipt, {_BRIEFLY} AS asked FROM drafts
+JOIN requests ON requests.id = request_id
 WHERE written AND {json_field("receipt", "draft_id")} IN (SELECT value FROM json_each(?)) ORDER BY drafts.rowid
 """  # noqa: S608 - of constants
-RECENT = f"""
-SELECT id, created_us, {_BRIEFLY}, state, posted, run, question, reply, text, failure FROM requests
-ORDER BY rowid DESC LIMIT ?
+SHOWN = f"""
+SELECT id, created_us, coalesce(?1, {_BRIEFLY}) AS asked, state, posted, run, question, reply, text, failure
+FROM requests WHERE id = ?2
 """  # noqa: S608 - of constants
+"""Without the arguments of a tool call. The first value: what was asked where that is known, as it never changes."""
 _TO_SHOW = """
 SELECT * FROM requests WHERE rowid IN (SELECT rowid FROM requests ORDER BY rowid DESC LIMIT ?1)
 OR rowid IN (SELECT rowid FROM requests WHERE state = 'waiting' ORDER BY rowid DESC LIMIT ?1) ORDER BY rowid DESC

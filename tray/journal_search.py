@@ -7,12 +7,21 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 from tray.items import json_field
-from tray.journal_rows import UNFINISHED, Request, RequestState, request_of, requests_of
+from tray.journal_rows import (
+    OVER,
+    SHOWN,
+    UNFINISHED,
+    Request,
+    RequestState,
+    UnreadableError,
+    request_of,
+    requests_of,
+)
 from tray.text import json_text
 
 MOST_TOGETHER = 200
@@ -63,12 +72,12 @@ class Search:
     """`transaction`: the journal's. All methods raise JournalError."""
 
     transaction: Callable[[], AbstractContextManager[sqlite3.Connection]]
-    _short: dict[str, str] = field(default_factory=dict)
-    """What was asked (it never changes) without a tool's arguments, as JSON by request."""
+    _calls: dict[str, Request] = field(default_factory=dict)
+    """Of tool calls what was read of them, without what they were called with."""
     _digests: dict[str, str] = field(default_factory=dict)
 
     def requests(self, wanted: Wanted, limit: int) -> list[Request]:
-        """The last ones, newest first."""
+        """The last ones, newest first, as `shown` gives them; those that can be read."""
         where, values = ["TRUE"], list[Any]()
         if wanted.states:
             where.append(f"state IN ({', '.join('?' * len(wanted.states))})")
@@ -82,29 +91,36 @@ class Search:
         if wanted.before:
             where.append("rowid < (SELECT rowid FROM requests WHERE id = ?)")
             values.append(wanted.before)
-        sql = f"SELECT * FROM requests WHERE {' AND '.join(where)} ORDER BY rowid DESC LIMIT ?"  # noqa: S608 - constants
+        sql = f"SELECT id FROM requests WHERE {' AND '.join(where)} ORDER BY rowid DESC LIMIT ?"  # noqa: S608 - constants
         with self.transaction() as db:
-            return list(requests_of(db.execute(sql, (*values, limit))))
+            ids = [str(request_id) for (request_id,) in db.execute(sql, (*values, limit))]
+        found: list[Request] = []
+        for request_id in ids:  # each by itself: the listener, too, waits for the journal
+            with suppress(KeyError, UnreadableError):
+                found.append(self.shown(request_id))
+        return found
 
     def shown(self, request_id: str) -> Request:
-        """The request, for who looks at it often: as long as a tool call is not over, what it was called with, a whole
-        draft, is read no more than once and not told. Raises KeyError, UnreadableError."""
+        """The request without what a tool was called with, a whole draft: that is passed over once, and not again. ""
+        for it says that it was let go. Raises KeyError, UnreadableError."""
+        known = self._calls.get(request_id)
+        if known is not None and known.state in OVER:
+            return known
+        asked = json_text(known.asked.to_json()) if known else None
         with self.transaction() as db:
-            if short := self._short.get(request_id):
-                row = db.execute(_WITH_ASKED, (short, request_id)).fetchone()
-                if row is not None and f"'{row['state']}'" in UNFINISHED:
-                    return request_of(row)
-                del self._short[request_id]
-            row = db.execute("SELECT * FROM requests WHERE id = ?", (request_id,)).fetchone()
+            row = db.execute(SHOWN, (asked, request_id)).fetchone()
             if row is None:
                 raise KeyError(request_id)
             request = request_of(row)
-            if request.asked.kind in ("item", "call") and f"'{request.state}'" in UNFINISHED:
-                parameters = {name: one for name, one in request.asked.parameters.items() if name != "arguments"}
-                self._short[request_id] = json_text(replace(request.asked, parameters=parameters).to_json())
-                if len(self._short) > _MOST_SHORT:
-                    del self._short[next(iter(self._short))]
-            return request
+            if request.asked.kind in ("item", "call"):
+                self._calls[request_id] = request
+                if len(self._calls) > _MOST_CALLS:
+                    del self._calls[next(iter(self._calls))]
+        return request
+
+    def forget(self) -> None:
+        """Requests that are over have changed all the same: what they carried was let go."""
+        self._calls.clear()
 
     def conversation(self, request: Request) -> list[Request]:
         """The requests of the same conversation, oldest first; that one alone where it is in none."""
@@ -131,8 +147,8 @@ class Search:
 
     def targets(self, limit: int) -> list[str]:
         """The names (where they have none, the ids) of the targets of the last requests, sorted."""
-        with self.transaction() as db:
-            return sorted(str(name) for (name,) in db.execute(_TARGETS, (limit,)) if name)
+        last = self.requests(Wanted(), limit)
+        return sorted({one.asked.target or one.asked.target_id for one in last} - {""})
 
     def _digest(self, request_id: str) -> str:
         if request_id not in self._digests:
@@ -168,16 +184,9 @@ AND {json_field("asked", "kind")} IN ('workflow', 'chatflow') ORDER BY rowid DES
 """  # noqa: S608 - of constants
 
 
-_MOST_SHORT = 50
-_WITH_ASKED = """
-SELECT id, created_us, ? AS asked, state, posted, run, question, reply, text, failure FROM requests WHERE id = ?
-"""
+_MOST_CALLS = 500
 _FILES_NEEDED = f"""
 SELECT value FROM requests, json_each({json_field("asked", "files")}) WHERE state IN {UNFINISHED}
-"""  # noqa: S608 - of constants
-_TARGETS = f"""
-SELECT DISTINCT coalesce(nullif({json_field("asked", "target")}, ''), {json_field("asked", "target_id")})
-FROM (SELECT asked FROM requests ORDER BY rowid DESC LIMIT ?)
 """  # noqa: S608 - of constants
 
 

@@ -25,7 +25,7 @@ from tray.events import (
     StateChanged,
 )
 from tray.failing import failure_of
-from tray.journal_rows import UnreadableError
+from tray.journal_rows import OVER, UnreadableError
 from tray.listener_parts import Mailbox, Parts, remind
 from tray.locale import _
 from tray.running import Runner, title
@@ -331,7 +331,7 @@ class Listener:
         """How the request ended, for good or for now. Raises JournalError."""
         try:
             request = self.parts.journal.request(request_id)
-            if request.state in ("done", "failed", "cancelled"):  # it was asked for once more just as it ended
+            if request.state in OVER:  # it was asked for once more just as it ended
                 return request.failure
             self.parts.bus.publish(RequestStarted(request_id, title(request.asked)))
             self._board.mark(request_id, "connecting", "")

@@ -24,7 +24,7 @@ from typing import Any
 from tray.asked import Asked
 from tray.errors import JournalError, TrayError
 from tray.events import Event, RequestCancelled, RequestDone, RequestFailed
-from tray.journal_rows import UnreadableError
+from tray.journal_rows import OVER, UnreadableError
 from tray.locale import _
 from tray.sources import inbox_files, inbox_results
 from tray.sources.inbox_folder import DONE, FAILED, WORKING, Stamp, files, is_open_to_write, stamp_of, unfit, watch
@@ -242,7 +242,7 @@ class Inbox(Wakeful):
         if group is None or request_id not in group.requests:
             return
         try:
-            if self._state(request_id) in ("done", "failed", "cancelled"):
+            if self._state(request_id) in OVER:
                 group.requests.discard(request_id)
             if not group.requests:
                 self._finish(group)
@@ -252,7 +252,7 @@ class Inbox(Wakeful):
 
     def _state(self, request_id: str) -> str:
         try:
-            return self._parts.journal.request(request_id).state
+            return self._parts.journal.search.shown(request_id).state
         except UnreadableError:  # the listener gives it up
             return "failed"
 
@@ -262,7 +262,7 @@ class Inbox(Wakeful):
         ended: list[inbox_results.Ended] = []
         for request_id in requests:
             with suppress(UnreadableError):
-                request = journal.request(request_id)
+                request = journal.search.shown(request_id)
                 line = int(request_id.rpartition("-")[2])
                 ended.append(inbox_results.Ended(line, request, journal.drafts_of(request_id)))
         is_table = group.file.suffix.lower() == inbox_files.TABLE

@@ -24,6 +24,7 @@ from cronsim import CronSim
 from tray import targets
 from tray.errors import JournalError, TrayError
 from tray.home import write_private
+from tray.journal_rows import OVER
 from tray.locale import _
 from tray.sources.parts import Parts, Wakeful
 
@@ -109,7 +110,7 @@ class Schedules(Wakeful):
 
     def _goes_on(self, request_id: str) -> bool:
         with suppress(KeyError):
-            return self._parts.journal.request(request_id).state not in ("done", "failed", "cancelled")
+            return self._parts.journal.request(request_id).state not in OVER
         return False
 
     def _read(self, now: datetime) -> dict[str, tuple[str, datetime]]:

@@ -145,7 +145,7 @@ def routes(app: App, shelf: Shelf) -> APIRouter:
                 _("This program has not made it, or its journal was lost."),
             )
         request_id = app_module.begin(app, app_module.NewRequest(made.again(app.journal, by), None))
-        return shapes.of_request(app, app.journal.request(request_id))
+        return shapes.of_request(app, app.journal.search.shown(request_id))
 
     @api.delete("/drafts/{key}")
     def delete(key: str) -> DeletedOut:

@@ -96,7 +96,7 @@ def _demo(app: App) -> shapes.RequestOut | None:
 
 
 def _out(app: App, request_id: str) -> shapes.RequestOut:
-    return shapes.of_request(app, app.journal.request(request_id))
+    return shapes.of_request(app, app.journal.search.shown(request_id))
 
 
 def _receipt(app: App, request_id: str) -> Receipt:

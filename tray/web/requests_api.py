@@ -119,7 +119,7 @@ def router(app: App, shown: Pages) -> APIRouter:
     @api.post("/requests/{request_id}/again", status_code=201)
     def again(request_id: str, key: once.Key = None) -> shapes.RequestOut:
         """Ask the same once more, as a new request."""
-        asked = app_module.asked_again(_found(app, request_id))
+        asked = app_module.asked_again(app.journal.request(_found(app, request_id).id))
         return shapes.of_request(app, _found(app, once.begin(app, asked, key)))
 
     @api.post("/requests/{request_id}/first")
@@ -173,7 +173,7 @@ def _asked(app: App, wanted: NewRequest, uploads: Path) -> Any:
 
 def _found(app: App, request_id: str) -> Request:
     try:
-        return app.journal.request(request_id)
+        return app.journal.search.shown(request_id)
     except KeyError:
         raise HTTPException(404, _("There is no request {id}.").format(id=request_id[:40])) from None
 

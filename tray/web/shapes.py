@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, Field
 
 from tray import running, words
-from tray.journal_rows import Request, RequestState
+from tray.journal_rows import OVER, Request, RequestState
 from tray.journal_search import StoredCall
 from tray.running import title
 
@@ -140,9 +140,6 @@ class Problem(BaseModel):
     fields: dict[str, str] = {}
 
 
-OVER: tuple[RequestState, ...] = ("done", "failed", "cancelled")
-
-
 def of_request(app: App, request: Request) -> RequestOut:
     """All that is known of it, in the journal and of what was told since the program began. Raises JournalError."""
     as_of_us = time.time_ns() // 1000
@@ -179,7 +176,8 @@ def of_request(app: App, request: Request) -> RequestOut:
             and asked.target_id
             and ((request.run or {}).get("conversation_id") or asked.conversation_id)
         ),
-        can_run_again=request.state in OVER and bool(asked.parameters.get("arguments") if is_call else asked.target_id),
+        can_run_again=request.state in OVER
+        and (asked.parameters.get("arguments") != "" if is_call else bool(asked.target_id)),
         can_change=bool(asked.target_id) and not is_call,
         history=_history(request, told, stored),
     )

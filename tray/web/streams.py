@@ -179,10 +179,13 @@ async def _heard(
 
 async def _of_request(app: App, request_id: str) -> ServerSentEvent | None:
     try:
-        request = await asyncio.to_thread(app.journal.search.shown, request_id)
-        return ServerSentEvent(event="request", data=await asyncio.to_thread(shapes.of_request, app, request))
+        return ServerSentEvent(event="request", data=await asyncio.to_thread(_shown, app, request_id))
     except (KeyError, JournalError):
         return None
+
+
+def _shown(app: App, request_id: str) -> shapes.RequestOut:
+    return shapes.of_request(app, app.journal.search.shown(request_id))
 
 
 def _texts(batch: list[events.Event | _Text], only: str | None) -> list[ServerSentEvent]:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tray.asked import call_of
 from tray.draft.coze_json import text_of
+from tray.journal_rows import OVER
 from tray.locale import _
 from tray.tools.registry import Tool
 from tray.web import once, shapes
@@ -123,14 +124,14 @@ async def _until_over(shown: Pages, request_id: str, seconds: float) -> None:
     with anyio.move_on_after(seconds):
         async with aclosing(shown.streams.of_all(request_id)) as told:
             async for one in told:
-                if isinstance(one.data, shapes.RequestOut) and one.data.state in shapes.OVER:
+                if isinstance(one.data, shapes.RequestOut) and one.data.state in OVER:
                     return
 
 
 def _answer(app: App, request_id: str) -> JSONResponse:
     """What the tool said, else the request as it is."""
-    said = shapes.of_request(app, app.journal.request(request_id))
-    if said.state not in shapes.OVER:
+    said = shapes.of_request(app, app.journal.search.shown(request_id))
+    if said.state not in OVER:
         return JSONResponse(said.model_dump(), 202)
     output = app.journal.tool_output(request_id, _CALL_ID)
     if output is not None:
