@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from factory import png
+from factory import draft, export, png, segment, track
 from listening import Listening
+from program import wait_until
 from tray import events, words
+from tray.desktop import opener
 from tray.simulator.chats import SimulatedChat
 from tray.simulator.demo import simulator
 from tray.simulator.exchange import Frames
@@ -43,6 +45,14 @@ def asked(listen: Callable[..., Listening], gate: threading.Event) -> Iterator[L
         yield chat.created()
         if "坏" in chat.prompt:
             yield chat.failed(4008, "quota")
+            return
+        if "半" in chat.prompt:
+            first, *rest = chat.says("前一半，后一半")
+            yield first
+            while not gate.wait(0.02):
+                yield b": ping\n\n"
+            yield from rest
+            yield from chat.completed()
             return
         while "慢" in chat.prompt and not gate.wait(0.02):
             yield b": ping\n\n"
@@ -82,8 +92,14 @@ def without_covers(tab: Any) -> None:
 @pytest.mark.parametrize("language", ["en", "zh_CN"])
 @pytest.mark.parametrize("width", [380, 1600])
 def test_what_is_asked_streams_in_and_becomes_a_draft(
-    listen: Callable[..., Listening], look: Callable[..., Any], language: str, width: int
+    listen: Callable[..., Listening],
+    look: Callable[..., Any],
+    language: str,
+    width: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    opened: list[Path] = []
+    monkeypatch.setattr(opener, "open_folder", opened.append)
     with simulator() as cloud:
         program = listen(cloud, settings={"bot_id": "demo", "language": language})
         program.app.listener.start()
@@ -100,7 +116,48 @@ def test_what_is_asked_streams_in_and_becomes_a_draft(
         assert tab.get_attribute("html", "lang") == {"en": "en", "zh_CN": "zh-CN"}[language]
         assert tab.inner_text(".call .name") == "generate_draft"
         assert "0:12" in tab.inner_text(".draft .facts")
+        tab.click(".draft [data-open=folder]")
+        wait_until(lambda: opened == [Path(receipt.path)], "its folder to be opened")
         assert fits(tab)
+
+
+def test_an_answer_is_read_while_it_still_comes(
+    asked: Listening, look: Callable[..., Any], gate: threading.Event
+) -> None:
+    tab = look(asked).tab
+    tab.fill("#prompt", "一半")
+    tab.click("#send")
+    tab.wait_for_selector(".request[data-running=true] .answer >> text=前一半")
+    assert tab.inner_text(".answer") == "前一半，"
+    gate.set()
+    tab.wait_for_selector(DONE)
+    tab.wait_for_selector(".answer >> text=前一半，后一半")
+
+
+def test_a_tool_that_fails_says_where_and_what_to_do(
+    listen: Callable[..., Listening], look: Callable[..., Any]
+) -> None:
+    def on_chat(chat: SimulatedChat) -> Frames:
+        content = export(draft(track(segment("image", url=f"{cloud.base_url}/media/gone"))))
+        yield chat.created()
+        yield chat.calls_tool("generate_draft", {"content": content})
+
+    def on_outputs(chat: SimulatedChat, outputs: dict[str, str]) -> Frames:
+        yield from chat.says("没做成")
+        yield from chat.completed()
+
+    with Simulator(on_chat, on_outputs) as cloud:
+        program = listen(cloud, settings={"bot_id": "11"})
+        program.app.listener.start()
+        tab = look(program, width=380).tab
+        tab.fill("#prompt", "做")
+        tab.click("#send")
+        tab.wait_for_selector(DONE)
+        tab.wait_for_selector(".call[data-state=failed]")
+        assert tab.inner_text(".call .what") == words.of_call("generate_draft", False)
+        said = tab.inner_text(".call .message")
+        assert "track 1, segment 1" in said and "404" in said, said
+        assert not tab.query_selector(".draft") and fits(tab)
 
 
 def test_a_draft_s_media_are_counted_while_it_is_made(asked: Listening, look: Callable[..., Any]) -> None:
