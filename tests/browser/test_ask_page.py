@@ -27,6 +27,15 @@ TARGETS = {
     "对话": {"kind": "chatflow", "id": "99", "bot_id": "11"},
 }
 DONE = ".request[data-state=done]"
+GIVE = """([kind, name]) => {
+  const data = new DataTransfer();
+  data.items.add(new File(["海浪"], name, { type: "text/plain" }));
+  const about = { bubbles: true, cancelable: true };
+  const event = kind === "paste" ? new ClipboardEvent("paste", { ...about, clipboardData: data })
+    : new DragEvent("drop", { ...about, dataTransfer: data });
+  document.querySelector(kind === "paste" ? "#prompt" : "main").dispatchEvent(event);
+}"""
+"""A file is pasted into the prompt, or dropped on the page."""
 
 
 @pytest.fixture
@@ -264,16 +273,8 @@ def test_it_is_asked_again_with_changes(asked: Listening, look: Callable[..., An
 
 def test_files_are_dropped_pasted_and_taken_away_again(asked: Listening, look: Callable[..., Any]) -> None:
     tab = look(asked).tab
-    give = """([kind, name]) => {
-      const data = new DataTransfer();
-      data.items.add(new File(["海浪"], name, { type: "text/plain" }));
-      const about = { bubbles: true, cancelable: true };
-      const event = kind === "paste" ? new ClipboardEvent("paste", { ...about, clipboardData: data })
-        : new DragEvent("drop", { ...about, dataTransfer: data });
-      document.querySelector(kind === "paste" ? "#prompt" : "main").dispatchEvent(event);
-    }"""
-    tab.evaluate(give, ["drop", "甲.txt"])
-    tab.evaluate(give, ["paste", "乙.txt"])
+    tab.evaluate(GIVE, ["drop", "甲.txt"])
+    tab.evaluate(GIVE, ["paste", "乙.txt"])
     tab.wait_for_selector(".chip[data-id] >> nth=1")
     tab.click("[aria-label='Remove 甲.txt']")
     tab.fill("#prompt", "读一读")
@@ -283,12 +284,35 @@ def test_files_are_dropped_pasted_and_taken_away_again(asked: Listening, look: C
     assert tab.inner_text(".sent .chip") == "乙.txt"
 
 
+def test_text_that_office_copies_with_a_picture_of_itself_is_pasted_as_text(
+    asked: Listening, look: Callable[..., Any]
+) -> None:
+    seen = look(asked)
+    seen.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    copy = """async () => {
+      const canvas = new OffscreenCanvas(2, 2);
+      canvas.getContext("2d");
+      const of = (text, type) => new Blob([text], { type });
+      await navigator.clipboard.write([new ClipboardItem({
+        "text/plain": of("秋天的海", "text/plain"), "text/html": of("<b>秋天的海</b>", "text/html"),
+        "image/png": await canvas.convertToBlob() })]);
+    }"""
+    seen.tab.focus("#prompt")
+    seen.tab.evaluate(copy)
+    seen.tab.keyboard.press("Control+V")
+    wait_until(lambda: seen.tab.input_value("#prompt") == "秋天的海", "the text")
+    assert not seen.tab.query_selector(".chip")
+
+
 def test_a_chatflow_is_offered_no_files(asked: Listening, look: Callable[..., Any]) -> None:
     tab = look(asked).tab
     assert tab.is_visible("#choose")
     tab.select_option("#target", "对话")
     assert not tab.is_visible("#choose") and not tab.is_visible("#drop") and not tab.is_visible("#chips")
     assert tab.is_visible("#prompt") and tab.is_visible("#keys kbd")
+    tab.evaluate(GIVE, ["drop", "甲.txt"])
+    tab.wait_for_selector("#problem >> text=to a bot alone")
+    assert not tab.query_selector(".chip")
 
 
 def test_a_workflow_s_inputs_are_a_form(asked: Listening, look: Callable[..., Any], tmp_path: Path) -> None:
