@@ -178,6 +178,10 @@ def test_a_setting_is_saved_as_it_is_changed_and_what_is_wrong_stands_beside_it(
     tab.keyboard.press("Tab")
     until(tab, "document.querySelector('[data-key=folders] .saved').textContent !== ''")
     assert program.app.settings_now().folders == {"客户": Path("/tmp/x")}
+    tab.fill("[data-key=allow_hosts] textarea", " a.lan\n\nb.lan\n")
+    tab.keyboard.press("Tab")
+    until(tab, "document.querySelector('[data-key=allow_hosts] .saved').textContent !== ''")
+    assert program.app.settings_now().allow_hosts == ("a.lan", "b.lan")
     tab.click("[data-key=folders] .drop")
     until(tab, "document.querySelectorAll('[data-key=folders] .pair').length === 0")
     tab.wait_for_timeout(300)
