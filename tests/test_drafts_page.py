@@ -18,6 +18,7 @@ from listening import Listening
 from samples import video
 from test_gallery import shelf
 from tray import app, events
+from tray.desktop import opener
 from tray.draft import publish, removal
 from tray.draft.library import Library
 from tray.simulator.server import Simulator
@@ -60,6 +61,9 @@ def test_the_gallery_shows_each_draft_with_its_facts_and_request(page, made):
     (card,) = re.findall(r'<li class="draft-card".*?</li>', html, re.DOTALL)
     assert "早餐" in card and "<b>" not in card and "1080×1920" in card and "0:04" in card
     assert "1 warning" in card and "Draft from clips.json" in card and f"drafts/{made}/cover" in card
+    (request_id,) = re.findall(r'href="\?request=(\w+)"', card)
+    assert page.get(f"api/v1/requests/{request_id}").json()["title"] == "Draft from clips.json"
+    assert f'href="?request={request_id}"' in page.get(f"drafts/{made}").text
     cover = page.get(f"drafts/{made}/cover")
     assert cover.headers["content-type"] == "image/jpeg" and "immutable" in cover.headers["cache-control"]
 
@@ -98,6 +102,19 @@ def test_a_folder_s_own_name_leads_to_its_draft_as_links_from_requests_say_it(pa
 
     name = Library(one.settings.drafts_dir).drafts()[0].name
     assert "早餐" in page.get(f"drafts/{quote(name, safe='')}").text
+
+
+def test_its_folder_and_its_application_are_opened(page, made, root, monkeypatch):
+    opened: list[Any] = []
+    monkeypatch.setattr(opener, "open_folder", opened.append)
+    monkeypatch.setattr(opener, "start", opened.append)
+    assert page.post(f"api/v1/drafts/{made}/open", json={"what": "folder"}).json() == {"opened": True}
+    assert opened == [Library(root).find(made).path]
+    assert page.post(f"api/v1/drafts/{made}/open", json={"what": "application"}).json() == {"opened": False}
+    found = opener.Application("jianying", Path("JianyingPro.exe"))
+    monkeypatch.setattr(opener, "application_for", lambda drafts: found if drafts == root else None)
+    assert page.post(f"api/v1/drafts/{made}/open", json={"what": "application"}).json() == {"opened": True}
+    assert opened[1:] == [found]
 
 
 def test_it_is_exported_as_srt_otio_and_spec_under_its_name(page, made):
@@ -170,6 +187,37 @@ def test_a_thousand_drafts_come_in_parts_and_quickly(page, root):
         seen += re.findall(r'data-key="(\w+)"', html)
     assert len(seen) == len(set(seen)) == 1000
     assert page.get("api/v1/drafts?search=DRAFT 01&limit=3").json()["total"] == 100
+
+
+def test_drafts_of_further_folders_are_there_too_and_one_is_not_taken_for_another(listen, root, tmp_path, monkeypatch):
+    """A bot may choose the folder, and both may have a draft of that name."""
+    client_folder, gone = tmp_path / "客户", tmp_path / "unplugged"
+    client_folder.mkdir()
+    with Simulator() as cloud:
+        pass
+    one = listen(cloud, token=None, settings={"folders": {"客户": client_folder, "外置": gone, "again": root}})
+    said = {"content": export(draft(track(segment()), name="早餐"))}
+    ids = []
+    for more in ({}, {"output_folder": "客户"}):
+        ids.append(app.call(one.app, "generate_draft", json.dumps({**said, **more}), "x"))
+        one.until(events.RequestDone, request_id=ids[-1])
+    opened: list[Path] = []
+    monkeypatch.setattr(opener, "open_folder", opened.append)
+    with visit(one.app) as page:
+        listed = page.get("api/v1/drafts").json()
+        assert listed["total"] == 2 and [one["folder"] for one in listed["drafts"]] == ["客户", ""]
+        card = next(card for card in page.get("drafts").text.split("</li>") if "客户" in card)
+        keys = [page.get(f"api/v1/requests/{request_id}").json()["drafts"][0]["key"] for request_id in ids]
+        assert f'href="drafts/{keys[1]}"' in card and keys[0] != keys[1]
+        for key in keys:
+            page.post(f"api/v1/drafts/{key}/open", json={"what": "folder"})
+            assert "早餐" in page.get(f"drafts/{key}").text and page.get(f"drafts/{key}/cover").status_code == 200
+        assert opened == [root / "早餐", client_folder / "早餐"]
+        deleted = [page.delete(f"api/v1/drafts/{key}").json()["id"] for key in reversed(keys)]
+        assert page.get("api/v1/drafts").json()["total"] == 0
+        assert [one["id"] for one in page.get("api/v1/deleted-drafts").json()] == deleted[::-1]
+        assert page.post(f"api/v1/deleted-drafts/{deleted[0]}/undo").json() == {"key": keys[1], "name": "早餐"}
+        assert (client_folder / "早餐").is_dir() and not (root / "早餐").exists()
 
 
 def test_a_drafts_folder_that_is_not_there_is_said(page, root):

@@ -68,7 +68,7 @@ def test_a_thousand_drafts_are_listed_in_half_a_second_and_what_changes_is_seen(
 
 def test_a_draft_is_found_by_its_key_or_its_name_alone(made, root):
     drafts = Library(root)
-    assert drafts.find(made.key) == made and made.key == library.key_of("早餐")
+    assert drafts.find(made.key) == made and made.key == library.key_of(root / "早餐")
     assert Library(root).find("早餐") == made
     for key in ("", ".", "..", "../早餐", made.key.upper() + " ", "\0", "x" * 10_000):
         with pytest.raises(DraftError, match="not in the drafts folder any more"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 import threading
 import time
@@ -92,6 +94,19 @@ def test_what_is_asked_is_told_as_it_happens(listen: Callable[..., Listening]) -
 
 
 # When it is served
+
+
+def test_the_first_page_is_there_within_a_second_of_the_click(tmp_path: Path) -> None:
+    """In a program that has never opened one, by the CPU's time: other tests run beside this one. Until it is painted,
+    tests/bench/page_in_browser.py measures."""
+    bench = Path(__file__).parent / "bench" / "page.py"
+
+    def cpu_s(home: Path) -> float:
+        home.mkdir()
+        said = subprocess.run([sys.executable, bench, "--once", home], stdout=subprocess.PIPE, text=True, check=True)
+        return float(json.loads(said.stdout.splitlines()[-1])["cpu_s"])
+
+    assert any(cpu_s(tmp_path / str(nth)) < 0.9 for nth in range(3))  # what is left is the browser's
 
 
 def open_sockets() -> int:

@@ -154,3 +154,12 @@ def test_progress_shows_nothing_before_its_first_word(monkeypatch):
         assert shown.getvalue() == ""
         bar.say("waiting")
     assert "waiting" in shown.getvalue()
+
+
+def test_media_have_a_bar_and_are_counted(monkeypatch):
+    shown = io.StringIO()
+    monkeypatch.setattr(terminal, "err", Console(file=shown, force_terminal=True, width=100))
+    with terminal.Bar() as bar:
+        bar.media(3, 12, 12_400_000)
+    assert "Fetching media" in shown.getvalue() and "━━" in shown.getvalue()
+    assert "3/12  12.4 MB" in shown.getvalue()

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from factory import png
+from factory import draft, export, png, segment, track
 from listening import Listening
+from program import wait_until
 from tray import events, words
+from tray.desktop import opener
 from tray.simulator.chats import SimulatedChat
 from tray.simulator.demo import simulator
 from tray.simulator.exchange import Frames
@@ -25,6 +27,15 @@ TARGETS = {
     "对话": {"kind": "chatflow", "id": "99", "bot_id": "11"},
 }
 DONE = ".request[data-state=done]"
+GIVE = """([kind, name]) => {
+  const data = new DataTransfer();
+  data.items.add(new File(["海浪"], name, { type: "text/plain" }));
+  const about = { bubbles: true, cancelable: true };
+  const event = kind === "paste" ? new ClipboardEvent("paste", { ...about, clipboardData: data })
+    : new DragEvent("drop", { ...about, dataTransfer: data });
+  document.querySelector(kind === "paste" ? "#prompt" : "main").dispatchEvent(event);
+}"""
+"""A file is pasted into the prompt, or dropped on the page."""
 
 
 @pytest.fixture
@@ -43,6 +54,14 @@ def asked(listen: Callable[..., Listening], gate: threading.Event) -> Iterator[L
         yield chat.created()
         if "坏" in chat.prompt:
             yield chat.failed(4008, "quota")
+            return
+        if "半" in chat.prompt:
+            first, *rest = chat.says("前一半，后一半")
+            yield first
+            while not gate.wait(0.02):
+                yield b": ping\n\n"
+            yield from rest
+            yield from chat.completed()
             return
         while "慢" in chat.prompt and not gate.wait(0.02):
             yield b": ping\n\n"
@@ -82,8 +101,14 @@ def without_covers(tab: Any) -> None:
 @pytest.mark.parametrize("language", ["en", "zh_CN"])
 @pytest.mark.parametrize("width", [380, 1600])
 def test_what_is_asked_streams_in_and_becomes_a_draft(
-    listen: Callable[..., Listening], look: Callable[..., Any], language: str, width: int
+    listen: Callable[..., Listening],
+    look: Callable[..., Any],
+    language: str,
+    width: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    opened: list[Path] = []
+    monkeypatch.setattr(opener, "open_folder", opened.append)
     with simulator() as cloud:
         program = listen(cloud, settings={"bot_id": "demo", "language": language})
         program.app.listener.start()
@@ -100,7 +125,48 @@ def test_what_is_asked_streams_in_and_becomes_a_draft(
         assert tab.get_attribute("html", "lang") == {"en": "en", "zh_CN": "zh-CN"}[language]
         assert tab.inner_text(".call .name") == "generate_draft"
         assert "0:12" in tab.inner_text(".draft .facts")
+        tab.click(".draft [data-open=folder]")
+        wait_until(lambda: opened == [Path(receipt.path)], "its folder to be opened")
         assert fits(tab)
+
+
+def test_an_answer_is_read_while_it_still_comes(
+    asked: Listening, look: Callable[..., Any], gate: threading.Event
+) -> None:
+    tab = look(asked).tab
+    tab.fill("#prompt", "一半")
+    tab.click("#send")
+    tab.wait_for_selector(".request[data-running=true] .answer >> text=前一半")
+    assert tab.inner_text(".answer") == "前一半，"
+    gate.set()
+    tab.wait_for_selector(DONE)
+    tab.wait_for_selector(".answer >> text=前一半，后一半")
+
+
+def test_a_tool_that_fails_says_where_and_what_to_do(
+    listen: Callable[..., Listening], look: Callable[..., Any]
+) -> None:
+    def on_chat(chat: SimulatedChat) -> Frames:
+        content = export(draft(track(segment("image", url=f"{cloud.base_url}/media/gone"))))
+        yield chat.created()
+        yield chat.calls_tool("generate_draft", {"content": content})
+
+    def on_outputs(chat: SimulatedChat, outputs: dict[str, str]) -> Frames:
+        yield from chat.says("没做成")
+        yield from chat.completed()
+
+    with Simulator(on_chat, on_outputs) as cloud:
+        program = listen(cloud, settings={"bot_id": "11"})
+        program.app.listener.start()
+        tab = look(program, width=380).tab
+        tab.fill("#prompt", "做")
+        tab.click("#send")
+        tab.wait_for_selector(DONE)
+        tab.wait_for_selector(".call[data-state=failed]")
+        assert tab.inner_text(".call .what") == words.of_call("generate_draft", False)
+        said = tab.inner_text(".call .message")
+        assert "track 1, segment 1" in said and "404" in said, said
+        assert not tab.query_selector(".draft") and fits(tab)
 
 
 def test_a_draft_s_media_are_counted_while_it_is_made(asked: Listening, look: Callable[..., Any]) -> None:
@@ -207,16 +273,8 @@ def test_it_is_asked_again_with_changes(asked: Listening, look: Callable[..., An
 
 def test_files_are_dropped_pasted_and_taken_away_again(asked: Listening, look: Callable[..., Any]) -> None:
     tab = look(asked).tab
-    give = """([kind, name]) => {
-      const data = new DataTransfer();
-      data.items.add(new File(["海浪"], name, { type: "text/plain" }));
-      const about = { bubbles: true, cancelable: true };
-      const event = kind === "paste" ? new ClipboardEvent("paste", { ...about, clipboardData: data })
-        : new DragEvent("drop", { ...about, dataTransfer: data });
-      document.querySelector(kind === "paste" ? "#prompt" : "main").dispatchEvent(event);
-    }"""
-    tab.evaluate(give, ["drop", "甲.txt"])
-    tab.evaluate(give, ["paste", "乙.txt"])
+    tab.evaluate(GIVE, ["drop", "甲.txt"])
+    tab.evaluate(GIVE, ["paste", "乙.txt"])
     tab.wait_for_selector(".chip[data-id] >> nth=1")
     tab.click("[aria-label='Remove 甲.txt']")
     tab.fill("#prompt", "读一读")
@@ -226,12 +284,35 @@ def test_files_are_dropped_pasted_and_taken_away_again(asked: Listening, look: C
     assert tab.inner_text(".sent .chip") == "乙.txt"
 
 
+def test_text_that_office_copies_with_a_picture_of_itself_is_pasted_as_text(
+    asked: Listening, look: Callable[..., Any]
+) -> None:
+    seen = look(asked)
+    seen.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    copy = """async () => {
+      const canvas = new OffscreenCanvas(2, 2);
+      canvas.getContext("2d");
+      const of = (text, type) => new Blob([text], { type });
+      await navigator.clipboard.write([new ClipboardItem({
+        "text/plain": of("秋天的海", "text/plain"), "text/html": of("<b>秋天的海</b>", "text/html"),
+        "image/png": await canvas.convertToBlob() })]);
+    }"""
+    seen.tab.focus("#prompt")
+    seen.tab.evaluate(copy)
+    seen.tab.keyboard.press("Control+V")
+    wait_until(lambda: seen.tab.input_value("#prompt") == "秋天的海", "the text")
+    assert not seen.tab.query_selector(".chip")
+
+
 def test_a_chatflow_is_offered_no_files(asked: Listening, look: Callable[..., Any]) -> None:
     tab = look(asked).tab
     assert tab.is_visible("#choose")
     tab.select_option("#target", "对话")
     assert not tab.is_visible("#choose") and not tab.is_visible("#drop") and not tab.is_visible("#chips")
     assert tab.is_visible("#prompt") and tab.is_visible("#keys kbd")
+    tab.evaluate(GIVE, ["drop", "甲.txt"])
+    tab.wait_for_selector("#problem >> text=to a bot alone")
+    assert not tab.query_selector(".chip")
 
 
 def test_a_workflow_s_inputs_are_a_form(asked: Listening, look: Callable[..., Any], tmp_path: Path) -> None:

@@ -6,14 +6,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from factory import draft, export, png, segment, track
 from listening import Listening
+from program import wait_until
 from test_gallery import shelf
 from tray import app, events
+from tray.desktop import opener
 from tray.draft.library import Library
 
 
@@ -87,6 +90,26 @@ def test_it_is_built_again_and_saved_as_subtitles(program: Listening, made: str,
     tab.wait_for_selector("h1 >> text=早餐 (2)")
 
 
+def test_its_folder_its_application_and_its_request_are_opened(
+    program: Listening, made: str, look: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Any] = []
+    found = opener.Application("jianying", Path("JianyingPro.exe"))
+    monkeypatch.setattr(opener, "application_for", lambda _drafts: found)
+    for name in ("open_folder", "start"):
+        monkeypatch.setattr(opener, name, opened.append)
+    tab = look(program, f"drafts/{made}").tab
+    tab.click("#tools >> text=Open folder")
+    tab.wait_for_selector("text=It opens.")
+    tab.click("#tools >> text=Open JianYing")
+    wait_until(lambda: len(opened) == 2, "both to be opened")
+    assert opened == [Library(program.settings.drafts_dir).find(made).path, found]
+    tab.click("text=Draft from clips.json")
+    tab.wait_for_selector(".request[data-state=done] .title >> text=Draft from clips.json")
+    tab.click(".request .draft .name")
+    tab.wait_for_selector("h1 >> text=早餐")
+
+
 def test_a_thousand_drafts_scroll_to_the_last(program: Listening, look: Callable[..., Any]) -> None:
     shelf(program.settings.drafts_dir, 1000)
     tab = look(program, "drafts").tab
@@ -120,6 +143,22 @@ def test_an_export_is_pasted_looked_at_and_built(program: Listening, look: Calla
     assert not tab.is_visible("text=Open JianYing"), "it is not on this computer"
     assert len(program.app.journal.recent_requests()) == 1
     assert tab.evaluate("document.documentElement.scrollWidth") <= 380
+
+
+def test_what_is_pasted_is_looked_at_at_once(program: Listening, look: Callable[..., Any]) -> None:
+    seen = look(program, "try")
+    seen.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    texts = [segment("text", n, n + 1, content="你好", odd=1) for n in range(2)]
+    text = export(draft(track(*texts), track(segment("image", 0, 2)), name="粘贴"))
+    seen.tab.focus("#text")
+    seen.tab.evaluate("text => navigator.clipboard.writeText(text)", text)
+    seen.tab.keyboard.press("Control+V")
+    seen.tab.wait_for_selector(".tried h2 >> text=粘贴")
+    said = seen.tab.inner_text(".tried")
+    assert "1 problem keeps it" in said and "track 2, segment 1" in said, "what is wrong, and where"
+    assert "Unit of time" in said and "s (" in said
+    assert seen.tab.locator(".tl-text .tl-s").count() == 2 and seen.tab.locator(".tl-mark").count() == 1
+    assert list(program.settings.drafts_dir.iterdir()) == [] and seen.tab.is_disabled("#build")
 
 
 def test_a_file_is_dropped_and_looked_at(program: Listening, look: Callable[..., Any]) -> None:

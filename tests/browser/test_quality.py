@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from every_page import PAGES, furnish, show
+from every_page import PAGES, STATES, furnish, show
 from listening import Listening
 from real_chromium import is_missing
 from tray import locale
@@ -56,6 +56,21 @@ def test_a_page_is_for_everyone(look: Callable[..., Any], furnished: Listening, 
         seen.tab.emulate_media(color_scheme=theme)
         found = seen.tab.evaluate(BY_AXE, RULES) + seen.tab.evaluate(SEEN)
         wrong += [f"{width} px, {theme}: {one}" for one in found]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("furnished", ["en"], indirect=True, scope="module")
+def test_what_opens_on_a_page_is_for_everyone(look: Callable[..., Any], furnished: Listening, state: str) -> None:
+    if not AXE.is_file():
+        is_missing("axe-core is not installed (npm install --no-save axe-core@4)")
+    seen, wrong = look(furnished), []
+    STATES[state](seen)
+    seen.tab.evaluate(AXE.read_text("utf-8"))
+    for width, theme in itertools.product((1600, 380), ("light", "dark")):
+        seen.tab.set_viewport_size({"width": width, "height": 800})
+        seen.tab.emulate_media(color_scheme=theme)
+        wrong += [f"{width} px, {theme}: {one}" for one in seen.tab.evaluate(BY_AXE, RULES) + seen.tab.evaluate(SEEN)]
     assert not wrong, "\n".join(wrong)
 
 

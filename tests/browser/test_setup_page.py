@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -177,10 +178,32 @@ def test_a_setting_is_saved_as_it_is_changed_and_what_is_wrong_stands_beside_it(
     tab.keyboard.press("Tab")
     until(tab, "document.querySelector('[data-key=folders] .saved').textContent !== ''")
     assert program.app.settings_now().folders == {"客户": Path("/tmp/x")}
+    tab.fill("[data-key=allow_hosts] textarea", " a.lan\n\nb.lan\n")
+    tab.keyboard.press("Tab")
+    until(tab, "document.querySelector('[data-key=allow_hosts] .saved').textContent !== ''")
+    assert program.app.settings_now().allow_hosts == ("a.lan", "b.lan")
     tab.click("[data-key=folders] .drop")
     until(tab, "document.querySelectorAll('[data-key=folders] .pair').length === 0")
     tab.wait_for_timeout(300)
     assert program.app.settings_now().folders == {}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the entry of a Linux desktop")
+def test_starting_at_login_and_notifications_are_switched(
+    program: Listening, look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    tab = look(program, "setup").tab
+    for on in (True, False):
+        tab.click("#login")
+        until(tab, f"document.getElementById('login').checked === {str(on).lower()}")
+        assert [one.suffix for one in (tmp_path / "config").rglob("*.desktop")] == [".desktop"] * on
+    assert program.app.settings_now().notifications
+    tab.uncheck("[data-key=notifications] input")
+    until(tab, "document.querySelector('[data-key=notifications] .saved').textContent !== ''")
+    assert not program.app.settings_now().notifications
+    tab.reload()
+    assert not tab.is_checked("[data-key=notifications] input") and not tab.is_checked("#login")
 
 
 def test_another_language_changes_the_page_at_once(program: Listening, look: Look) -> None:
@@ -223,10 +246,16 @@ def test_a_target_is_added_of_a_pasted_address_changed_and_removed(program: List
     tab.click("#targets .edit")
     assert tab.input_value("#target-parameters .value") == "3"
     tab.uncheck("#target-listen")
+    tab.fill("#target-schedule", "at eight")
+    tab.click("#target-form [type=submit]")
+    tab.wait_for_selector("#target-schedule[aria-invalid=true]")
+    expected(seen)
+    tab.fill("#target-schedule", "0 8 * * *")
     tab.fill("#target-name", "每日")
     tab.click("#target-form [type=submit]")
     tab.wait_for_selector("#targets [data-name=每日]")
-    assert not program.app.settings_now().targets["每日"].listen
+    made = program.app.settings_now().targets["每日"]
+    assert not made.listen and made.schedule == "0 8 * * *"
     tab.once("dialog", lambda dialog: dialog.accept())
     tab.click("#targets .remove")
     tab.wait_for_selector("#no-targets:not([hidden])")

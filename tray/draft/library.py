@@ -84,7 +84,7 @@ class Library:
     def find(self, key: str) -> Draft:
         """The draft with this key or this very name, which are compared alone. Raises DraftError for none."""
         with self._lock:
-            known = next((name for name in self._read if key in (name, key_of(name))), None)
+            known = next((name for name in self._read if key in (name, key_of(self.root / name))), None)
             draft = self._draft(known) if known is not None else None
         if draft is not None:
             return draft
@@ -121,9 +121,10 @@ class Library:
 
 
 @cache
-def key_of(name: str) -> str:
-    """What a page calls the draft in the folder of that name: short, and nothing in it means anything in a URL."""
-    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+def key_of(path: Path) -> str:
+    """What a page calls the draft in that folder: short, and nothing in it means anything in a URL. Of the whole path:
+    drafts folders may each have a draft of the same name."""
+    return hashlib.sha256(os.path.normcase(path).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def plain(name: str) -> str:
@@ -240,10 +241,10 @@ def _read(path: Path, written_ns: int) -> Draft:
         if 0 <= duration_us <= _LAST_US and 0 <= modified_us <= _LAST_US:
             size = meta.get("draft_timeline_materials_size_")
             size = size if isinstance(size, int) and 0 <= size < 1 << 60 else 0
-            return Draft(key_of(path.name), path.name, path, str(meta["draft_id"]), duration_us, modified_us, size)
+            return Draft(key_of(path), path.name, path, str(meta["draft_id"]), duration_us, modified_us, size)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
         pass
-    return Draft(key_of(path.name), path.name, path, "", 0, written_ns // 1000, 0)
+    return Draft(key_of(path), path.name, path, "", 0, written_ns // 1000, 0)
 
 
 def _canvas(file: Path) -> tuple[int, int] | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import FileResponse, Response
 
-from tray.draft import library, removal, showing
+from tray.draft import library, showing
 from tray.draft.library import Draft
 from tray.draft.problems import DraftError
 from tray.draft.timeline_svg import ZOOMS
@@ -48,7 +48,7 @@ def router(app: App, shown: Pages) -> APIRouter:
         return shown.page(
             request, "drafts_part" if part else "drafts", here="drafts", found=found, search=search, offset=offset,
             next=offset + PAGE if offset + PAGE < found.total else None,
-            deleted=[] if part else removal.pending(shelf.library.root), when=_when, root=str(shelf.library.root),
+            deleted=[] if part else shelf.deleted(), when=_when, root=str(shelf.library.root),
         )  # fmt: skip
 
     @pages.get("/drafts/{key}")
@@ -95,7 +95,7 @@ def router(app: App, shown: Pages) -> APIRouter:
 def _find(shelf: Shelf, key: str) -> Draft:
     """Raises HTTPException for none."""
     try:
-        return shelf.library.find(key)
+        return shelf.find(key)
     except DraftError as error:
         raise HTTPException(404, str(error)) from None
 

@@ -29,7 +29,7 @@ MOST_LISTED = 500
 
 
 class DraftOut(BaseModel):
-    """A draft of the drafts folder. `key` names it in this API. `width`, `height` 0 and `draft_id` "" where it does not
+    """A draft of a drafts folder. `key` names it in this API. `width`, `height` 0 and `draft_id` "" where it does not
     say (JianYing 6 and later encrypt what they save). `request_id`: which request made it, "" for none known."""
 
     key: str
@@ -45,6 +45,7 @@ class DraftOut(BaseModel):
     request_id: str
     request_title: str
     warnings: int = Field(description="How many warnings its receipt has.")
+    folder: str = Field(description='The name of the further drafts folder that it is in; "" for the drafts folder.')
 
 
 class Drafts(BaseModel):
@@ -87,18 +88,18 @@ def routes(app: App, shelf: Shelf) -> APIRouter:
         offset: Annotated[int, Query(ge=0)] = 0,
         limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 100,
     ) -> Drafts:
-        """The drafts in the drafts folder, newest first."""
+        """The drafts in the drafts folder and in the further ones, newest first."""
         return listed(shelf, search, offset, limit)
 
     @api.get("/drafts/{key}")
     def draft(key: str) -> DraftOut:
-        found = shelf.library.find(key)
+        found = shelf.find(key)
         return of_draft(shelf, found, shelf.made([found]))
 
     @api.get("/drafts/{key}/spec")
     def spec(key: str) -> Response:
         """The draft in this program's own schema, its media by absolute paths."""
-        found = shelf.library.find(key)
+        found = shelf.find(key)
         whole = library.with_whole_paths(_read(found), found.path)
         return _file(found, f"{whole.model_dump_json(indent=2, exclude_none=True)}\n", "json", "application/json")
 
@@ -107,7 +108,7 @@ def routes(app: App, shelf: Shelf) -> APIRouter:
         """Its texts as SRT."""
         from tray.draft import srt as srt_module
 
-        found = shelf.library.find(key)
+        found = shelf.find(key)
         return _file(found, srt_module.of_texts(_read(found)), "srt", "application/x-subrip")
 
     @api.get("/drafts/{key}/otio")
@@ -115,7 +116,7 @@ def routes(app: App, shelf: Shelf) -> APIRouter:
         """Its timeline as OpenTimelineIO, for other editors."""
         from tray.draft import otio as otio_module
 
-        found = shelf.library.find(key)
+        found = shelf.find(key)
         text = otio_module.text_of(otio_module.timeline(_read(found), found.path, found.name))
         return _file(found, text, "otio", "application/json")
 
@@ -125,7 +126,7 @@ def routes(app: App, shelf: Shelf) -> APIRouter:
         certain draft)."""
         from tray.desktop import opener
 
-        found = shelf.library.find(key)
+        found = shelf.find(key)
         if wanted.what == "folder":
             opener.open_folder(found.path)
             return Opened(opened=True)
@@ -137,7 +138,7 @@ def routes(app: App, shelf: Shelf) -> APIRouter:
     @api.post("/drafts/{key}/rebuild", status_code=201)
     def rebuild(key: str) -> shapes.RequestOut:
         """Make it again beside the old one, from what its request's tool was called with."""
-        found = shelf.library.find(key)
+        found = shelf.find(key)
         by = shelf.made([found]).get(found.draft_id)
         if by is None:
             raise DraftError(
@@ -151,7 +152,7 @@ def routes(app: App, shelf: Shelf) -> APIRouter:
     def delete(key: str) -> DeletedOut:
         """Delete it: it is gone from the list at once, can be had back for a while, and goes to the recycle bin
         then."""
-        found = shelf.library.find(key)
+        found = shelf.find(key)
         gone = removal.delete(found, shelf.locks)
         removal.send_later(found.path.parent, shelf.locks)
         return of_deleted(gone)
@@ -159,27 +160,27 @@ def routes(app: App, shelf: Shelf) -> APIRouter:
     @api.get("/deleted-drafts")
     def deleted() -> list[DeletedOut]:
         """What can be had back, newest first."""
-        return [of_deleted(one) for one in removal.pending(shelf.library.root)]
+        return [of_deleted(one) for one in shelf.deleted()]
 
     @api.post("/deleted-drafts/{deleted_id}/undo")
     def undo(deleted_id: str) -> Restored:
         """Have a deleted draft back."""
-        path = removal.undo(shelf.library.root, deleted_id, shelf.locks)
-        return Restored(key=library.key_of(path.name), name=path.name)
+        path = shelf.undo(deleted_id)
+        return Restored(key=library.key_of(path), name=path.name)
 
     return api
 
 
 def listed(shelf: Shelf, search: str, offset: int, limit: int) -> Drafts:
     """A part of the drafts. Raises DraftError."""
-    found = shelf.library.drafts(search)
+    found = shelf.drafts(search)
     part = found[offset : offset + limit]
     makers = shelf.made(part)
     return Drafts(total=len(found), drafts=[of_draft(shelf, draft, makers) for draft in part])
 
 
 def of_draft(shelf: Shelf, draft: Draft, makers: dict[str, Made]) -> DraftOut:
-    width, height = shelf.library.canvas(draft) or (0, 0)
+    width, height = shelf.canvas(draft)
     by = makers.get(draft.draft_id) if draft.draft_id else None
     return DraftOut(
         key=draft.key,
@@ -195,6 +196,7 @@ def of_draft(shelf: Shelf, draft: Draft, makers: dict[str, Made]) -> DraftOut:
         request_id=by.request_id if by else "",
         request_title=title(by.asked) if by else "",
         warnings=len(by.receipt.warnings) if by else 0,
+        folder=shelf.folder(draft),
     )
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field
 
 from tray import running, words
+from tray.draft.library import key_of
 from tray.journal_rows import OVER, Request, RequestState
 from tray.journal_search import StoredCall
 from tray.running import title
@@ -40,8 +42,10 @@ class Question(BaseModel):
 
 
 class Draft(BaseModel):
-    """A draft that was written. `segments` counts by kind."""
+    """A draft that was written. `key` names it in this API, as long as its folder is a drafts folder. `segments`
+    counts by kind."""
 
+    key: str
     path: str
     name: str
     draft_id: str
@@ -168,7 +172,7 @@ def of_request(app: App, request: Request) -> RequestOut:
         text=request.text or str(told.get("text") or ""),
         calls=[_call(one, told) for one in stored],
         question=_question(app, request),
-        drafts=[Draft(**vars(receipt)) for receipt in drafts],
+        drafts=[Draft(key=key_of(Path(receipt.path)), **vars(receipt)) for receipt in drafts],
         notices=told.get("notices", []),
         failure=Failure(**vars(failure)) if failure else _kept(told.get("failure")),
         can_continue=bool(

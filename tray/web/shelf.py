@@ -17,6 +17,7 @@ from tray.draft import removal, thumbs
 from tray.draft.folders import drafts_folder
 from tray.draft.library import Draft, Library
 from tray.draft.problems import DraftError
+from tray.draft.removal import Deleted
 from tray.draft.worker import Worker, WorkerDiedError
 from tray.locale import _
 
@@ -36,7 +37,7 @@ MOST_THUMBS = 5_000
 
 
 class Shelf:
-    """`library`, `made` and `locks` may be used from any thread, the rest from the server's loop."""
+    """`run` and `thumb` are for the server's loop alone."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -56,12 +57,61 @@ class Shelf:
         root = drafts_folder(self._app.settings_now().drafts_dir)
         return self._libraries.setdefault(root, Library(root))
 
+    def libraries(self) -> dict[str, Library]:
+        """Of all drafts folders by their names: that of the drafts folder, "", first. Raises DraftError where there is
+        no drafts folder."""
+        found = {"": self.library}
+        for name, folder in self._app.settings_now().folders.items():
+            if folder not in [one.root for one in found.values()]:
+                found[name] = self._libraries.setdefault(folder, Library(folder))
+        return found
+
+    def drafts(self, search: str = "") -> list[Draft]:
+        """Those of all drafts folders in whose names `search` is, newest first. Raises DraftError where the drafts
+        folder can't be read. Of a further one doctor tells that it can't: an unplugged disk takes away its own."""
+        main, *others = self.libraries().values()
+        found = main.drafts(search)
+        for one in others:
+            with suppress(DraftError):
+                found += one.drafts(search)
+        return sorted(found, key=lambda draft: (draft.modified_us, draft.name), reverse=True)
+
+    def find(self, key: str) -> Draft:
+        """The draft with this key or this very name, in any drafts folder. Raises DraftError for none."""
+        named: Draft | None = None
+        for one in self.libraries().values():
+            with suppress(DraftError):
+                found = one.find(key)
+                if found.key == key:
+                    return found
+                named = named or found
+        return named or self.library.find(key)
+
+    def canvas(self, draft: Draft) -> tuple[int, int]:
+        """Width and height in pixels, 0 and 0 where it does not say."""
+        return self._libraries[draft.path.parent].canvas(draft) or (0, 0)
+
+    def folder(self, draft: Draft) -> str:
+        """The name of the further drafts folder that it is in; "" for the drafts folder itself."""
+        return next((name for name, one in self.libraries().items() if one.root == draft.path.parent), "")
+
     def made(self, drafts: Iterable[Draft]) -> dict[str, Made]:
         """By the id of one of these drafts which request made it. Raises JournalError."""
         ids = {draft.draft_id for draft in drafts} - {""}
         if unknown := ids - self._made.keys():
             self._made |= made.by_draft(self._app.journal, unknown)  # it never changes
         return {draft_id: self._made[draft_id] for draft_id in ids if draft_id in self._made}
+
+    def deleted(self) -> list[Deleted]:
+        """What was deleted and can be had back, newest first. Raises DraftError where there is no drafts folder."""
+        found = [one for library in self.libraries().values() for one in removal.pending(library.root)]
+        return sorted(found, key=lambda one: one.deleted_us, reverse=True)
+
+    def undo(self, deleted_id: str) -> Path:
+        """Put a deleted draft back. Returns where it is. Raises DraftError."""
+        roots = [one.root for one in self.libraries().values()]
+        its = (root for root in roots if deleted_id in [one.id for one in removal.pending(root)])
+        return removal.undo(next(its, roots[0]), deleted_id, self.locks)
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """In the worker process, where a file that crashes or blocks it does no harm. Raises what the function raises,
@@ -107,7 +157,8 @@ class Shelf:
     def _tidy(self) -> None:
         """What was deleted when the program ran last goes to the recycle bin; the oldest small pictures go."""
         with suppress(DraftError):
-            removal.keep_sending(self.library.root, self.locks)
+            for one in self.libraries().values():
+                removal.keep_sending(one.root, self.locks)
         with suppress(OSError):
             kept = sorted(self._thumbs.iterdir(), key=lambda file: file.stat().st_mtime, reverse=True)
             for file in kept[MOST_THUMBS:]:

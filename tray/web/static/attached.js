@@ -21,9 +21,12 @@ export function begin(form, words, changed, wanted, problem) {
   });
   form.addEventListener("paste", (event) => {
     const files = [...event.clipboardData.files];
-    if (!files.length || !wanted()) return;
+    // Excel and Word give a picture of the text that is copied, beside it. (Finder gives a file's name, as plain text.)
+    const isText = ["text/plain", "text/html"].every((kind) => event.clipboardData.types.includes(kind));
+    if (!files.length || isText) return;
     event.preventDefault();
-    add(files);
+    if (wanted()) add(files);
+    else problem(words.apart);
   });
   for (const kind of ["dragover", "drop"]) {
     // A file that is dropped beside the form would take the page's place.
@@ -31,7 +34,9 @@ export function begin(form, words, changed, wanted, problem) {
       if (event.defaultPrevented || !event.dataTransfer?.types.includes("Files")) return;
       event.preventDefault();
       form.classList.toggle("dropping", kind === "dragover" && wanted());
-      if (kind === "drop" && wanted()) add(event.dataTransfer.files);
+      if (kind !== "drop") return;
+      if (wanted()) add(event.dataTransfer.files);
+      else problem(words.apart);
     });
   }
   window.addEventListener("dragleave", () => form.classList.remove("dropping"));

@@ -130,21 +130,20 @@ function callCard(call) {
 
 function draftCard(draft) {
   const card = clone("draft-card");
-  const key = encodeURIComponent(draft.path.split(/[\\/]/).pop());
   const name = card.querySelector(".name");
   const cover = card.querySelector(".cover");
   const pieces = Object.values(draft.segments).reduce((sum, n) => sum + n, 0);
   name.textContent = draft.name;
-  name.href = cover.href = `drafts/${key}`;
+  name.href = cover.href = `drafts/${draft.key}`;
   cover.firstElementChild.addEventListener("error", () => cover.remove());
-  cover.firstElementChild.src = `drafts/${key}/cover`;
+  cover.firstElementChild.src = `drafts/${draft.key}/cover`;
   card.querySelector(".facts").textContent = [span(draft.duration_us), words.pieces.replace("{n}", pieces), size(draft.media_bytes)].join(" · ");
   card.querySelector(".warned").hidden = !draft.warnings.length;
   card.querySelector(".warned summary").textContent = draft.warnings.length === 1 ? words.warning : words.warnings.replace("{n}", draft.warnings.length);
   card.querySelector(".warnings").replaceChildren(...draft.warnings.map((text) => item(text)));
   for (const button of card.querySelectorAll("[data-open]")) {
     onClick(button, async () => {
-      const { opened } = await api(`drafts/${key}/open`, { method: "POST", json: { what: button.dataset.open } });
+      const { opened } = await api(`drafts/${draft.key}/open`, { method: "POST", json: { what: button.dataset.open } });
       if (!opened) notice(words.missing);
     });
   }
