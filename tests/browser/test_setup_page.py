@@ -74,6 +74,7 @@ def test_the_guide_leads_by_keyboard_to_the_demo_s_draft(
     tab = seen.tab
     tab.wait_for_selector("#account li:not(.dim)")
     assert fits(tab)
+    assert tab.locator("#next.main").count() == 0, "to leave a step out is not what is offered first"
     tab.focus("#next")
     tab.keyboard.press("Enter")
     tab.wait_for_url("**step=2")
@@ -85,6 +86,7 @@ def test_the_guide_leads_by_keyboard_to_the_demo_s_draft(
     tab.fill("#folder-own", str(root))
     tab.keyboard.press("Enter")
     tab.wait_for_selector(".steps [aria-current][data-done=yes]")
+    assert tab.locator("#next.main").count() == 1
     assert fits(tab)
     tab.focus("#next")
     tab.keyboard.press("Enter")
@@ -160,6 +162,11 @@ def test_a_setting_is_saved_as_it_is_changed_and_what_is_wrong_stands_beside_it(
     tab.wait_for_selector(f"{at_once} [aria-invalid=true]")
     assert "1" in tab.inner_text(f"{at_once} .wrong")
     expected(seen)
+    tab.click("#more-settings > summary")
+    assert tab.inner_text("[data-key=max_media_bytes] .readable") == "≈ 2.1 GB"
+    tab.fill("[data-key=cache_max_bytes] input", "500000000")
+    assert tab.inner_text("[data-key=cache_max_bytes] .readable") == "≈ 500.0 MB"
+    tab.fill("[data-key=cache_max_bytes] input", "10000000000")
     tab.fill("[data-key=device] input", "书房")
     tab.keyboard.press("Tab")
     until(tab, "document.querySelector('[data-key=device] .saved').textContent !== ''")
