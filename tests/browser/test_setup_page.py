@@ -96,6 +96,7 @@ def test_the_guide_leads_by_keyboard_to_the_demo_s_draft(
     tab.wait_for_selector("#demo-done:not([hidden])")
     until(tab, "document.getElementById('demo-cover').naturalWidth > 0")
     assert fits(tab)
+    assert tab.locator(".first-steps .main:visible").all_inner_texts() == [tab.inner_text("#demo-open")]
     (draft,) = (path for path in root.iterdir() if not path.name.startswith("."))
     assert (draft / "draft_cover.jpg").exists()
     tab.reload()
@@ -180,6 +181,11 @@ def test_a_setting_is_saved_as_it_is_changed_and_what_is_wrong_stands_beside_it(
     assert program.app.settings_now().at_once == 4
     tab.click("[data-key=folders] .add")
     tab.fill("[data-key=folders] .name", "客户")
+    tab.focus("[data-key=folders] .value")
+    tab.wait_for_timeout(300)
+    assert program.app.settings_now().folders == {}, (
+        "a folder without a path is not kept: it would be the program's own"
+    )
     tab.fill("[data-key=folders] .value", "/tmp/x")
     tab.keyboard.press("Tab")
     until(tab, "document.querySelector('[data-key=folders] .saved').textContent !== ''")
