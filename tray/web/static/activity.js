@@ -3,7 +3,7 @@
 import { api, attempt, clone, on } from "./page.js";
 import { begin as beginLog } from "./log.js";
 import { when } from "./measures.js";
-import { show } from "./request.js";
+import { show, target } from "./request.js";
 
 const byId = (id) => document.getElementById(id);
 const words = byId("activity-words").content.firstElementChild.dataset;
@@ -83,8 +83,7 @@ function put(request) {
   row.dataset.state = request.state;
   row.dataset.running = request.running;
   row.querySelector(".title").textContent = request.title;
-  const isSaid = request.target === request.target_id || request.title.includes(request.target);
-  row.querySelector(".target").textContent = isSaid ? "" : request.target;
+  row.querySelector(".target").textContent = target(request);
   row.querySelector(".state").textContent = request.state_text;
   const time = row.querySelector("time");
   time.textContent = when(request.created_us);
