@@ -131,8 +131,19 @@ def test_a_warning_is_marked_on_its_segment_alone():
 def test_pictures_are_shown_by_the_addresses_that_are_given():
     spec = DraftSpec(tracks=(Track(kind="video", segments=(image(0, S), image(S, S))),))
     root = drawn(spec, picture=lambda media: f"p?media={media}&x='\"")
-    assert [one.get("href") for one in root.iter(f"{SVG}image")] == ["p?media=Resources/local/a.png&x='\""] * 2
+    assert {one.get("href") for one in root.iter(f"{SVG}image")} == {"p?media=Resources/local/a.png&x='\""}
     assert not list(drawn(spec).iter(f"{SVG}image"))
+
+
+def test_a_picture_fills_its_segment_as_in_jianying_and_stands_once_where_words_stand_beside_it():
+    fast = VisualSegment(kind="video", media="a.mp4", start=S, duration=S, source_duration=2 * S, speed=2)
+    spec = DraftSpec(tracks=(Track(kind="video", segments=(image(0, S), fast)),))
+    still, moving = boxes(drawn(spec, picture=lambda _media: "p"), "tl-video")
+    wide = float(still.get("width"))
+    places = [(float(one.get("x")), float(one.get("width"))) for one in still.iter(f"{SVG}image")]
+    assert len(places) > 1 and wide - 4 <= sum(places[-1]) <= wide
+    assert all(x + width == pytest.approx(after) for (x, width), (after, _width) in pairwise(places))
+    assert len(list(moving.iter(f"{SVG}image"))) == 1 and "2×" in "".join(moving.itertext())
 
 
 @pytest.mark.parametrize("words", ["<script>alert(1)</script>", "]]>", "&amp;", "\"' onload=x", "a\x00\x1b\ud800b", "\u202eabc", "</svg><img src=x>"])  # fmt: skip

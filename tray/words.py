@@ -106,7 +106,9 @@ def clock(duration_us: int) -> str:
 
 
 def size(n: int) -> str:
-    """Bytes, as 12 kB or 3.4 MB."""
+    """Bytes, as 12 kB, 3.4 MB or 1.2 GB."""
+    if n >= 1e9:
+        return f"{n / 1e9:.1f} GB"
     return f"{n / 1e6:.1f} MB" if n >= 1e6 else f"{n / 1e3:.0f} kB"
 
 

@@ -13,6 +13,7 @@ from chats import once_open
 from listening import Listening
 from program import wait_until
 from tray import events
+from tray.asked import Asked
 from tray.simulator.exchange import Frames
 from tray.simulator.server import Simulator
 from tray.simulator.workflows import SimulatedRun, Workflows
@@ -74,6 +75,25 @@ def test_requests_are_found_and_looked_into(busy: Listening, look: Callable[...,
     wait_for_titles(tab, "坏了", "坏了")
     assert len(busy.app.journal.recent_requests()) == 4
     assert fits(tab)
+
+
+def test_a_call_names_its_source_once_and_what_it_did_again_and_again_is_one_line(
+    busy: Listening, look: Callable[..., Any]
+) -> None:
+    prompt = Asked("", "call", "", "", {"tool": "generate_draft", "arguments": "{}"}, target="片段.json")
+    journal, request_id = busy.app.journal, "c" * 32
+    journal.add_request(request_id, prompt)
+    journal.running(request_id)
+    for n in range(3):
+        journal.tool_started(request_id, request_id, f"call{n}", "generate_draft", "{}")
+    journal.done(request_id, "好")
+    tab = look(busy, "activity").tab
+    wait_for_titles(tab, "Draft from 片段.json")
+    tab.click(".entry > summary")
+    tab.wait_for_selector(".entry .reply")
+    shown = tab.inner_text(".entry")
+    assert shown.count("片段.json") == 2, "in the line, and in what was asked"
+    assert "× 3" in tab.inner_text(".history") and tab.inner_text(".parameters") == ""
 
 
 def look_at_35(busy: Listening, look: Callable[..., Any]) -> Any:

@@ -75,6 +75,7 @@ def test_the_guide_leads_by_keyboard_to_the_demo_s_draft(
     tab = seen.tab
     tab.wait_for_selector("#account li:not(.dim)")
     assert fits(tab)
+    assert tab.locator("#next.main").count() == 0, "to leave a step out is not what is offered first"
     tab.focus("#next")
     tab.keyboard.press("Enter")
     tab.wait_for_url("**step=2")
@@ -86,6 +87,7 @@ def test_the_guide_leads_by_keyboard_to_the_demo_s_draft(
     tab.fill("#folder-own", str(root))
     tab.keyboard.press("Enter")
     tab.wait_for_selector(".steps [aria-current][data-done=yes]")
+    assert tab.locator("#next.main").count() == 1
     assert fits(tab)
     tab.focus("#next")
     tab.keyboard.press("Enter")
@@ -95,6 +97,7 @@ def test_the_guide_leads_by_keyboard_to_the_demo_s_draft(
     tab.wait_for_selector("#demo-done:not([hidden])")
     until(tab, "document.getElementById('demo-cover').naturalWidth > 0")
     assert fits(tab)
+    assert tab.locator(".first-steps .main:visible").all_inner_texts() == [tab.inner_text("#demo-open")]
     (draft,) = (path for path in root.iterdir() if not path.name.startswith("."))
     assert (draft / "draft_cover.jpg").exists()
     tab.reload()
@@ -161,6 +164,11 @@ def test_a_setting_is_saved_as_it_is_changed_and_what_is_wrong_stands_beside_it(
     tab.wait_for_selector(f"{at_once} [aria-invalid=true]")
     assert "1" in tab.inner_text(f"{at_once} .wrong")
     expected(seen)
+    tab.click("#more-settings > summary")
+    assert tab.inner_text("[data-key=max_media_bytes] .readable") == "≈ 2.1 GB"
+    tab.fill("[data-key=cache_max_bytes] input", "500000000")
+    assert tab.inner_text("[data-key=cache_max_bytes] .readable") == "≈ 500.0 MB"
+    tab.fill("[data-key=cache_max_bytes] input", "10000000000")
     tab.fill("[data-key=device] input", "书房")
     tab.keyboard.press("Tab")
     until(tab, "document.querySelector('[data-key=device] .saved').textContent !== ''")
@@ -174,6 +182,11 @@ def test_a_setting_is_saved_as_it_is_changed_and_what_is_wrong_stands_beside_it(
     assert program.app.settings_now().at_once == 4
     tab.click("[data-key=folders] .add")
     tab.fill("[data-key=folders] .name", "客户")
+    tab.focus("[data-key=folders] .value")
+    tab.wait_for_timeout(300)
+    assert program.app.settings_now().folders == {}, (
+        "a folder without a path is not kept: it would be the program's own"
+    )
     tab.fill("[data-key=folders] .value", "/tmp/x")
     tab.keyboard.press("Tab")
     until(tab, "document.querySelector('[data-key=folders] .saved').textContent !== ''")

@@ -8,6 +8,7 @@ comes in as escaped text alone. Lengths are in CSS pixels.
 from __future__ import annotations
 
 import itertools
+import math
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ Warnings = Mapping[tuple[int, int], Sequence[str]]
 NARROWEST, WIDEST = 1_200, 60_000
 ZOOMS = (0.25, 0.5, 1.0, 2.0, 4.0)
 """How much wider than usual a picture may be asked for."""
-MOST_TRACKS, MOST_DRAWN, MOST_PICTURES = 100, 3_000, 300
+MOST_TRACKS, MOST_DRAWN, MOST_PICTURES = 100, 3_000, 900
 """So much is drawn as one can look at; the rest of a track's segments are drawn as one shape, without words."""
 
 _RULER, _GAP, _HEADS = 26, 6, 104
@@ -45,6 +46,8 @@ _COLUMN = 6.7
 """The width of half a Chinese character; a Latin letter takes about as much."""
 _TOO_NARROW = 3.0
 """Narrower segments are drawn as one shape."""
+_THUMB, _MOST_TIMES = 64.0, 12
+"""The width of a picture on a segment, and how often it stands there at most."""
 _TICKS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 _TICK = 84
 _TITLES = 150_000
@@ -224,12 +227,16 @@ class _Drawing:
         if isinstance(segment, VisualSegment) and wide >= 16 and self.pictures < MOST_PICTURES:
             url = self.picture(segment.media)
             if url:
-                self.pictures += 1
-                side = min(64.0, wide - 4)
-                yield (
-                    f'<image class="tl-thumb" href="{escape(url)}" x="2" y="2" width="{_n(side)}" height="{high - 4}"'
-                    ' preserveAspectRatio="xMidYMid slice"/>'
-                )
+                side = min(_THUMB, wide - 5)
+                # As JianYing has it, the picture again and again; once where something stands beside it.
+                times = 1 if _label(segment, one, is_pictured=True) else min(math.ceil((wide - 5) / side), _MOST_TIMES)
+                self.pictures += times
+                for n in range(times):
+                    width = min(side, wide - 3 - (2 + n * side))
+                    yield (
+                        f'<image class="tl-thumb" href="{escape(url)}" x="{_n(2 + n * side)}" y="2" width="{_n(width)}"'
+                        f' height="{high - 4}" preserveAspectRatio="xMidYMid slice"/>'
+                    )
                 left = side + 8
         if isinstance(segment, (VisualSegment, AudioSegment)):
             yield from self._sound(segment, wide, high)

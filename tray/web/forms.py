@@ -85,10 +85,8 @@ _CHOICES = {
     "kind": {"bot": N_("bot"), "workflow": N_("workflow"), "chatflow": N_("chatflow")},
 }
 _GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    (N_("This program"), ("language", "notifications", "device", "inbox", "hotkey", "at_once", "silent_s")),
-    (N_("Coze"), ("region", "bot_id", "workflow_id", "oauth_client_id", "api_base")),
-    (N_("Drafts"), ("drafts_dir", "profile", "time_unit", "strict", "folders")),
-    (N_("Media"), ("media_folders", "allow_hosts", "max_media_bytes", "cache_hours", "cache_max_bytes")),
+    (N_("This program"), ("language", "notifications", "inbox", "hotkey", "at_once")),
+    (N_("Drafts"), ("profile", "time_unit", "strict", "media_folders")),
 )
 _ELSEWHERE = ("version", "targets")
 """No fields of the form: the one stays as it is, the others have a form of their own."""
@@ -102,11 +100,11 @@ def of_settings() -> dict[str, Field]:
 
 
 def groups() -> list[tuple[str, list[str]]]:
-    """The keys of the settings below headings. One that no heading is meant for is among the last."""
+    """The keys of the settings below headings; the last ones are those that few people ever change."""
     grouped = [(_(heading), list(keys)) for heading, keys in _GROUPS]
     known = {key for _heading, keys in grouped for key in keys}
     others = [key for key in of_settings() if key not in known]
-    return [*grouped, (_("More"), others)] if others else grouped
+    return [*grouped, (_("More settings"), others)]
 
 
 def of_target() -> dict[str, Field]:
@@ -128,7 +126,7 @@ def _field(name: str, field: FieldInfo, labels: Mapping[str, str]) -> Field:
     return Field(
         key=name,
         label=_(labels[name]) if name in labels else name,
-        about="" if name in labels and (kind == "switch" or name == "language") else about,
+        about="" if name in labels and (kind in ("switch", "choice") or name == "id") else about,
         kind=kind,
         choices=_choices(name, field.annotation),
         minimum=_bound(field, "ge"),

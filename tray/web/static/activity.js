@@ -3,7 +3,7 @@
 import { api, attempt, clone, on } from "./page.js";
 import { begin as beginLog } from "./log.js";
 import { when } from "./measures.js";
-import { show } from "./request.js";
+import { show, target } from "./request.js";
 
 const byId = (id) => document.getElementById(id);
 const words = byId("activity-words").content.firstElementChild.dataset;
@@ -83,7 +83,7 @@ function put(request) {
   row.dataset.state = request.state;
   row.dataset.running = request.running;
   row.querySelector(".title").textContent = request.title;
-  row.querySelector(".target").textContent = request.target === request.target_id ? "" : request.target;
+  row.querySelector(".target").textContent = target(request);
   row.querySelector(".state").textContent = request.state_text;
   const time = row.querySelector("time");
   time.textContent = when(request.created_us);
@@ -95,13 +95,23 @@ function put(request) {
 function inside(row) {
   show(row.request, row.querySelector(".inside"));
   row.querySelector(".history").replaceChildren(
-    ...row.request.history.map(({ at_us, text }) => {
+    ...inOne(row.request.history).map(({ at_us, text, n }) => {
       const time = Object.assign(document.createElement("time"), { textContent: when(at_us, true) });
       const moment = document.createElement("li");
-      moment.append(time, ` ${text}`);
+      moment.append(time, n > 1 ? ` ${text} × ${n}` : ` ${text}`);
       return moment;
     }),
   );
+}
+
+function inOne(moments) {
+  // What happened again and again, as calls of a tool do, is said once, with how often.
+  const said = [];
+  for (const one of moments) {
+    if (said.at(-1)?.text === one.text) said.at(-1).n += 1;
+    else said.push({ ...one, n: 1 });
+  }
+  return said;
 }
 
 async function showQueue(ids) {

@@ -11,6 +11,7 @@ function follow(request) {
   show(request, place);
   by("demo").disabled = !["done", "failed", "cancelled"].includes(request.state);
   by("demo-done").hidden = request.state !== "done" || !request.drafts.length;
+  by("demo").classList.toggle("main", by("demo-done").hidden);
   if (by("demo-done").hidden) return;
   const cover = `guide/cover/${encodeURIComponent(request.id)}`;
   if (by("demo-cover").getAttribute("src") !== cover) by("demo-cover").src = cover;

@@ -1,6 +1,7 @@
 // Fields of forms, as templates/fields.html makes them: read, filled in, and told what is wrong.
 
 import { clone } from "./page.js";
+import { size } from "./measures.js";
 
 const words = document.getElementById("field-words").content.firstElementChild.dataset;
 
@@ -47,7 +48,16 @@ export function fill(field, value) {
       break;
     default:
       control.value = value ?? "";
+      sayBytes(field);
   }
+}
+
+function sayBytes(field) {
+  // So many bytes are no number for people.
+  const said = field.querySelector(".readable");
+  if (!said) return;
+  const { valueAsNumber: bytes } = field.querySelector(".control");
+  said.value = bytes > 0 ? `≈ ${size(bytes)}` : "";
 }
 
 export function addPair(field, name = "", value = "") {
@@ -73,6 +83,10 @@ export function wrong(field, text) {
   for (const control of field.querySelectorAll(".control, .pair input")) control.setAttribute("aria-invalid", text ? "true" : "false");
 }
 
+for (const said of document.querySelectorAll(".readable")) {
+  const field = said.closest(".field");
+  field.addEventListener("input", () => sayBytes(field));
+}
 for (const button of document.querySelectorAll(".pairs > .add")) {
   button.addEventListener("click", () => addPair(button.closest(".field")).querySelector(".name").focus());
 }

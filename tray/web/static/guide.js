@@ -4,7 +4,9 @@ const next = document.getElementById("next");
 
 function done() {
   document.querySelector(".steps [aria-current]").dataset.done = "yes";
-  if (next) next.textContent = next.dataset.next;
+  if (!next) return;
+  next.textContent = next.dataset.next;
+  next.classList.add("main");
 }
 
 document.addEventListener("account", (event) => event.detail.signed_in && done());

@@ -12,6 +12,15 @@ const OVER = ["done", "failed", "cancelled"];
 
 export const isOver = (request) => OVER.includes(request.state);
 
+// Of a tool that is called here: which one stands on the call's own line, where it came from in the title.
+const isCall = (request) => ["call", "item"].includes(request.kind);
+
+export function target(request) {
+  // What it is asked of, "" where that says nothing new.
+  const isSaid = request.target === request.target_id || (isCall(request) && request.title.includes(request.target));
+  return isSaid ? "" : request.target;
+}
+
 export function show(request, place) {
   // Puts the request's card into `place`, or brings the one that is there up to date. Returns the card.
   let card = cards.get(request.id);
@@ -51,13 +60,13 @@ function made(request) {
     answer(card, new FormData(event.target).get("answer"));
   });
   const about = card.querySelector(".about");
-  about.querySelector(".target").textContent = request.target === request.target_id ? "" : request.target;
+  about.querySelector(".target").textContent = target(request);
   const time = about.querySelector("time");
   time.dateTime = new Date(request.created_us / 1000).toISOString();
   time.textContent = when(request.created_us);
   card.querySelector(".title").textContent = request.prompt || (request.can_change ? request.target : request.title);
   card.querySelector(".sent").replaceChildren(...request.files.map((file) => item(file.name, "chip")));
-  const inputs = Object.entries(request.parameters).map(([name, value]) => pair(name, typeof value === "string" ? value : JSON.stringify(value)));
+  const inputs = isCall(request) ? [] : Object.entries(request.parameters).map(([name, value]) => pair(name, typeof value === "string" ? value : JSON.stringify(value)));
   card.querySelector(".parameters").replaceChildren(...inputs);
   return card;
 }
@@ -137,9 +146,9 @@ function draftCard(draft) {
   name.href = cover.href = `drafts/${draft.key}`;
   cover.firstElementChild.addEventListener("error", () => cover.remove());
   cover.firstElementChild.src = `drafts/${draft.key}/cover`;
-  card.querySelector(".facts").textContent = [span(draft.duration_us), words.pieces.replace("{n}", pieces), size(draft.media_bytes)].join(" · ");
+  card.querySelector(".facts").textContent = [span(draft.duration_us), counted(pieces, words.segment, words.segments), size(draft.media_bytes)].join(" · ");
   card.querySelector(".warned").hidden = !draft.warnings.length;
-  card.querySelector(".warned summary").textContent = draft.warnings.length === 1 ? words.warning : words.warnings.replace("{n}", draft.warnings.length);
+  card.querySelector(".warned summary").textContent = counted(draft.warnings.length, words.warning, words.warnings);
   card.querySelector(".warnings").replaceChildren(...draft.warnings.map((text) => item(text)));
   for (const button of card.querySelectorAll("[data-open]")) {
     onClick(button, async () => {
@@ -149,6 +158,8 @@ function draftCard(draft) {
   }
   return card;
 }
+
+const counted = (n, one, many) => (n === 1 ? one : many).replace("{n}", n);
 
 function showQuestion(card, question) {
   const form = card.querySelector(".question");

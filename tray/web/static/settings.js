@@ -9,8 +9,10 @@ const kept = new Map([...settings].map(([key, field]) => [key, JSON.parse(field.
 export async function save(key, value) {
   // Keep it; what is wrong is shown beside it. Returns whether it was kept.
   const field = settings.get(key);
+  const changed = changes(key, value);
+  if (!Object.keys(changed).length) return true;
   try {
-    take(await api("settings", { method: "PATCH", json: changes(key, value) }), key);
+    take(await api("settings", { method: "PATCH", json: changed }), key);
   } catch (error) {
     wrong(field, Object.values(error.said?.fields ?? {}).join(" ") || error.message);
     return false;
@@ -24,11 +26,11 @@ export async function save(key, value) {
 }
 
 function changes(key, value) {
-  // Of pairs, each is a setting of its own.
+  // Of pairs, each is a setting of its own; one that has a name alone is still being typed.
   const field = settings.get(key);
   if (field.dataset.kind !== "pairs") return { [key]: value };
   const before = kept.get(key) ?? {};
-  const after = value ?? {};
+  const after = Object.fromEntries(Object.entries(value ?? {}).filter(([, one]) => one !== ""));
   const gone = Object.keys(before).filter((name) => !(name in after));
   const changed = Object.entries(after).filter(([name, one]) => before[name] !== one);
   return Object.fromEntries([...gone.map((name) => [`${key}.${name}`, null]), ...changed.map(([name, one]) => [`${key}.${name}`, one])]);

@@ -1,6 +1,7 @@
 // An export is tried: pasted, dropped or chosen; looked at; built.
 
 import { api, notice, onClick } from "./page.js";
+import { size } from "./measures.js";
 import { show } from "./request.js";
 
 const form = document.getElementById("try");
@@ -23,7 +24,7 @@ async function look() {
     const answer = await fetch("try/preview", { method: "POST", body: body(), headers: { "Content-Type": "text/plain" } });
     if (!answer.ok) throw new Error(answer.headers.get("content-type")?.includes("html") ? answer.statusText : await answer.text());
     preview.innerHTML = await answer.text();
-    build.disabled = !preview.querySelector('[data-can-be-built="yes"]');
+    offer(Boolean(preview.querySelector('[data-can-be-built="yes"]')));
   } catch (error) {
     notice(error.message);
   } finally {
@@ -32,11 +33,17 @@ async function look() {
   }
 }
 
+function offer(can) {
+  // What to do next is the blue button: to build what was looked at.
+  build.disabled = !can;
+  build.classList.toggle("main", can);
+  form.querySelector("[type=submit]").classList.toggle("main", !can);
+}
+
 async function take(chosen) {
   if (!chosen) return;
   file = chosen;
-  const size = chosen.size >= 1e6 ? `${(chosen.size / 1e6).toFixed(1)} MB` : `${Math.ceil(chosen.size / 1e3)} kB`;
-  note.textContent = note.dataset.text.replace("{name}", chosen.name).replace("{size}", size);
+  note.textContent = note.dataset.text.replace("{name}", chosen.name).replace("{size}", size(chosen.size));
   note.hidden = false;
   text.value = chosen.size <= shownMost ? await chosen.text() : "";
   await look();
@@ -49,16 +56,21 @@ form.addEventListener("submit", (event) => {
 text.addEventListener("input", () => {
   file = null;
   note.hidden = true;
+  offer(false);
   build.disabled = isEmpty();
 });
 text.addEventListener("paste", () => setTimeout(look));
-document.getElementById("file").addEventListener("change", (event) => take(event.target.files[0]));
+document.getElementById("file").addEventListener("change", async (event) => {
+  await take(event.target.files[0]);
+  event.target.value = ""; // the same file may be chosen again when it was changed
+});
 onClick(build, async () => {
   const source = encodeURIComponent((file?.name ?? "").slice(0, 200));
   show(await api(`builds?source=${source}`, { method: "POST", body: body() }), document.getElementById("work"));
 });
 for (const kind of ["dragover", "dragleave", "drop"]) {
   document.addEventListener(kind, (event) => {
+    if (!event.dataTransfer.types.includes("Files")) return; // a text goes where it is dropped
     event.preventDefault();
     form.classList.toggle("over", kind === "dragover");
     if (kind === "drop") take(event.dataTransfer.files[0]);
