@@ -12,7 +12,7 @@ import tomlkit
 from filelock import FileLock
 
 from program import DEADLINE_S, coze_tray, environment, last_line, start, wait_until
-from tray import app, config_command, events, instance, settings_template, targets_command, toml_file
+from tray import app, config_command, configuring, events, instance, settings_template, targets_command, toml_file
 from tray import settings as settings_module
 from tray.errors import SettingsError
 from tray.locale import use
@@ -262,6 +262,15 @@ def test_a_file_that_another_process_is_changing_is_waited_for_and_then_said(fil
     with FileLock(file.with_suffix(".lock")), pytest.raises(SettingsError, match="Another program is changing"):
         settings_module.save(bot_id="7")
     assert not file.exists()
+
+
+def test_settings_that_can_t_be_written_say_where_and_what_to_look_at(file, monkeypatch):
+    monkeypatch.setenv("COZE_TRAY_HOME", str(file / "home"))
+    file.write_text("a file, and no folder", "utf-8")
+    for change in (lambda: settings_module.save(bot_id="7"), lambda: configuring.save({"bot_id": "7"})):
+        with pytest.raises(SettingsError) as caught:
+            change()
+        assert str(file / "home") in caught.value.message and "read-only" in caught.value.advice
 
 
 def test_a_file_of_a_later_version_is_neither_used_nor_changed(file):

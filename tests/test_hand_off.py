@@ -63,6 +63,16 @@ def test_whoever_ends_without_an_answer_has_given_none(held, tmp_path):
         list(instance.hand_on(address(tmp_path), {"op": "answer"}))
 
 
+def test_who_gives_up_the_lock_leaves_no_thread_behind(held, tmp_path):
+    before = set(threading.enumerate())
+    held.serve(echo)
+    (waiting,) = set(threading.enumerate()) - before
+    assert list(instance.hand_on(address(tmp_path), {"op": "x"})) == [{"op": "x"}]
+    held.release()
+    waiting.join(DEADLINE_S)
+    assert not waiting.is_alive()
+
+
 def test_twenty_megabytes_go_over_it(held, tmp_path):
     held.serve(echo)
     message = {"text": "长" * 7_000_000}

@@ -81,6 +81,8 @@ class Instance:
             listener, self._listener = self._listener, None
             if listener is not None:
                 folder = Path(str(listener.address)).parent
+                with suppress(OSError):  # closing alone does not wake the thread that waits in accept
+                    _connected(str(listener.address), 0.0).close()
                 listener.close()
                 if sys.platform != "win32" and folder != self._home:
                     with suppress(OSError):
@@ -98,6 +100,9 @@ class Instance:
                 log.info("someone knocked and went away: %s", error)
                 self._released.wait(0.1)  # no more open files, say: that may last
                 continue
+            if self._released.is_set():
+                connection.close()
+                return
             talk = (connection, key, self._answer)
             threading.Thread(target=_converse, args=talk, name="hand-off", daemon=True).start()
 
@@ -179,7 +184,7 @@ def hand_on(address: Address, message: Message) -> Generator[Message, None, None
     none comes."""
     silent = _silent(address.pid)
     try:
-        connection = _connected(address.where)
+        connection = _connected(address.where, ANSWER_WITHIN_S)
         for handshake in (answer_challenge, deliver_challenge):
             if handshake is answer_challenge and not connection.poll(ANSWER_WITHIN_S):
                 raise silent
@@ -200,12 +205,12 @@ def hand_on(address: Address, message: Message) -> Generator[Message, None, None
                 return
 
 
-def _connected(where: str) -> Connection[Any, Any]:
+def _connected(where: str, within_s: float) -> Connection[Any, Any]:
     """A connection to whoever listens there. Raises OSError. A process that hangs takes none, and once a few wait for
     it, multiprocessing's own Client would wait for ever; Windows' pipes have a time-out of their own."""
     if sys.platform == "win32":
         return Client(where, _FAMILY)
-    end = time.monotonic() + ANSWER_WITHIN_S
+    end = time.monotonic() + within_s
     while True:
         with socket.socket(socket.AF_UNIX) as made:
             made.setblocking(False)

@@ -114,8 +114,8 @@ def _has(inside: Any, part: str | int) -> bool:
 def rewrite(path: Path, change: Callable[[str], str]) -> None:
     """Replace the file by what `change` makes of its text. No two processes do so at the same time. Raises
     SettingsError, and whatever `change` raises; the file is as it was then."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock"), timeout=_LOCKED_S, mode=0o600):
             before = read(path)
             after = change(before)
@@ -124,6 +124,11 @@ def rewrite(path: Path, change: Callable[[str], str]) -> None:
     except Timeout:
         raise SettingsError(
             _("Another program is changing {path}.").format(path=path), _("Try again in a moment.")
+        ) from None
+    except OSError as error:
+        raise SettingsError(
+            _("The settings can't be written: {path}: {error}").format(path=path, error=error.strerror or error),
+            _("Is the disk full, or the folder read-only?"),
         ) from None
 
 

@@ -1,7 +1,7 @@
 """How long it takes from the click on "Open page" to the first page as the browser has it, in a program that has never
 opened one; not a test by itself.
 
-    python tests/bench/page.py [--times 7]     prints a table and adds its figures to history.json beside it
+    python tests/bench/page.py [--times 8]     prints a table and adds its figures to history.json beside it
 
 Each time in a process of its own, in which nothing of the page was imported before: until there is an address, and
 until the page, its styles and its scripts have come, over real HTTP. Beside it, the same page once more; and how long
@@ -10,13 +10,9 @@ the CPU was used until the page was there, which is the same whatever else the m
 
 from __future__ import annotations
 
-import argparse
-import json
 import re
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -24,6 +20,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parents[1])]
 
 import history
+import processes
 
 MOST_S = 1.0
 
@@ -66,22 +63,8 @@ def once(folder: Path) -> dict[str, float]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--times", type=int, default=7)
-    parser.add_argument("--once", type=Path)
-    given = parser.parse_args()
-    if given.once:
-        print(json.dumps(once(given.once)))
-        return 0
-    taken: list[dict[str, float]] = []
-    for _time in range(given.times + 1):
-        with tempfile.TemporaryDirectory() as folder:
-            command = [sys.executable, str(HERE / "page.py"), "--once", folder]
-            said = subprocess.run(command, capture_output=True, text=True, check=True)
-        taken.append(json.loads(said.stdout.splitlines()[-1]))
     rows = {}
-    for name in taken[0]:
-        several = [one[name] for one in taken[1:]]  # the first reads the files from the disk
+    for name, (_first, *several) in processes.figures(once, __file__, times=8).items():  # that reads from the disk
         rows[name] = {"median_s": statistics.median(several), "least_s": min(several), "most_s": max(several)}
         print(f"{name:10} {rows[name]['median_s']:6.2f} s   ({min(several):.2f} to {max(several):.2f})")
     history.add({f"the page, {name}": row for name, row in rows.items()})

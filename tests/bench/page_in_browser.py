@@ -9,13 +9,10 @@ worst that a computer would have.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -24,6 +21,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "browser"), str(HERE.parents[1])]
 
 import history
+import processes
 from playwright.sync_api import sync_playwright
 
 from real_chromium import ARGUMENTS, CHROMIUM
@@ -36,23 +34,8 @@ MOST_OPEN_S, MOST_FRAME_MS, LEAST_FRAMES = 1.0, 50.0, 50.0
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--times", type=int, default=5)
-    parser.add_argument("--once", type=Path)
-    given = parser.parse_args()
-    if given.once:
-        print(json.dumps(once(given.once)))
-        return 0
-    taken: list[dict[str, float]] = []
-    for _time in range(given.times):
-        with tempfile.TemporaryDirectory() as folder:
-            said = subprocess.run(
-                [sys.executable, __file__, "--once", folder], stdout=subprocess.PIPE, text=True, check=True
-            )
-        taken.append(json.loads(said.stdout.splitlines()[-1]))
     rows = {}
-    for name in taken[0]:
-        several = [one[name] for one in taken]
+    for name, several in processes.figures(once, __file__, times=5).items():
         worst = min(several) if name == "frames_a_second" else max(several)
         rows[name] = {"median": statistics.median(several), "worst": worst}
     for name, row in rows.items():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tray import events, instance, locale, logs
 from tray.desktop import host
 from tray.desktop.controls import Choice
-from tray.errors import SettingsError, TrayError
+from tray.errors import TrayError
 from tray.locale import _
 from tray.progress import Running, RunningRequests
 from tray.questions import OpenQuestions
@@ -247,15 +247,7 @@ class Program:
         if self._settings_are_given:
             self._took(settings.model_copy(update={key: value}))
             return
-        try:
-            settings_module.save(**{key: value})
-        except OSError as error:
-            raise SettingsError(
-                _("The settings can't be written: {path}: {error}").format(
-                    path=settings_module.settings_file(), error=error.strerror or error
-                ),
-                _("Is the disk full, or the folder read-only?"),
-            ) from None
+        settings_module.save(**{key: value})
         self._settings_now()
 
     def _took(self, settings: Settings) -> None:

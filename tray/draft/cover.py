@@ -24,6 +24,8 @@ SHORTEST_SIDE, LONGEST_SIDE = 720, 1920
 """Within these is the longer side of a cover, in pixels."""
 MOST_PIXELS = 50_000_000
 """Of a picture or frame as it is decoded; a JPEG is decoded smaller than it is."""
+STILLS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".heic", ".heif", ".avif")
+"""How the names of pictures end that stand still."""
 MOST_TRIES = 3
 DECODE_S = 2.0
 """For how long a video is decoded to come from its last keyframe to the frame that is wanted."""

@@ -9,8 +9,6 @@ from tray.draft import cover
 
 log = logging.getLogger(__name__)
 
-_STILLS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".heic", ".heif", ".avif")
-
 
 def make(file: Path, made: Path, side: int) -> bool:
     """Write a JPEG of `file`, a picture or video, at most `side` pixels wide and high. False where it can't be made of
@@ -19,7 +17,7 @@ def make(file: Path, made: Path, side: int) -> bool:
 
     size = (side, side)
     try:
-        is_still = file.suffix.lower() in _STILLS
+        is_still = file.suffix.lower() in cover.STILLS
         image = cover.picture(file, size) if is_still else cover.frame(file, 0, size)
         image.thumbnail(size)
         flat = Image.new("RGB", image.size, "#808080")

@@ -16,8 +16,8 @@ from urllib.parse import unquote
 
 from tray.draft import source
 from tray.draft.compose import warned
+from tray.draft.cover import STILLS
 from tray.draft.folders import Profile
-from tray.draft.library import counts
 from tray.draft.probe import Probe
 from tray.draft.problems import Problem, few
 from tray.draft.recipe import Recipe
@@ -28,7 +28,6 @@ from tray.locale import _, ngettext
 MOST_CHARS = 20_000_000
 """Of a text that is tried; longer ones are built, not looked at."""
 ASSUMED_US = 5_000_000
-_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".heic", ".heif", ".avif")
 _LONGEST_US = 24 * 3600 * 1_000_000
 
 
@@ -41,7 +40,6 @@ class TrialDraft:
     number: int
     name: str
     spec: DraftSpec
-    segments: dict[str, int]
     links: int
     time_unit: str
     time_unit_reason: str
@@ -57,10 +55,6 @@ class Trial:
 
     drafts: list[TrialDraft]
     empty: int
-
-    @property
-    def can_be_built(self) -> bool:
-        return any(not draft.problems for draft in self.drafts)
 
 
 def try_text(text: str, time_unit: TimeUnit = "auto", profile: Profile = "jianying", *, strict: bool = False) -> Trial:
@@ -87,7 +81,6 @@ def _tried(draft: Source, profile: Profile, *, strict: bool) -> TrialDraft:
         number=draft.number,
         name=draft.name,
         spec=resolved.spec,
-        segments=counts(resolved.spec),
         links=len({url for url, _place in draft.urls()}),
         time_unit=imported.time_unit,
         time_unit_reason=imported.time_unit_reason,
@@ -135,7 +128,7 @@ def _supposed(spec: DraftSpec, speech_us: Mapping[str, int]) -> tuple[dict[str, 
 
 def _kind(segment: VisualSegment | AudioSegment) -> Literal["image", "video", "audio"]:
     """What its media is taken for: a spec calls a picture a video as well, and its link tells."""
-    looks_like_one = segment.media.partition("?")[0].lower().endswith(_PICTURES)
+    looks_like_one = segment.media.partition("?")[0].lower().endswith(STILLS)
     is_picture = looks_like_one or segment.media.startswith("data:image/")
     return "image" if segment.kind == "video" and is_picture else segment.kind
 

@@ -6,15 +6,17 @@ Each is made when the settings want it, and nothing of it is imported before.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from tray.sources.parts import Parts
 
-if TYPE_CHECKING:
-    from tray.sources.hotkey import Hotkey
-    from tray.sources.inbox import Inbox
-    from tray.sources.schedule import Schedules
+
+class Source(Protocol):
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
 
 
 class Sources:
@@ -24,9 +26,7 @@ class Sources:
         self._parts = parts
         self._lock = threading.Lock()
         self._runs = False
-        self._inbox: Inbox | None = None
-        self._schedules: Schedules | None = None
-        self._hotkey: Hotkey | None = None
+        self._running: dict[Callable[[Any, Parts], Source], tuple[Any, Source]] = {}  # with what the settings say
 
     def start(self) -> None:
         with self._lock:
@@ -42,54 +42,40 @@ class Sources:
     def stop(self) -> None:
         with self._lock:
             self._runs = False
-            self._stop_inbox()
-            self._stop_schedules()
-            self._stop_hotkey()
+            for make in tuple(self._running):
+                self._keep(make, None)
 
     def _adjust(self) -> None:
         settings = self._parts.settings()
-        self._adjust_inbox(settings.inbox)
-        self._adjust_schedules({name: one.schedule for name, one in settings.targets.items() if one.schedule})
-        self._adjust_hotkey(settings.hotkey)
+        self._keep(_inbox, settings.inbox)
+        self._keep(_schedules, {name: one.schedule for name, one in settings.targets.items() if one.schedule})
+        self._keep(_hotkey, settings.hotkey)
 
-    def _adjust_inbox(self, folder: Path | None) -> None:
-        if self._inbox is not None and self._inbox.folder != folder:
-            self._stop_inbox()
-        if self._inbox is None and folder is not None:
-            from tray.sources.inbox import Inbox
+    def _keep(self, make: Callable[[Any, Parts], Source], said: Any) -> None:
+        """What `make` makes runs as the settings say, and not where they say nothing."""
+        before, source = self._running.get(make, (None, None))
+        if source is not None and before != said:
+            source.stop()
+            del self._running[make]
+        if said and make not in self._running:
+            source = make(said, self._parts)
+            self._running[make] = said, source
+            source.start()
 
-            self._inbox = Inbox(folder, self._parts)
-            self._inbox.start()
 
-    def _stop_inbox(self) -> None:
-        if self._inbox is not None:
-            self._inbox.stop()
-            self._inbox = None
+def _inbox(folder: Path, parts: Parts) -> Source:
+    from tray.sources.inbox import Inbox
 
-    def _adjust_schedules(self, said: dict[str, str]) -> None:
-        if self._schedules is not None and self._schedules.said != said:
-            self._stop_schedules()
-        if self._schedules is None and said:
-            from tray.sources.schedule import Schedules
+    return Inbox(folder, parts)
 
-            self._schedules = Schedules(said, self._parts, self._parts.home / "schedules.json")
-            self._schedules.start()
 
-    def _stop_schedules(self) -> None:
-        if self._schedules is not None:
-            self._schedules.stop()
-            self._schedules = None
+def _schedules(said: dict[str, str], parts: Parts) -> Source:
+    from tray.sources.schedule import Schedules
 
-    def _adjust_hotkey(self, said: str) -> None:
-        if self._hotkey is not None and self._hotkey.said != said:
-            self._stop_hotkey()
-        if self._hotkey is None and said:
-            from tray.sources.hotkey import Hotkey
+    return Schedules(said, parts, parts.home / "schedules.json")
 
-            self._hotkey = Hotkey(said, self._parts.open_page, self._parts.notice)
-            self._hotkey.start()
 
-    def _stop_hotkey(self) -> None:
-        if self._hotkey is not None:
-            self._hotkey.stop()
-            self._hotkey = None
+def _hotkey(said: str, parts: Parts) -> Source:
+    from tray.sources.hotkey import Hotkey
+
+    return Hotkey(said, parts.open_page, parts.notice)

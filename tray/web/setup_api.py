@@ -227,15 +227,7 @@ def changing(app: App) -> Iterator[None]:
     """The settings file is changed in the block; the running program takes it over. Raises SettingsError."""
     if app.settings_are_given:
         raise SettingsError(_("The demo's settings can't be changed."), _("Start coze-tray itself, and open its page."))
-    try:
-        yield
-    except OSError as error:
-        raise SettingsError(
-            _("The settings can't be written: {path}: {error}").format(
-                path=settings_module.settings_file(), error=error.strerror or error
-            ),
-            _("Is the disk full, or the folder read-only?"),
-        ) from None
+    yield
     app_module.settings_changed(app)
 
 
