@@ -441,3 +441,23 @@ def test_the_application_has_its_own_name_and_no_button_where_it_is_not(
     found = opener.Application("capcut", Path("CapCut.exe"))
     monkeypatch.setattr(opener, "application_for", lambda _drafts: found)
     assert "Open CapCut" in client.get("").text
+
+
+@pytest.mark.parametrize("value", ["NaN", "1e999", "[" * 150 + "]" * 150, '{"a":' * 150 + "1" + "}" * 150])
+def test_inputs_that_could_be_neither_sent_nor_shown_are_refused(client: httpx.Client, value: str) -> None:
+    said = f'{{"kind": "workflow", "target": "77", "parameters": {{"x": {value}}}}}'
+    refused = client.post("api/v1/requests", content=said, headers={"Content-Type": "application/json"})
+    assert refused.status_code == 409 and "x" in refused.json()["error"]
+    assert client.get("api/v1/requests").json() == []
+
+
+def test_half_a_character_in_an_input_breaks_no_list_of_requests(client: httpx.Client) -> None:
+    said = r'{"kind": "workflow", "target": "77", "parameters": {"题\ud83d": ["早\ud83d", "\ud83d\ude00"]}}'
+    asked = client.post("api/v1/requests", content=said, headers={"Content-Type": "application/json"})
+    assert (asked.status_code, asked.json()["parameters"]) == (201, {"题�": ["早�", "😀"]})
+    assert client.get("api/v1/requests").json()[0]["id"] == asked.json()["id"]
+
+
+@pytest.mark.parametrize("name", ["图" * 120 + ".png", "x" * 300 + ".png"])
+def test_a_picture_with_a_long_name_stays_one(client: httpx.Client, name: str) -> None:
+    assert client.post("api/v1/uploads", files={"file": (name, b"x")}).json()["name"].endswith(".png")

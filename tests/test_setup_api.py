@@ -23,6 +23,7 @@ from test_secrets import Memory
 from tray import configuring, pasted, secrets, toml_file
 from tray import settings as settings_module
 from tray.desktop import opener
+from tray.errors import SettingsError
 from tray.locale import use
 from tray.settings import Settings
 from tray.simulator.exchange import Exchange
@@ -539,3 +540,35 @@ def test_what_can_t_be_used_is_said_of_each_value_and_nothing_is_written() -> No
     assert caught.value.fields.keys() == {"at_once", "language"}
     assert not settings_module.settings_file().exists()
     assert json.dumps(caught.value.fields)
+
+
+@pytest.mark.parametrize("value", ["NaN", "[" * 150 + "]" * 150, '{"a":' * 150 + "1" + "}" * 150])
+def test_inputs_that_can_t_be_kept_leave_the_settings_as_they_are(page: Page, value: str) -> None:
+    before = settings_module.load()
+    said = f'{{"name": "口播", "kind": "workflow", "id": "7", "parameters": {{"x": {value}}}}}'
+    refused = page.client.post("api/v1/targets", content=said, headers={"Content-Type": "application/json"})
+    assert refused.status_code == 409 and "x" in refused.json()["fields"]["parameters"]
+    assert settings_module.load() == before
+
+
+def test_a_file_that_could_not_be_read_again_is_never_written(page: Page) -> None:
+    def spoil(_text: str) -> str:
+        return 'device = "PC'
+
+    with pytest.raises(SettingsError):
+        settings_module.rewrite(spoil)
+    assert settings_module.load().device == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows finds a folder for every name")
+@pytest.mark.parametrize("key", ["drafts_dir", "inbox", "folders.x"])
+def test_a_home_folder_of_nobody_is_said_at_its_field(page: Page, key: str) -> None:
+    refused = page.client.patch("api/v1/settings", json={key: "~nobody-of-that-name/x"})
+    assert refused.status_code == 409 and refused.json()["fields"][key]
+    assert page.client.put("api/v1/drafts-folder", json={"path": "~nobody-of-that-name/x"}).status_code == 409
+
+
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_name_that_no_address_can_have_is_refused(page: Page, name: str) -> None:
+    refused = page.client.post("api/v1/targets", json={"name": name, "kind": "bot", "id": "7"})
+    assert refused.status_code == 409 and refused.json()["fields"]["name"]

@@ -105,6 +105,8 @@ def checked_name(name: str) -> str:
             _("“{name}” can't be a target's name.").format(name=for_terminal(name)),
             _("It has 1 to {n} characters, in one line.").format(n=LONGEST_NAME),
         )
+    if name in (".", ".."):
+        raise SettingsError(_("“{name}” can't be a target's name.").format(name=name), _("Add a letter."))
     if name.isdigit():
         raise SettingsError(
             _("“{name}” can't be a target's name.").format(name=name), _("It would look like an id: add a letter.")

@@ -54,7 +54,15 @@ def _folder(said: Any) -> Any:
     """In double quotes, the backslash of D:\\textures makes a tab."""
     if isinstance(said, str) and (UNFIT.search(said) or "\t" in said or "\n" in said):
         raise ValueError(_("it holds a tab or the like: write a Windows path between single quotes"))
-    return Path(said).expanduser() if isinstance(said, str) else said
+    return home_expanded(said) if isinstance(said, str) else said
+
+
+def home_expanded(said: str) -> Path:
+    """Raises ValueError for the home folder (~NAME) of nobody."""
+    try:
+        return Path(said).expanduser()
+    except RuntimeError:
+        raise ValueError(_("there is no home folder of that name")) from None
 
 
 _Folder = Annotated[Path, BeforeValidator(_folder)]

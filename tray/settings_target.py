@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from tray.locale import N_, _
 from tray.regions import Address
+from tray.text import fit_json
 
 SHORTEST_INTERVAL_S = 1
 
@@ -52,6 +53,11 @@ class Target(BaseModel):
     def interval_s(self) -> float | None:
         """None for "hold"."""
         return None if self.interval == "hold" else _seconds(self.interval)
+
+    @field_validator("parameters")
+    @classmethod
+    def _are_json(cls, said: dict[str, Any]) -> dict[str, Any]:
+        return fit_json(said)
 
     @field_validator("interval")
     @classmethod

@@ -12,7 +12,7 @@ from tray.errors import SettingsError
 from tray.locale import _
 from tray.settings import Settings
 from tray.settings_target import Target
-from tray.text import whole_characters
+from tray.text import fit_json, whole_characters
 
 TargetKind = Literal["bot", "workflow", "chatflow"]
 MOST_BYTES = 20_000_000
@@ -50,14 +50,19 @@ def asked(
     parameters: Mapping[str, Any] | None = None,
     files: tuple[str, ...] = (),
 ) -> Asked:
-    """What a request to that target asks, its defaults filled in."""
+    """What a request to that target asks, its defaults filled in. Raises SettingsError for `parameters` that can't be
+    sent."""
     name, target = named
+    try:
+        said = fit_json(dict(parameters or {}))
+    except ValueError as error:
+        raise SettingsError(str(error), _("Nothing was asked.")) from None
     return Asked(
         base_url=settings.base_url_of(target),
         kind=target.kind,
         target_id=target.id,
         prompt=prompt or target.prompt,
-        parameters={**target.parameters, **(parameters or {})},
+        parameters={**target.parameters, **said},
         variables=target.variables,
         files=files,
         # A chatflow runs for a bot or an application (documented).

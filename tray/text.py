@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+from tray.locale import _
+
 UNFIT = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls, which move a terminal's cursor or worse
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # these turn text around (Unicode UAX #9)
@@ -18,6 +20,30 @@ UNFIT = re.compile(
 def whole_characters(text: str) -> str:
     """Without halves of characters: a model that cuts an emoji in two leaves one, and it can't be written as UTF-8."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def fit_json(values: dict[str, Any]) -> dict[str, Any]:
+    """JSON values as they can be stored, sent and shown. Raises ValueError for what is no number, and for what is nested
+    so deeply that it would be written and could not be read again."""
+    for name, value in values.items():
+        if _is_deeper(value, _DEEPEST):
+            raise ValueError(_("{name}: it is nested too deeply").format(name=whole_characters(name)))
+        try:
+            json.dumps(value, allow_nan=False)
+        except (ValueError, TypeError) as error:
+            text = _("{name}: it can't be said in JSON ({error})")
+            raise ValueError(text.format(name=whole_characters(name), error=error)) from None
+    fit: dict[str, Any] = json.loads(whole_characters(json.dumps(values, ensure_ascii=False)))
+    return fit
+
+
+_DEEPEST = 50
+"""tomlkit reads inline tables about 100 deep, pydantic writes JSON 255 deep."""
+
+
+def _is_deeper(value: Any, most: int) -> bool:
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return most == 0 or any(_is_deeper(one, most - 1) for one in inside)
 
 
 def for_terminal(text: str) -> str:

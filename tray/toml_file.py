@@ -50,7 +50,7 @@ def parse(text: str, path: Path) -> TOMLDocument:
         line = min(error.line, len(lines) or 1)
         where = _("{file}, line {line}, column {column}").format(file=path.name, line=line, column=error.col + 1)
         why, advice = _why(error, lines[line - 1] if lines else "")
-    except TOMLKitError as error:
+    except (TOMLKitError, RecursionError) as error:
         where, why, advice = path.name, str(error), ""
     advice = advice or _("Mend the line, or delete the file to start with the defaults.")
     raise SettingsError(
@@ -120,6 +120,7 @@ def rewrite(path: Path, change: Callable[[str], str]) -> None:
             before = read(path)
             after = change(before)
             if after != before:
+                parse(after, path)  # what can't be read again would leave no settings at all
                 write_private(path, after)
     except Timeout:
         raise SettingsError(

@@ -223,7 +223,9 @@ def _file_name(said: str | None) -> str:
     from pathvalidate import sanitize_filename
 
     name = whole_characters((said or "").replace("\\", "/")).rpartition("/")[2]
-    return sanitize_filename(name, max_len=100).strip(". ") or "file"
+    stem, _dot, ending = name.rpartition(".")
+    short = f"{stem[:50]}.{ending[:10]}" if stem else ending[:50]  # 4 bytes a character at most, 255 in a name
+    return sanitize_filename(short).strip(". ") or "file"
 
 
 def _sweep(uploads: Path, needed: Collection[str]) -> None:

@@ -265,7 +265,10 @@ def _put(app: App, name: str | None, said: Mapping[str, Any]) -> dict[str, Any]:
 
 def _try(path: str) -> None:
     """Raises UnfitError."""
-    there = Path(path).expanduser()
+    try:
+        there = settings_module.home_expanded(path)
+    except ValueError as error:
+        raise UnfitError({"drafts_dir": str(error)}) from None
     if not there.is_absolute():
         raise UnfitError({"drafts_dir": _("Give the whole path, from the drive or / on.")})
     try:
