@@ -227,16 +227,18 @@ class _Drawing:
         if isinstance(segment, VisualSegment) and wide >= 16 and self.pictures < MOST_PICTURES:
             url = self.picture(segment.media)
             if url:
-                side = min(_THUMB, wide - 5)
+                room = wide - 5
+                side = min(_THUMB, room)
                 # As JianYing has it, the picture again and again; once where something stands beside it.
-                times = 1 if _label(segment, one, is_pictured=True) else min(math.ceil((wide - 5) / side), _MOST_TIMES)
+                times = 1 if _label(segment, one, is_pictured=True) else min(math.ceil(room / side), _MOST_TIMES)
                 self.pictures += times
+                yield f'<svg x="2" y="2" width="{_n(room)}" height="{high - 4}">'
                 for n in range(times):
-                    width = min(side, wide - 3 - (2 + n * side))
                     yield (
-                        f'<image class="tl-thumb" href="{escape(url)}" x="{_n(2 + n * side)}" y="2" width="{_n(width)}"'
+                        f'<image class="tl-thumb" href="{escape(url)}" x="{_n(n * side)}" width="{_n(side)}"'
                         f' height="{high - 4}" preserveAspectRatio="xMidYMid slice"/>'
                     )
+                yield "</svg>"
                 left = side + 8
         if isinstance(segment, (VisualSegment, AudioSegment)):
             yield from self._sound(segment, wide, high)

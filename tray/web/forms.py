@@ -78,7 +78,7 @@ _TARGET_LABELS = {
     "schedule": N_("Schedule"),
 }
 _CHOICES = {
-    "language": {"": N_("As the system"), "zh_CN": "中文", "en": "English"},
+    "language": {"": N_("As the system"), "zh_CN": "简体中文", "en": "English"},
     "region": {"": N_("As for everything"), "cn": "coze.cn", "com": "coze.com"},
     "profile": {"auto": N_("What the folder belongs to"), "jianying": N_("JianYing"), "capcut": "CapCut"},
     "time_unit": {"auto": N_("Found out"), "ms": N_("Milliseconds"), "us": N_("Microseconds"), "s": N_("Seconds")},
