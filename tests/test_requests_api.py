@@ -314,7 +314,7 @@ def test_the_calls_of_an_earlier_life_are_known_from_the_journal(tmp_path: Path)
         ("generate_draft", False, "图片打不开", "The draft could not be made"),
         ("看天气", None, "", "Calling 看天气"),
     ]
-    assert [one["what"] for one in found["history"]] == ["queued", "called", "called"]
+    assert [one["what"] for one in found["history"]] == ["queued", "called", "called", "done"]
 
 
 # Listening, mailboxes, the log

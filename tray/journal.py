@@ -77,7 +77,7 @@ class Journal:
             self._db.execute("PRAGMA cache_size = -512")  # KiB: 2 MB would fill with what is never read again
             if not self._db.execute("PRAGMA user_version").fetchone()[0]:
                 self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
-            self._db.execute(LATER)
+            self._db.executescript(f"BEGIN; {LATER} COMMIT;")
         except (sqlite3.Error, OSError) as error:
             raise JournalError(
                 _("The journal can't be opened: {path}: {error}").format(path=path, error=error),
@@ -248,6 +248,10 @@ class Journal:
         sql = "UPDATE requests SET state = 'failed', failure = ?, text = ? WHERE id = ? AND state <> 'cancelled'"
         self._happened(sql, json_text(asdict(failure)), text, request_id)
 
+    def kept(self, request_id: str) -> None:
+        """The request has ended for now; it goes on when what it waits for is there."""
+        self._happened("INSERT INTO moments VALUES (?, 'kept', ?)", request_id, _now_us())
+
     def tool_output(self, scope: str, call_id: str) -> str | None:
         """The stored output of a call that was run before."""
         rows = self._run("SELECT output FROM tool_calls WHERE scope = ? AND call_id = ?", scope, call_id)
@@ -381,6 +385,8 @@ _LET_GO = (
     "UPDATE tool_calls SET arguments = '' WHERE arguments <> '' AND request_id IN"
     " (SELECT id FROM requests WHERE state IN ('done', 'failed', 'cancelled') AND created_us < ?)",
     "DELETE FROM outputs WHERE request_id IN"
+    " (SELECT id FROM requests WHERE state IN ('done', 'failed', 'cancelled') AND created_us < ?)",
+    "DELETE FROM moments WHERE request_id IN"
     " (SELECT id FROM requests WHERE state IN ('done', 'failed', 'cancelled') AND created_us < ?)",
     "UPDATE requests SET text = substr(text, 1, 2000)"
     " WHERE state IN ('done', 'failed', 'cancelled') AND created_us < ? AND length(text) > 2000",

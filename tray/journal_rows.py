@@ -62,7 +62,28 @@ CREATE TABLE drafts (
 """
     + ITEMS_SCHEMA
 )
-LATER = "CREATE INDEX IF NOT EXISTS tool_calls_of_request ON tool_calls (request_id)"
+LATER = """
+CREATE INDEX IF NOT EXISTS tool_calls_of_request ON tool_calls (request_id);
+CREATE TABLE IF NOT EXISTS moments (
+    request_id TEXT NOT NULL REFERENCES requests (id),
+    what TEXT NOT NULL,                 -- begun, asked, answered, done, failed, cancelled; kept: over for now
+    at_us INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS moments_of_request ON moments (request_id);
+CREATE TRIGGER IF NOT EXISTS happened AFTER UPDATE OF state ON requests BEGIN
+    INSERT INTO moments VALUES (
+        new.id,
+        CASE
+            WHEN new.state = 'waiting' THEN 'asked'
+            WHEN new.state <> 'running' THEN new.state
+            WHEN old.state = 'waiting' AND old.reply IS NULL AND new.reply IS NOT NULL THEN 'answered'
+            ELSE 'begun'
+        END,
+        -- SQLite's clock goes by the millisecond: nothing happens before it was queued
+        max(new.created_us, CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER))
+    );
+END;
+"""
 """What the journals of earlier programs, which are of this version too, lack."""
 
 RequestState = Literal["queued", "running", "waiting", "done", "failed", "cancelled"]

@@ -25,6 +25,7 @@ from tray.journal_rows import (
 from tray.text import json_text
 
 MOST_TOGETHER = 200
+MOST_MOMENTS = 100
 """Requests of one conversation."""
 
 
@@ -134,6 +135,12 @@ class Search:
     def are_same(self, request_id: str, other_id: str) -> bool:
         """Whether both ask the same, with all that they carry; what may be large is read once."""
         return self._digest(request_id) == self._digest(other_id)
+
+    def moments_of(self, request_id: str) -> list[tuple[str, int]]:
+        """What happened to the request of late, and when (µs since 1970), oldest first."""
+        sql = "SELECT what, at_us FROM moments WHERE request_id = ? ORDER BY rowid DESC LIMIT ?"
+        with self.transaction() as db:
+            return [(row["what"], row["at_us"]) for row in db.execute(sql, (request_id, MOST_MOMENTS))][::-1]
 
     def calls_of(self, request_id: str) -> list[StoredCall]:
         """The tool calls that the request has begun, oldest first."""

@@ -340,7 +340,9 @@ class Listener:
             if isinstance(error, JournalError) and not isinstance(error, UnreadableError):
                 raise
             failure = failure_of(request_id, error)
-            if not failure.kept:
+            if failure.kept:
+                self.parts.journal.kept(request_id)
+            else:
                 self.parts.journal.failed(request_id, failure)
             return failure
 

@@ -4,10 +4,9 @@ library alone: it is kept whether anybody looks or not."""
 from __future__ import annotations
 
 import threading
-import time
 from collections import OrderedDict
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from tray.events import (
     Bus,
@@ -35,19 +34,6 @@ KEPT = 50
 MOST_CHARS = 2_000_000
 """Of an answer as it streams in, more is not kept; the journal has the whole one when it is over."""
 MOST_NOTICES = 50
-MOST_MOMENTS = 100
-
-
-What = Literal["begun", "asked", "answered", "done", "failed", "kept", "cancelled"]
-"""kept: it ended for now, and goes on by itself."""
-
-
-@dataclass
-class Moment:
-    """Something that happened to a request. `at_us`: since 1970, on the day's clock."""
-
-    what: What
-    at_us: int
 
 
 @dataclass
@@ -76,7 +62,6 @@ class Told:
     notices: list[str] = field(default_factory=list)
     failure: Failure | None = None
     over: bool = False
-    moments: list[Moment] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """`text`: the answer so far."""
@@ -121,8 +106,6 @@ class ToldRequests:
 
 
 def _tell(told: Told, event: Event) -> None:
-    if what := _what(event):
-        told.moments = [*told.moments, Moment(what, time.time_ns() // 1000)][-MOST_MOMENTS:]
     if isinstance(event, TextArrived):
         delta = event.delta[: MOST_CHARS - told.chars]
         told.pieces.append(delta)
@@ -143,21 +126,6 @@ def _tell(told: Told, event: Event) -> None:
         told.question = None
         told.failure = event.failure if isinstance(event, RequestFailed) else None
         told.over = told.failure is None or not told.failure.kept
-
-
-def _what(event: Event) -> What | None:
-    if isinstance(event, RequestFailed):
-        return "kept" if event.failure.kept else "failed"
-    return _MOMENTS.get(type(event))
-
-
-_MOMENTS: dict[type[Event], What] = {
-    RequestStarted: "begun",
-    QuestionAsked: "asked",
-    QuestionAnswered: "answered",
-    RequestDone: "done",
-    RequestCancelled: "cancelled",
-}
 
 
 def _tell_of_call(told: Told, event: ToolStarted | ToolFinished | MediaProgress) -> None:

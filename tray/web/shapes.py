@@ -183,7 +183,7 @@ def of_request(app: App, request: Request) -> RequestOut:
         can_run_again=request.state in OVER
         and (asked.parameters.get("arguments") != "" if is_call else bool(asked.target_id)),
         can_change=bool(asked.target_id) and not is_call,
-        history=_history(request, told, stored),
+        history=_history(request, app.journal.search.moments_of(request.id), stored),
     )
 
 
@@ -220,15 +220,16 @@ def _call(stored: StoredCall, told: dict[str, Any]) -> Call:
     )
 
 
-def _history(request: Request, told: dict[str, Any], stored: list[StoredCall]) -> list[Moment]:
-    """When it was begun, asked something and so on is known of what happened since the program began; the journal has
-    the times of its own and of its tool calls."""
+def _history(request: Request, happened: list[tuple[str, int]], stored: list[StoredCall]) -> list[Moment]:
+    """`happened`: to the request itself, and when."""
     moments = [("queued", words.of_moment("queued"), request.created_us)]
-    moments += [(one["what"], words.of_moment(one["what"]), one["at_us"]) for one in told.get("moments", ())]
+    moments += [(what, words.of_moment(what), at_us) for what, at_us in happened]
     moments += [("called", words.of_call(one.tool, None), one.begun_us) for one in stored]
     return [
         Moment.model_validate({"what": what, "text": text, "at_us": at_us})
-        for what, text, at_us in sorted(moments, key=lambda moment: moment[2])
+        for what, text, at_us in sorted(
+            moments, key=lambda moment: (moment[2] // 1000, moment[0] in OVER)
+        )  # SQLite's are in ms
     ]
 
 
