@@ -77,7 +77,7 @@ class Journal:
             self._db.execute("PRAGMA cache_size = -512")  # KiB: 2 MB would fill with what is never read again
             if not self._db.execute("PRAGMA user_version").fetchone()[0]:
                 self._db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
-            self._db.execute(LATER)
+            self._db.executescript(LATER)
         except (sqlite3.Error, OSError) as error:
             raise JournalError(
                 _("The journal can't be opened: {path}: {error}").format(path=path, error=error),

@@ -62,7 +62,10 @@ CREATE TABLE drafts (
 """
     + ITEMS_SCHEMA
 )
-LATER = "CREATE INDEX IF NOT EXISTS tool_calls_of_request ON tool_calls (request_id)"
+LATER = f"""
+CREATE INDEX IF NOT EXISTS tool_calls_of_request ON tool_calls (request_id);
+CREATE INDEX IF NOT EXISTS requests_of_target ON requests ({json_field("asked", "target_id")});
+"""
 """What the journals of earlier programs, which are of this version too, lack."""
 
 RequestState = Literal["queued", "running", "waiting", "done", "failed", "cancelled"]
