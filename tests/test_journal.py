@@ -23,7 +23,7 @@ from tray.errors import JournalError
 from tray.events import Failure, Receipt
 from tray.journal import Journal
 from tray.journal_rows import UnreadableError, recent_requests
-from tray.journal_search import CALLS_OF
+from tray.journal_search import CALLS_OF, LAST_OF
 from tray.simulator import demo
 
 ASKED = Asked("http://127.0.0.1", "bot", "7", "问")
@@ -195,20 +195,22 @@ def test_another_version_s_journal_is_set_aside(path: Path):
     journal.close()
 
 
-def test_an_earlier_program_s_journal_is_gone_on_with_and_finds_calls_as_fast(path: Path):
+def test_an_earlier_program_s_journal_is_gone_on_with_and_finds_things_as_fast(path: Path):
     journal = Journal(path)
     fill(journal)
     journal.close()
     with sqlite3.connect(path) as db:
-        db.execute("DROP INDEX tool_calls_of_request")
+        for name in ("tool_calls_of_request", "requests_of_target"):
+            db.execute(f"DROP INDEX {name}")
     db.close()
     journal = Journal(path)
     assert journal.set_aside is None and len(journal.search.calls_of("r0")) == 1
     journal.close()
     with sqlite3.connect(path) as db:
-        plan = " ".join(row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {CALLS_OF}", ("r0",)))
+        for sql, index in ((CALLS_OF, "tool_calls_of_request"), (LAST_OF, "requests_of_target")):
+            plan = " ".join(row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", ("r0",)))
+            assert index in plan and "TEMP B-TREE" not in plan
     db.close()
-    assert "tool_calls_of_request" in plan and "TEMP B-TREE" not in plan
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -62,8 +62,9 @@ CREATE TABLE drafts (
 """
     + ITEMS_SCHEMA
 )
-LATER = """
+LATER = f"""
 CREATE INDEX IF NOT EXISTS tool_calls_of_request ON tool_calls (request_id);
+CREATE INDEX IF NOT EXISTS requests_of_target ON requests ({json_field("asked", "target_id")});
 CREATE TABLE IF NOT EXISTS moments (
     request_id TEXT NOT NULL REFERENCES requests (id),
     what TEXT NOT NULL,                 -- begun, asked, answered, done, failed, cancelled; kept: over for now

@@ -169,7 +169,7 @@ class Search:
         found: dict[str, dict[str, Any]] = {}
         with self.transaction() as db:
             for target_id in target_ids:
-                for last in requests_of(db.execute(_LAST_OF, (target_id,))):
+                for last in requests_of(db.execute(LAST_OF, (target_id,))):
                     found[target_id] = dict(last.asked.parameters)
         return found
 
@@ -185,7 +185,7 @@ SELECT * FROM requests WHERE {json_field("asked", "base_url")} = ?1
 AND ?2 IN ({json_field("run", "conversation_id")}, {json_field("asked", "conversation_id")})
 ORDER BY rowid DESC LIMIT ?3
 """  # noqa: S608 - of constants
-_LAST_OF = f"""
+LAST_OF = f"""
 SELECT * FROM requests WHERE {json_field("asked", "target_id")} = ?
 AND {json_field("asked", "kind")} IN ('workflow', 'chatflow') ORDER BY rowid DESC LIMIT 1
 """  # noqa: S608 - of constants

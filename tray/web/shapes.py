@@ -225,12 +225,9 @@ def _history(request: Request, happened: list[tuple[str, int]], stored: list[Sto
     moments = [("queued", words.of_moment("queued"), request.created_us)]
     moments += [(what, words.of_moment(what), at_us) for what, at_us in happened]
     moments += [("called", words.of_call(one.tool, None), one.begun_us) for one in stored]
-    return [
-        Moment.model_validate({"what": what, "text": text, "at_us": at_us})
-        for what, text, at_us in sorted(
-            moments, key=lambda moment: (moment[2] // 1000, moment[0] in OVER)
-        )  # SQLite's are in ms
-    ]
+    # SQLite's clock, by which the journal's are, goes by the millisecond.
+    in_order = sorted(moments, key=lambda moment: (moment[2] // 1000, moment[0] in OVER))
+    return [Moment.model_validate({"what": what, "text": text, "at_us": at_us}) for what, text, at_us in in_order]
 
 
 def _kept(failure: dict[str, Any] | None) -> Failure | None:
