@@ -290,6 +290,20 @@ def test_a_question_is_shown_and_answered_while_nothing_listens(client: httpx.Cl
 # What is known of earlier lives
 
 
+def test_what_happened_to_a_request_is_still_known_when_the_program_has_ended(client: httpx.Client) -> None:
+    request = post(client, "requests", target="口播")
+    question = asks(client, request)
+    post(client, f"requests/{request['id']}/answer", question_id=question["question_id"], text="横屏")
+    ended = over(client, request)
+    path = client.program.app.home / "journal.db"  # type: ignore[attr-defined]
+    client.program.app.close()  # type: ignore[attr-defined]
+    journal = Journal(path)
+    happened = journal.search.moments_of(request["id"])
+    journal.close()
+    assert [what for what, _at_us in happened] == ["begun", "asked", "answered", "done"]
+    assert [at_us for _what, at_us in happened] == [one["at_us"] for one in ended["history"][1:]]
+
+
 def test_the_calls_of_an_earlier_life_are_known_from_the_journal(tmp_path: Path) -> None:
     cloud = Simulator()
     held = instance.acquire(tmp_path)
