@@ -23,8 +23,8 @@ def whole_characters(text: str) -> str:
 
 
 def fit_json(values: dict[str, Any]) -> dict[str, Any]:
-    """JSON values as they can be stored, sent and shown. Raises ValueError for what is no number, and for what is nested
-    so deeply that it would be written and could not be read again."""
+    """JSON values as they can be stored, sent and shown. Raises ValueError for what is no number, and for what is
+    nested so deeply that it would be written and could not be read again."""
     for name, value in values.items():
         if _is_deeper(value, _DEEPEST):
             raise ValueError(_("{name}: it is nested too deeply").format(name=whole_characters(name)))
