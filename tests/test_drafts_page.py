@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -148,7 +150,7 @@ def test_what_was_deleted_long_ago_goes_to_the_bin_when_the_page_opens(one, made
     from tray.draft import recycle
 
     gone = removal.delete(Library(root).find(made), one.app.home / "locks")
-    about = root / publish.HELD / gone.id / "about.json"
+    about = root / publish.HELD / gone.id / ".about.json"
     about.write_text(json.dumps({**json.loads(about.read_text("utf-8")), "deleted_us": 0}), "utf-8")
     monkeypatch.setattr(recycle, "to_bin", lambda path: binned.append(path.name) or path.rename(root.parent / "bin"))
     with visit(one.app):
@@ -275,3 +277,24 @@ def test_the_reader_ends_when_the_page_does(page, one):
     while multiprocessing.active_children() and time.monotonic() < end:
         time.sleep(0.02)
     assert not multiprocessing.active_children()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are whole characters")
+def test_a_folder_whose_name_is_no_text_is_listed_deleted_and_had_back(page, made, root):
+    odd = root / os.fsdecode(b"odd \xff\xfe")
+    Library(root).find(made).path.rename(odd)
+    assert "odd �" in page.get("drafts").text
+    [listed] = page.get("api/v1/drafts").json()["drafts"]
+    assert page.get(f"drafts/{listed['key']}").status_code == 200
+    assert page.get(f"drafts/{listed['key']}/cover").status_code == 200
+    deleted = page.delete(f"api/v1/drafts/{listed['key']}").json()
+    assert "odd �" in page.get("drafts").text and not odd.exists()
+    assert page.post(f"api/v1/deleted-drafts/{deleted['id']}/undo").status_code == 200 and odd.is_dir()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right of their own there")
+def test_a_draft_whose_file_is_a_link_to_nothing_is_said_to_be_broken(page, root):
+    (root / "x").mkdir()
+    (root / "x" / "draft_meta_info.json").write_text("{}")
+    (root / "x" / "draft_info.json").symlink_to(root / "nothing")
+    assert page.get("drafts/x").status_code == 200

@@ -263,3 +263,13 @@ def test_the_desktop_s_own_bin_has_it_and_knows_where_it_was(made, root, locks, 
     from urllib.parse import unquote
 
     assert unquote(info.read_text()).split("Path=")[1].splitlines()[0] == str(made.path)
+
+
+@pytest.mark.parametrize("name", ["about.json", "sending"])
+def test_a_draft_named_like_a_note_is_deleted_and_had_back_like_any(name, made, root, locks):
+    made.path.rename(root / name)
+    [renamed] = Library(root).drafts()
+    before = files(renamed.path)
+    deleted = removal.delete(renamed, locks)
+    assert Library(root).drafts() == [] and [one.name for one in removal.pending(root)] == [name]
+    assert files(removal.undo(root, deleted.id, locks)) == before

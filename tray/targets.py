@@ -56,7 +56,7 @@ def asked(
     try:
         said = fit_json(dict(parameters or {}))
     except ValueError as error:
-        raise SettingsError(str(error), _("Nothing was asked.")) from None
+        raise SettingsError(str(error), _("Change that input, then ask again.")) from None
     return Asked(
         base_url=settings.base_url_of(target),
         kind=target.kind,

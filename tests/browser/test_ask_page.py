@@ -392,3 +392,17 @@ def test_who_has_set_up_nothing_is_shown_the_way(listen: Callable[..., Listening
         tab = look(program, width=380).tab
         assert tab.get_attribute("main .button.main", "href") == "setup"
         assert not tab.query_selector("form") and fits(tab)
+
+
+@pytest.mark.parametrize("answer", ["a" + "[" * 49_000, "a" + "`" * 49_000, "a" + "`" * 24_000 + "b", "\n" * 49_000])
+def test_no_answer_makes_the_page_stand_still(program: Listening, look: Callable[..., Any], answer: str) -> None:
+    took_ms = look(program).tab.evaluate(
+        """async (text) => {
+          const { marked } = await import(new URL("static/marked.js", document.baseURI));
+          const began = performance.now();
+          marked(text);
+          return performance.now() - began;
+        }""",
+        answer,
+    )
+    assert took_ms < 1000

@@ -35,6 +35,7 @@ from tray.draft.spec import (
     VisualSegment,
 )
 from tray.locale import _
+from tray.text import whole_characters
 
 _MAINS = (MAIN, "draft_content.json", "draft_info.json")
 _PLACEHOLDER = re.compile(r"##_draftpath_placeholder_[^#]*_##/")
@@ -65,7 +66,9 @@ def read(folder: Path) -> ReadDraft:
         track = reading.track(said, Place(track=number_of))
         if track is not None and track.segments:
             tracks.append(track)
-    return ReadDraft(DraftSpec(name=folder.name, tracks=tuple(tracks), **canvas), reading.notes.warnings)
+    return ReadDraft(
+        DraftSpec(name=whole_characters(folder.name), tracks=tuple(tracks), **canvas), reading.notes.warnings
+    )
 
 
 def file_of(folder: Path, media: str) -> PurePath:

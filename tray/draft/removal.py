@@ -4,9 +4,9 @@ A draft that is deleted is moved at once into a hidden folder in the drafts fold
 undo turns back. When undo is offered no longer, it goes from there to the system's recycle bin (see recycle); where
 that can't take it, it stays in the hidden folder. This program deletes no draft itself.
 
-    <drafts folder>/.deleted-by-coze-tray/<random>/about.json   its name, id, when, its entries in the registry
+    <drafts folder>/.deleted-by-coze-tray/<random>/.about.json  its name, id, when, its entries in the registry
     <drafts folder>/.deleted-by-coze-tray/<random>/<name>/      the draft
-    <drafts folder>/.deleted-by-coze-tray/<random>/sending      it may be back at its place, for the recycle bin to take
+    <drafts folder>/.deleted-by-coze-tray/<random>/.sending     it may be back at its place, for the recycle bin to take
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ from tray.locale import _
 
 log = logging.getLogger(__name__)
 
-ABOUT = "about.json"
-SENDING = "sending"
+ABOUT = ".about.json"
+SENDING = ".sending"
+"""Beside the draft, whose name begins with no dot (see library)."""
 UNDO_S = 600.0
 """For so long undo is offered."""
 _MARGIN_S = 0.1
@@ -66,7 +67,7 @@ def delete(draft: Draft, locks: Path) -> Deleted:
             entries = publish.listed(root, _its(draft))
             held = _made(root)
             deleted = Deleted(held.name, draft.name, time.time_ns() // 1000, entries, draft.draft_id)
-            (held / ABOUT).write_text(json.dumps(asdict(deleted), ensure_ascii=False), "utf-8")
+            (held / ABOUT).write_text(json.dumps(asdict(deleted)), "utf-8")
         except OSError as error:
             raise _refused(draft.name, error) from None
         try:

@@ -110,7 +110,10 @@ async def _small(shelf: Shelf, file: Path | None, side: int) -> Response:
 
 
 def _is_large(folder: Path) -> bool:
-    return any(file.stat().st_size > _LARGE_BYTES for file in folder.glob("draft_*o*.json"))
+    try:
+        return any(file.stat().st_size > _LARGE_BYTES for file in folder.glob("draft_*o*.json"))
+    except OSError:  # who reads it says why it can't be
+        return False
 
 
 def _when(time_us: int) -> str:

@@ -18,6 +18,7 @@ from tray.draft.removal import UNDO_S, Deleted
 from tray.draft.spec import DraftSpec
 from tray.locale import _
 from tray.running import title
+from tray.text import whole_characters
 from tray.web import shapes
 from tray.web.shelf import Shelf
 
@@ -166,7 +167,7 @@ def routes(app: App, shelf: Shelf) -> APIRouter:
     def undo(deleted_id: str) -> Restored:
         """Have a deleted draft back."""
         path = shelf.undo(deleted_id)
-        return Restored(key=library.key_of(path), name=path.name)
+        return Restored(key=library.key_of(path), name=whole_characters(path.name))
 
     return api
 
@@ -184,8 +185,8 @@ def of_draft(shelf: Shelf, draft: Draft, makers: dict[str, Made]) -> DraftOut:
     by = makers.get(draft.draft_id) if draft.draft_id else None
     return DraftOut(
         key=draft.key,
-        name=draft.name,
-        path=str(draft.path),
+        name=whole_characters(draft.name),
+        path=whole_characters(str(draft.path)),
         draft_id=draft.draft_id,
         duration_us=draft.duration_us,
         modified_us=draft.modified_us,
@@ -202,7 +203,8 @@ def of_draft(shelf: Shelf, draft: Draft, makers: dict[str, Made]) -> DraftOut:
 
 def of_deleted(deleted: Deleted) -> DeletedOut:
     until_us = deleted.deleted_us + round(UNDO_S * 1e6)
-    return DeletedOut(id=deleted.id, name=deleted.name, deleted_us=deleted.deleted_us, undo_until_us=until_us)
+    name = whole_characters(deleted.name)
+    return DeletedOut(id=deleted.id, name=name, deleted_us=deleted.deleted_us, undo_until_us=until_us)
 
 
 def _read(draft: Draft) -> DraftSpec:
@@ -213,6 +215,6 @@ def _read(draft: Draft) -> DraftSpec:
 
 def _file(draft: Draft, text: str, ending: str, kind: str) -> Response:
     """A file to be saved under the draft's name."""
-    name = quote(f"{draft.name}.{ending}", safe="")
+    name = quote(whole_characters(f"{draft.name}.{ending}"), safe="")
     how = {"Content-Disposition": f"attachment; filename=\"draft.{ending}\"; filename*=UTF-8''{name}"}
     return Response(text.encode("utf-8", "replace"), media_type=f"{kind}; charset=utf-8", headers=how)

@@ -59,7 +59,7 @@ class Pages:
             status=shapes.status(self._app),
             **values,
         )
-        return HTMLResponse(text, status)
+        return HTMLResponse(whole_characters(text), status)  # a folder may have any name
 
     def problem(
         self,

@@ -136,7 +136,8 @@ class Shelf:
     async def thumb(self, file: Path, side: int) -> Path | None:
         """A small picture of `file`, kept until that changes; None where none can be made."""
         state = await asyncio.to_thread(file.stat)
-        name = hashlib.sha256(f"{file}\0{state.st_mtime_ns}\0{state.st_size}\0{side}".encode()).hexdigest()[:32]
+        said = f"{file}\0{state.st_mtime_ns}\0{state.st_size}\0{side}"
+        name = hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:32]
         kept = self._thumbs / f"{name}.jpg"
         if not await asyncio.to_thread(kept.is_file):
             await asyncio.to_thread(self._thumbs.mkdir, parents=True, exist_ok=True)

@@ -2,15 +2,16 @@
 // picture is loaded, and links only lead to web pages.
 
 const LONGEST = 50000;
-const INLINE = /(`+)([^`]+)\1|\*\*([^*\n]+)\*\*|!?\[([^\]\n]*)\]\((https?:\/\/[^\s)]+)\)|(https?:\/\/[^\s<>"'`，。；！？、）】》]+)/g;
+const MOST_LINES = 2000;
+const INLINE = /(`{1,9})([^`]+)\1|\*\*([^*\n]+)\*\*|!?\[([^[\]\n]*)\]\((https?:\/\/[^\s)]+)\)|(https?:\/\/[^\s<>"'`，。；！？、）】》]+)/g;
 
 export function marked(text) {
   const made = document.createDocumentFragment();
-  if (text.length > LONGEST || /^\s*[[{]/.test(text)) {
+  const lines = text.split("\n");
+  if (text.length > LONGEST || lines.length > MOST_LINES || /^\s*[[{]/.test(text)) {
     if (text) made.append(element("pre", text));
     return made;
   }
-  const lines = text.split("\n");
   while (lines.length) made.append(...block(lines));
   return made;
 }
