@@ -9,6 +9,7 @@ const told = new Map(); // what was last told of requests that have no card yet
 const TOLD = 50;
 const words = document.getElementById("words").content.firstElementChild.dataset;
 const OVER = ["done", "failed", "cancelled"];
+const CALLS = ["item", "call"]; // what is made here, without a bot that could say more than the tool does
 
 export const isOver = (request) => OVER.includes(request.state);
 
@@ -57,7 +58,8 @@ function made(request) {
   time.textContent = when(request.created_us);
   card.querySelector(".title").textContent = request.prompt || (request.can_change ? request.target : request.title);
   card.querySelector(".sent").replaceChildren(...request.files.map((file) => item(file.name, "chip")));
-  const inputs = Object.entries(request.parameters).map(([name, value]) => pair(name, typeof value === "string" ? value : JSON.stringify(value)));
+  const given = CALLS.includes(request.kind) ? {} : request.parameters; // its tool has a card of its own
+  const inputs = Object.entries(given).map(([name, value]) => pair(name, typeof value === "string" ? value : JSON.stringify(value)));
   card.querySelector(".parameters").replaceChildren(...inputs);
   return card;
 }
@@ -73,7 +75,8 @@ function fill(card, request) {
   showPlace(card, request.queue_place);
   again(part(".notices"), request.notices, (text) => item(text));
   if (card.text !== request.text) showText(card, request.text);
-  again(part(".calls"), request.calls, callCard);
+  const saidBelow = (call) => request.failure && call.message.startsWith(request.failure.message);
+  again(part(".calls"), request.calls.map((call) => (saidBelow(call) ? { ...call, message: "" } : call)), callCard);
   again(part(".drafts"), request.drafts, draftCard);
   showQuestion(card, request.question);
   part(".failure").hidden = !request.failure;
