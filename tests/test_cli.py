@@ -48,6 +48,12 @@ def test_the_demo_leaves_a_real_draft_without_account_or_network(env):
     path = next(line.strip() for line in done.stdout.splitlines() if os.sep in line)
     assert (Path(path) / "draft_meta_info.json").is_file()
     assert len(list((Path(path) / "Resources" / "local").iterdir())) == 8
+    assert "JianYing does not show" in done.stdout and "restart it" not in done.stdout
+
+
+def test_the_demo_s_draft_is_seen_in_jianying_where_it_is_made_in_its_folder(env, root):
+    done = coze_tray("demo", "--no-icon", "--drafts-dir", str(root), env=env)
+    assert "restart it" in done.stdout and "does not show" not in done.stdout
 
 
 def test_ask_gives_text_drafts_and_exit_0(env, root):
@@ -542,3 +548,8 @@ def test_with_the_last_file_the_drafts_begin_to_be_built():
     assert bar._progress.tasks[0].description == "Fetching media"
     bar.media(2, 2, 2000)
     assert bar._progress.tasks[0].description == "Building the draft"
+
+
+def test_a_page_that_is_none_is_not_opened(env):
+    done = coze_tray("page", "draft", env=env)
+    assert done.returncode == 2 and "drafts, try, activity" in done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import types
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -57,15 +58,71 @@ def test_a_library_that_is_missing_or_fails_is_told_and_nothing_ends(monkeypatch
     monkeypatch.setitem(sys.modules, "pynput.keyboard", None)
     assert "pip install pynput" in failed()
 
-    class Broken(threading.Thread):
-        def __init__(self, _keys: object) -> None:
-            super().__init__(daemon=True)
-
+    class Broken(Keyboard):
         def join(self, timeout: float | None = None) -> None:
             raise OSError("no hook")
 
-        def stop(self) -> None: ...
-
-    monkeypatch.setitem(sys.modules, "pynput", types.ModuleType("pynput"))
-    monkeypatch.setitem(sys.modules, "pynput.keyboard", types.SimpleNamespace(GlobalHotKeys=Broken))  # type: ignore[arg-type]
+    use(monkeypatch, Broken)
     assert "no hook" in failed("<f9>")
+
+
+def test_no_other_thread_touches_what_waits_for_x11_when_it_stops(monkeypatch: pytest.MonkeyPatch):
+    waiting: list[Keyboard] = []
+
+    class X11(Keyboard):
+        def start(self) -> None:
+            waiting.append(self)
+
+        def join(self, timeout: float | None = None) -> None: ...
+
+        def stop(self) -> None:
+            raise AssertionError("it may spin for ever")
+
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    use(monkeypatch, X11)
+    opened: list[str] = []
+    hotkey = Hotkey("<f9>", lambda: opened.append("page"), opened.append)
+    hotkey.start()
+    wait_until(lambda: waiting, "it to listen")
+    assert waiting[0].down("x"), "it goes on"
+    hotkey.stop()
+    assert not waiting[0].down("<f9>") and not waiting[0].up("<f9>"), "it ends with the next key"
+    assert opened == []
+
+
+class Keyboard(threading.Thread):
+    """As pynput's Listener."""
+
+    def __init__(self, on_press: Callable[[str], bool], on_release: Callable[[str], bool]) -> None:
+        super().__init__(daemon=True)
+        self.down, self.up = on_press, on_release
+
+    def canonical(self, key: str) -> str:
+        return key
+
+    def stop(self) -> None: ...
+
+
+class Keys:
+    """As pynput's HotKey."""
+
+    def __init__(self, keys: str, pressed: Callable[[], object]) -> None:
+        self._keys, self._pressed = keys, pressed
+
+    @staticmethod
+    def parse(said: str) -> str:
+        return said
+
+    def press(self, key: str) -> None:
+        if key == self._keys:
+            self._pressed()
+
+    def release(self, key: str) -> None: ...
+
+
+def use(monkeypatch: pytest.MonkeyPatch, listener: type[Keyboard]) -> None:
+    """In pynput's place."""
+    monkeypatch.setitem(sys.modules, "pynput", types.ModuleType("pynput"))
+    keyboard = types.SimpleNamespace(Listener=listener, HotKey=Keys)
+    monkeypatch.setitem(sys.modules, "pynput.keyboard", keyboard)

@@ -57,9 +57,9 @@ def answers(app: App, message: instance.Message) -> Generator[instance.Message, 
 def answers_of_broken(
     message: instance.Message, why: str, has_icon: bool, quit_: Callable[[], None]
 ) -> Generator[instance.Message, None, None]:
-    """As `answers`, of a program that could not be opened and shows no more than why."""
+    """As `answers`, of a program that could not be opened and shows no more than why. It has no page."""
     op = message.get("op")
-    if op not in _CONTROLS:
+    if op not in _CONTROLS and op != "page":
         return
     about = {
         "pid": os.getpid(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
@@ -10,6 +11,8 @@ from tray import terminal
 from tray.cli_options import JsonFlag, failed, json_of_failure
 from tray.locale import _
 
+_PAGES = ("drafts", "try", "activity", "setup", "guide")
+
 
 def add_to(app: typer.Typer) -> None:
     @app.command(
@@ -17,7 +20,12 @@ def add_to(app: typer.Typer) -> None:
     )
     def page(
         path: Annotated[
-            str, typer.Argument(metavar="PAGE", help=_("drafts, try, activity or setup; without: where one asks."))
+            str,
+            typer.Argument(
+                metavar="PAGE",
+                callback=_page,
+                help=_("drafts, try, activity, setup or guide; none: where one asks."),
+            ),
         ] = "",
         show_only: Annotated[
             bool, typer.Option("--no-browser", help=_("Print its address, which works once, within a minute."))
@@ -36,3 +44,10 @@ def add_to(app: typer.Typer) -> None:
         from tray import link_command
 
         link_command.link(url)
+
+
+def _page(said: str) -> str:
+    """One of them, or something on it, such as drafts/NAME; "" is where one asks."""
+    if said and re.split("[/?]", said)[0] not in _PAGES:
+        raise typer.BadParameter(_("“{said}” is none of: {kinds}.").format(said=said, kinds=", ".join(_PAGES)))
+    return said

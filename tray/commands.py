@@ -60,7 +60,7 @@ def demo(drafts_dir: Path | None, *, icon: bool) -> int:
             outcome = watching.watch(
                 app.ask(opened, app.NewRequest(Asked(settings.base_url, "bot", settings.bot_id, prompt), None))
             )
-            terminal.show_outcome(outcome)
+            terminal.show_outcome(outcome, where_to_see_it="" if drafts_dir else _elsewhere())
             if outcome.receipts and shows_icon:
                 program.ended.wait(DEMO_SECONDS_AFTER)
 
@@ -89,6 +89,13 @@ def demo(drafts_dir: Path | None, *, icon: bool) -> int:
     if not outcome.done and (outcome.failure is None or outcome.failure.code == "stopped"):
         raise KeyboardInterrupt  # the program was told to quit before the bot was done
     return 0 if outcome.receipts and not outcome.failure else 1
+
+
+def _elsewhere() -> str:
+    return _(
+        "It lies in the demo's own folder, which JianYing does not show. To see one in JianYing: coze-tray demo "
+        "--drafts-dir, followed by its drafts folder."
+    )
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,12 @@ def page(path: str, *, opens: bool) -> str:
     said = ask("page", path=path)
     if said is None:
         raise HandOffError(_("coze-tray has ended just now."), _("Try again."))
+    if "url" not in said:
+        text = _("coze-tray runs (process {pid}), but can't open its page. {why}")
+        raise TrayError(
+            text.format(pid=said["pid"], why=said["state"]["detail"]),
+            _("Mend that, then end it (coze-tray quit) and start it again."),
+        )
     url = str(said["url"])
     if opens:
         from tray.desktop.opener import open_own_page

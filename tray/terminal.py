@@ -106,8 +106,8 @@ def _progress() -> tuple[Progress, TaskID]:
     return progress, progress.add_task("", total=None, count="")
 
 
-def show_outcome(outcome: Outcome) -> None:
-    """How a request ended, for people."""
+def show_outcome(outcome: Outcome, *, where_to_see_it: str = "") -> None:
+    """How a request ended, for people. `where_to_see_it`: said of its drafts; "": where JianYing shows them."""
     if text := _rest(outcome.text, outcome.shown):
         out.print(for_terminal(text), markup=False)
     for warning in outcome.warnings:
@@ -115,7 +115,7 @@ def show_outcome(outcome: Outcome) -> None:
     for receipt in outcome.receipts:
         show_receipt(receipt)
     if outcome.receipts:
-        how_to_see_it()
+        how_to_see_it(where_to_see_it)
     if outcome.failure:
         if outcome.failure.code == "question":  # which was shown
             show_warning(outcome.failure.advice)
@@ -164,8 +164,8 @@ def show_receipt(receipt: Receipt) -> None:
         show_warning(warning)
 
 
-def how_to_see_it() -> None:
-    out.print(words.how_to_see_it(), style="dim")
+def how_to_see_it(where: str = "") -> None:
+    out.print(where or words.how_to_see_it(), style="dim", markup=False, soft_wrap=True)
 
 
 def show_warning(text: str) -> None:

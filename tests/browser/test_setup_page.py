@@ -14,6 +14,7 @@ import tomlkit
 from listening import Listening
 from program import wait_until
 from test_secrets import Memory
+from tray import app as app_module
 from tray import secrets
 from tray import settings as settings_module
 from tray.locale import use
@@ -102,6 +103,17 @@ def test_the_guide_leads_by_keyboard_to_the_demo_s_draft(
     assert (draft / "draft_cover.jpg").exists()
     tab.reload()
     tab.wait_for_selector("#demo-done:not([hidden])")
+
+
+def test_the_guide_makes_no_draft_before_it_has_a_folder(program: Listening, look: Look) -> None:
+    tab = look(program, "guide?step=3").tab
+    assert tab.is_disabled("#demo") and tab.is_visible("a[href='guide?step=2']")
+    app_module.call(program.app, "generate_draft", "{}", "the demo")
+    tab.reload()
+    tab.wait_for_selector("#demo-request .failure:not([hidden])")
+    said = tab.inner_text("#demo-request .failure .message")
+    assert said and tab.inner_text("#demo-request").count(said) == 1, "what failed is said once"
+    assert tab.is_disabled("#demo") and not tab.is_visible("#demo-request .parameters div")
 
 
 def test_signing_in_by_device_shows_a_qr_code_and_goes_on_by_itself(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from real_desktop import COZE_TRAY, Desktop, eventually
-from real_program import program
+from real_program import program, start
 
 pytestmark = pytest.mark.desktop
 
@@ -64,5 +64,8 @@ def test_a_program_that_could_not_be_opened_says_why_and_can_be_ended(panel: Des
         (home / "settings.toml").unlink()
         found = json.loads(_command(panel, home, "status", "--json").splitlines()[-1])
         assert found["state"] == "error" and "settings.toml" in found["program"]["state"]["detail"]
+        with start(panel, "page", **_at(home)) as page:
+            _out, errors = page.communicate(timeout=9)  # before who hears nothing gives up
+        assert page.returncode == 1 and "region" in errors and "coze-tray quit" in errors
         assert f"process {broken.pid}" in _command(panel, home, "quit")
         assert broken.wait(15) == 0

@@ -35,7 +35,9 @@ class Hotkey:
     def stop(self) -> None:
         with self._lock:
             self._stopped = True
-            if self._listener is not None:
+            # Where it waits for X11, its own way to be stopped from another thread uses the connection it waits on, and
+            # may spin for ever (seen with python-xlib 0.33): there it ends at the next key.
+            if self._listener is not None and sys.platform == "win32":
                 self._listener.stop()
 
     def _live(self) -> None:
@@ -52,12 +54,23 @@ class Hotkey:
             self._failed(_("The hotkey {keys} does not work: {why}").format(keys=self.said, why=why))
 
     def _listen(self) -> None:
-        from pynput.keyboard import GlobalHotKeys
+        from pynput.keyboard import HotKey, Listener
+
+        keys = HotKey(HotKey.parse(self.said), self._on_press)
+
+        def down(key: Any) -> bool:
+            if not self._stopped:
+                keys.press(self._listener.canonical(key))
+            return not self._stopped
+
+        def up(key: Any) -> bool:
+            keys.release(self._listener.canonical(key))
+            return not self._stopped
 
         with self._lock:
             if self._stopped:
                 return
-            self._listener = GlobalHotKeys({self.said: self._on_press})
+            self._listener = Listener(on_press=down, on_release=up)
             self._listener.start()
         self._listener.join()  # raises what ends it
 

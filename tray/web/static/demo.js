@@ -9,7 +9,7 @@ let current = place.dataset.last;
 
 function follow(request) {
   show(request, place);
-  by("demo").disabled = !["done", "failed", "cancelled"].includes(request.state);
+  by("demo").disabled = "noFolder" in by("demo").dataset || !["done", "failed", "cancelled"].includes(request.state);
   by("demo-done").hidden = request.state !== "done" || !request.drafts.length;
   by("demo").classList.toggle("main", by("demo-done").hidden);
   if (by("demo-done").hidden) return;

@@ -82,7 +82,8 @@ function fill(card, request) {
   showPlace(card, request.queue_place);
   again(part(".notices"), request.notices, (text) => item(text));
   if (card.text !== request.text) showText(card, request.text);
-  again(part(".calls"), request.calls, callCard);
+  const saidBelow = (call) => request.failure && call.message.startsWith(request.failure.message);
+  again(part(".calls"), request.calls.map((call) => (saidBelow(call) ? { ...call, message: "" } : call)), callCard);
   again(part(".drafts"), request.drafts, draftCard);
   showQuestion(card, request.question);
   part(".failure").hidden = !request.failure;
