@@ -200,8 +200,8 @@ def test_an_earlier_program_s_journal_is_gone_on_with_and_finds_things_as_fast(p
     fill(journal)
     journal.close()
     with sqlite3.connect(path) as db:
-        for name in ("tool_calls_of_request", "requests_of_target"):
-            db.execute(f"DROP INDEX {name}")
+        for later in ("INDEX tool_calls_of_request", "INDEX requests_of_target", "TRIGGER happened", "TABLE moments"):
+            db.execute(f"DROP {later}")
     db.close()
     journal = Journal(path)
     assert journal.set_aside is None and len(journal.search.calls_of("r0")) == 1
@@ -457,8 +457,11 @@ def test_a_large_journal_that_turns_out_to_be_broken_is_set_aside_at_the_next_st
     journal = Journal(path)
     fill(journal)
     journal.close()
+    with sqlite3.connect(path) as db:
+        [root] = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'requests'").fetchone()
+    db.close()
     data = path.read_bytes()
-    path.write_bytes(data[: 4 * PAGE] + b"\xff" * (len(data) - 4 * PAGE))
+    path.write_bytes(data[: (root - 1) * PAGE] + b"\xff" * PAGE + data[root * PAGE :])
     journal = Journal(path)
     assert journal.set_aside is None
     with pytest.raises(JournalError, match="Start coze-tray again"):

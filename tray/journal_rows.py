@@ -80,7 +80,7 @@ CREATE TRIGGER IF NOT EXISTS happened AFTER UPDATE OF state ON requests BEGIN
             ELSE 'begun'
         END,
         -- SQLite's clock goes by the millisecond: nothing happens before it was queued
-        max(new.created_us, CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER))
+        max(new.created_us, CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER) * 1000)
     );
 END;
 CREATE INDEX IF NOT EXISTS requests_of_target ON requests ({json_field("asked", "target_id")});

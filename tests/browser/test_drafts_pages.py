@@ -158,7 +158,7 @@ def test_what_is_pasted_is_looked_at_at_once(program: Listening, look: Callable[
     seen.tab.wait_for_selector(".tried h2 >> text=粘贴")
     said = seen.tab.inner_text(".tried")
     assert "1 problem keeps it" in said and "track 2, segment 1" in said, "what is wrong, and where"
-    assert "Unit of time" in said and "s (" in said
+    assert "Unit of time" in said and "Seconds" in said
     assert seen.tab.locator(".tl-text .tl-s").count() == 2 and seen.tab.locator(".tl-mark").count() == 1
     assert list(program.settings.drafts_dir.iterdir()) == [] and seen.tab.is_disabled("#build")
 

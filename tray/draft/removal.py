@@ -29,6 +29,7 @@ from tray.draft.library import Draft, Library, is_link
 from tray.draft.problems import DraftError
 from tray.draft.publish import HELD
 from tray.locale import _
+from tray.text import whole_characters
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ def delete(draft: Draft, locks: Path) -> Deleted:
             raise _refused(draft.name, error) from None
         if warning := publish.unlist(root, _its(draft), locks / "registry.lock"):
             log.warning("%s", warning)
-    log.info("deleted, to be undone for %.0f s: %s", UNDO_S, draft.name)
+    log.info("deleted, to be undone for %.0f s: %s", UNDO_S, whole_characters(draft.name))
     return deleted
 
 
@@ -200,7 +201,7 @@ def _take_back(root: Path) -> None:
                 _drop(sending.parent)
             elif deleted.draft_id and there.draft_id == deleted.draft_id:
                 publish.move_in(there.path, sending.parent / there.name)
-                log.info("deleted, as before the program ended: %s", deleted.name)
+                log.info("deleted, as before the program ended: %s", whole_characters(deleted.name))
 
 
 def _held(root: Path) -> Iterator[Deleted]:
