@@ -33,7 +33,11 @@ def modules(statement: str) -> set[str]:
     """What `statement` imports, in a Python of its own, and a Python that does nothing does not."""
 
     def of(code: str) -> set[str]:
-        command = [sys.executable, "-c", f"{code}; import sys; print(*sys.modules)"]
+        command = [
+            sys.executable,
+            "-c",
+            f"{code}; import sys; print(*(name for name, module in sys.modules.items() if module))",
+        ]
         return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
 
     return of(statement) - of("pass") - {"__mp_main__"}
@@ -71,6 +75,7 @@ def test_talking_to_the_cloud_takes_of_cozepy_what_makes_requests():
     found = modules("from tray.coze import sdk; sdk.request_layer()")
     assert "cozepy.request" in found
     assert not found & {"cozepy", "cozepy.chat", "cozepy.websockets", "cryptography", "authlib"}
+    assert not found & {"rich", "click", "pygments"}  # of httpx's own command line
     assert "cozepy.chat" in modules("from tray.coze import sdk; sdk.request_layer(); sdk.whole().PKCEOAuthApp")
 
 
